@@ -1,0 +1,324 @@
+"""Runs and tests Quaero Desktop from a checkout, with nothing but Python 3.11 or newer.
+
+::
+
+    python3 packaging/dev.py run                 open the window
+    python3 packaging/dev.py run URL             open the window and crawl that site
+    python3 packaging/dev.py run COMMAND ...     the same as `quaero COMMAND ...`
+    python3 packaging/dev.py test [PYTEST ...]   every linter, then the tests
+    python3 packaging/dev.py lock                pin the dependencies of pyproject.toml anew (needs uv)
+
+The first call makes `.venv` beside pyproject.toml and installs what the locks pin, by hash; later calls start at once.
+Set-up speaks on stderr only, so that stdout belongs to the command.
+
+This file needs the standard library only. Python 3.7 can read it, so that an old one gets a sentence and no traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Iterator, NoReturn  # noqa: UP035 (see above: an old Python reads this)
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+VENV_PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "quaero-setup.json"
+OLDEST = (3, 11)
+
+LOCKS = {"run": ROOT / "packaging" / "run.lock", "dev": ROOT / "packaging" / "dev.lock"}
+"""What is needed to run, and that with everything needed to test: the second holds all of the first."""
+
+BENCH_LOCK = ROOT / "packaging" / "bench.lock"
+"""What the benchmarks compare with; never installed by this file."""
+
+USAGE = (__doc__ or "").split("::\n\n")[1].split("\n\n")[0]
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the message says why and what to do."""
+
+
+# --- the environment ------------------------------------------------------------------------------------------------
+
+
+def say(message: str) -> None:
+    """Tell the person something, on stderr."""
+    print(f"dev.py: {message}", file=sys.stderr, flush=True)
+
+
+def require_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
+    """Refuse a Python that is too old.
+
+    Raises:
+        SetupError: naming both versions.
+    """
+    if version[:2] < OLDEST:
+        have, need = ".".join(map(str, version)), ".".join(map(str, OLDEST))
+        raise SetupError(f"Quaero Desktop needs Python {need} or newer; this is {have} ({sys.executable}).")
+
+
+def require_venv() -> None:
+    """Refuse a Python that cannot make virtual environments with pip, as Debian's without one more package.
+
+    Raises:
+        SetupError: naming the package.
+    """
+    try:
+        import ensurepip  # noqa: F401
+        import venv  # noqa: F401
+    except ImportError as error:
+        package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+        raise SetupError(
+            f"this Python ({sys.executable}) cannot make virtual environments: {error}.\n"
+            f"On Debian and Ubuntu: apt install {package}"
+        ) from error
+
+
+def fingerprint(level: str) -> str:
+    """Return a hash of everything that decides what is installed at *level* (``run`` or ``dev``)."""
+    digest = hashlib.sha256()
+    for file in (LOCKS[level], ROOT / "pyproject.toml", ROOT / "quaero_desktop" / "__init__.py"):
+        content = file.read_bytes()
+        digest.update(b"%d\n" % len(content) + content)
+    # A checkout that was moved has the old place in its environment.
+    digest.update(str(ROOT).encode())
+    return digest.hexdigest()
+
+
+def installed() -> dict[str, str]:
+    """Return the fingerprint of each level that is installed; empty when there is none, or it cannot be read."""
+    try:
+        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) and VENV_PYTHON.exists() else {}
+
+
+def is_set_up(level: str) -> bool:
+    """Return whether *level* is installed as the lock says."""
+    return installed().get(level) == fingerprint(level)
+
+
+def set_up(level: str) -> None:
+    """Make the environment hold *level*, unless it does. Waits for another set-up of the same checkout.
+
+    Raises:
+        SetupError: when it cannot be done.
+    """
+    if is_set_up(level):
+        return
+    with only_one():
+        if is_set_up(level):
+            return
+        with contextlib.suppress(OSError):
+            STAMP.unlink()
+        if not is_usable(VENV_PYTHON):
+            require_venv()
+            say(f"making {VENV}")
+            run_or_stop(
+                [sys.executable, "-m", "venv", "--clear", str(VENV)], "the virtual environment could not be made"
+            )
+        say(f"installing the packages of {LOCKS[level].name}; about 100 MB the first time")
+        # Wheels only: building from source would run code that no hash pins.
+        pip("--require-hashes", "--only-binary=:all:", "--requirement", str(LOCKS[level]))
+        pip("--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+        levels = LOCKS if level == "dev" else {"run": LOCKS["run"]}
+        write_whole(STAMP, json.dumps({name: fingerprint(name) for name in levels}))
+        say("ready")
+
+
+def is_usable(python: Path) -> bool:
+    """Return whether *python* starts, is new enough and has pip: a set-up may have been interrupted at any point."""
+    probe = f"import sys, pip; raise SystemExit(sys.version_info < {OLDEST})"
+    try:
+        return subprocess.run([str(python), "-c", probe], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def pip(*arguments: str) -> None:
+    """Install into the environment; all output goes to stderr, and without a terminal there only errors."""
+    quiet = [] if sys.stderr.isatty() else ["-qq"]
+    run_or_stop(
+        [str(VENV_PYTHON), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *quiet, *arguments],
+        "the packages could not be installed: see above",
+        # A person's own settings must not send the packages elsewhere.
+        PIP_USER="0",
+        PIP_REQUIRE_VIRTUALENV="0",
+        PIP_ROOT_USER_ACTION="ignore",
+    )
+
+
+def run_or_stop(command: list[str], failure: str, **environment: str) -> None:
+    """Run *command* with its stdout on stderr.
+
+    Raises:
+        SetupError: with *failure*, when it does not end well.
+    """
+    variables = {**os.environ, **environment}
+    variables.pop("PYTHONHOME", None)
+    variables.pop("PYTHONPATH", None)
+    try:
+        code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=2, env=variables, check=False).returncode
+    except OSError as error:
+        raise SetupError(f"{failure} ({error})") from error
+    if code:
+        raise SetupError(f"{failure} (exit code {code})")
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write *file* so that a reader sees the old text or the new one."""
+    temporary = file.with_name(f"{file.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, file)
+
+
+@contextlib.contextmanager
+def only_one() -> Iterator[None]:
+    """Hold this checkout's set-up lock; the system frees it when the process dies."""
+    with open(ROOT / ".venv.lock", "a", encoding="utf-8") as lock:
+        if sys.platform == "win32":
+            import msvcrt
+
+            lock.seek(0)
+            while True:
+                # Tries for ten seconds, then raises.
+                with contextlib.suppress(OSError):
+                    msvcrt.locking(lock.fileno(), msvcrt.LK_LOCK, 1)
+                    break
+        else:
+            import fcntl
+
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say("waiting for another set-up of this checkout")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+# --- the commands ---------------------------------------------------------------------------------------------------
+
+
+def run(arguments: list[str]) -> NoReturn:
+    """Become `quaero-desktop` or `quaero`, whichever *arguments* mean; does not return."""
+    set_up("run")
+    # -P: a folder called like one of our packages in the person's current folder is not ours.
+    become([str(VENV_PYTHON), "-P", "-m", "quaero_desktop", *arguments])
+
+
+def become(command: list[str]) -> NoReturn:
+    """Replace this process by *command*, so that exit code, signals and streams are its own."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name != "nt":
+        os.execv(command[0], command)
+    # Windows' exec starts a second process and ends this one at once. Ctrl-C reaches both: only the child heeds it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(subprocess.run(command, check=False).returncode)
+
+
+def test(arguments: list[str]) -> int:
+    """Run every linter, even after one failed, then the tests; the output ends with pytest's own summary line.
+
+    Args:
+        arguments: for pytest. With any, coverage is neither measured nor asked for: a part cannot reach the floor.
+
+    Returns:
+        0 when all is well.
+    """
+    set_up("dev")
+    os.chdir(ROOT)
+    environment = {"QT_QPA_PLATFORM": "offscreen", **os.environ, "PYTHONUNBUFFERED": "1"}
+    python = str(VENV_PYTHON)
+    linters = {
+        "ruff format": [python, "-m", "ruff", "format", "--check", "."],
+        "ruff check": [python, "-m", "ruff", "check", "."],
+        "mypy": [python, "-m", "mypy"],
+        "lint-imports": [str(VENV_PYTHON.with_name("lint-imports")), "--no-cache"],
+    }
+    failed = []
+    for name, command in linters.items():
+        banner(name)
+        if subprocess.run(command, env=environment, check=False).returncode:
+            failed.append(name)
+    banner("pytest")
+    if failed:
+        say(f"FAILED before the tests: {', '.join(failed)}")
+    coverage = [] if arguments else ["--cov", "--cov-report=term"]
+    code = subprocess.run([python, "-m", "pytest", *coverage, *arguments], env=environment, check=False).returncode
+    return code or int(bool(failed))
+
+
+def banner(title: str) -> None:
+    """Say what comes next, between the outputs of the tools."""
+    print(f"\n--- {title} ---", flush=True)
+
+
+def lock() -> None:
+    """Write the locks anew from pyproject.toml: the newest versions that it allows, with hashes, for every platform.
+
+    Raises:
+        SetupError: when uv is missing or fails, or an address of a registry got into a lock.
+    """
+    compile_lock(LOCKS["dev"], "pyproject.toml", "--group", "dev", "--no-build")
+    # The other two agree with the first, version by version, so that all can share an environment.
+    compile_lock(LOCKS["run"], "pyproject.toml", "--group", "build", "--no-build", "--constraint", str(LOCKS["dev"]))
+    compile_lock(BENCH_LOCK, "--group", "bench", "--constraint", str(LOCKS["dev"]))
+
+
+def compile_lock(target: Path, *arguments: str) -> None:
+    """Write one lock.
+
+    Raises:
+        SetupError: as :func:`lock` says.
+    """
+    say(f"writing {target.name}")
+    os.chdir(ROOT)
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / target.name
+        run_or_stop(
+            [
+                *("uv", "pip", "compile", "--quiet", "--universal", "--python-version", ".".join(map(str, OLDEST))),
+                *("--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+                *("--output-file", str(output), *arguments),
+            ],
+            "uv could not resolve the dependencies",
+        )
+        text = output.read_text(encoding="utf-8")
+    if "://" in text:
+        raise SetupError(f"an address got into {target.name}; nothing was written")
+    write_whole(target, f"# Made by `packaging/dev.py lock` from pyproject.toml; do not edit.\n{text}")
+
+
+def main(arguments: list[str]) -> int:
+    """Do what *arguments* say and return the exit code."""
+    command, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
+    try:
+        require_python()
+        if command == "run":
+            run(rest)
+        if command == "test":
+            return test(rest)
+        if command == "lock" and not rest:
+            lock()
+            return 0
+    except SetupError as error:
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(USAGE, file=sys.stdout if command in ("-h", "--help") and arguments else sys.stderr)
+    return 0 if command in ("-h", "--help") and arguments else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

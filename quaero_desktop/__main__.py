@@ -1,0 +1,81 @@
+"""The way in: the window or the command line, whichever the arguments mean.
+
+Spawned parse processes import this module again under another name, so it imports nothing heavy by itself.
+"""
+
+import importlib
+import importlib.util
+import multiprocessing
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+
+_COMMAND = re.compile(r"[a-z]+(-[a-z]+)*")
+_OPTIONS_OF_THE_WINDOW = frozenset({"--library", "--self-test", "-v"})
+_OPTIONS_WITH_A_VALUE = frozenset({"--library", "--self-test"})
+
+
+def main() -> None:
+    """Run `quaero-desktop`, or `quaero` when the arguments hold one of its commands."""
+    multiprocessing.freeze_support()
+    arguments = sys.argv[1:]
+    if not means_window(arguments):
+        command_line()
+        return
+    obstacle = window_obstacle(os.environ)
+    if obstacle is not None:
+        # A windowed bundle has no stderr.
+        if sys.stderr is not None:
+            sys.stderr.write(
+                f"{obstacle}\nWithout a window: quaero crawl URL (from a checkout: dev.py run crawl URL).\n"
+            )
+        sys.exit(2)
+    sys.exit(importlib.import_module("quaero_desktop.app").main(arguments))
+
+
+def command_line() -> None:
+    """Run `quaero`."""
+    multiprocessing.freeze_support()
+    from quaero_desktop.cli.main import run
+
+    run()
+
+
+def means_window(arguments: Sequence[str]) -> bool:
+    """Return whether *arguments* ask for the window: no command, and no option that only the command line knows.
+
+    Args:
+        arguments: those after the program's name. Commands are plain words; an address has a dot, a colon or a slash.
+    """
+    rest = iter(arguments)
+    for argument in rest:
+        if argument.startswith("-"):
+            name, equals, _ = argument.partition("=")
+            if name not in _OPTIONS_OF_THE_WINDOW:
+                # Before a command it belongs to that; alone, like --help, the command line knows best.
+                return False
+            if name in _OPTIONS_WITH_A_VALUE and not equals:
+                next(rest, None)
+        else:
+            return _COMMAND.fullmatch(argument) is None
+    return True
+
+
+def window_obstacle(environ: Mapping[str, str], platform: str = sys.platform) -> str | None:
+    """Return why no window can be opened here, as a sentence, or None when nothing is in the way.
+
+    Qt itself aborts the process when it finds no display, so we look first.
+    """
+    if importlib.util.find_spec("quaero_desktop.app") is None:
+        return "This version of Quaero Desktop has no window yet."
+    if importlib.util.find_spec("PySide6") is None:
+        return "The window needs PySide6, which is not installed."
+    displays = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if platform.startswith(("linux", "freebsd")) and not any(environ.get(name) for name in displays):
+        return "There is no display to open a window on."
+    return None
+
+
+if __name__ == "__main__":
+    main()

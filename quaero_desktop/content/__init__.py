@@ -1,0 +1,1 @@
+"""From bytes to a page of the library: charset, links, main content, markdown, metadata. The only user of lxml."""

@@ -1,0 +1,40 @@
+"""Chinese, Japanese and Korean text for an index that knows words by the blanks between them.
+
+SQLite's ``unicode61`` tokenizer takes a whole run of such characters for one word. :func:`split_cjk` sets each of them
+apart, in what is indexed and in what is asked for alike, so that every character is a token and a run is a phrase.
+"""
+
+import re
+
+# Ideographs with their extensions and compatibility forms, radicals, kana in both widths, bopomofo and Hangul.
+_CJK = (
+    "[\u1100-\u11ff\u2e80-\u2fd5\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3038-\u303b\u3041-\u3096\u309d-\u309f"
+    "\u30a1-\u30fa\u30fc-\u30ff\u3105-\u312f\u3131-\u318e\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uf900-\ufaff\uff66-\uff9d\uffa0-\uffdc"
+    "\U00016fe0-\U0001b2ff\U00020000-\U0003fffd]"
+)
+_RUN = re.compile(f"{_CJK}+")
+_MARKS = "[\x01-\x08]*"
+_SPLIT_RUN = re.compile(f" ?({_MARKS}{_CJK}(?:{_MARKS} {_MARKS}{_CJK})*{_MARKS}) ?")
+
+
+def split_cjk(text: str) -> str:
+    """Return *text* with a blank before, between and after the CJK characters of each run.
+
+    Blanks that were there stay, so that :func:`join_cjk` can tell them from the added ones.
+    """
+    if text.isascii():
+        return text
+    return _RUN.sub(lambda run: f" {' '.join(run[0])} ", text)
+
+
+def join_cjk(text: str) -> str:
+    """Undo :func:`split_cjk`, also in an excerpt of its result.
+
+    Args:
+        text: what ``split_cjk`` returned, or a part of it. The control characters U+0001 to U+0008, as a snippet may
+            carry them around its hits, are looked through.
+    """
+    if text.isascii():
+        return text
+    return _SPLIT_RUN.sub(lambda run: run[1].replace(" ", ""), text)

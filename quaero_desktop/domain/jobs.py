@@ -1,0 +1,180 @@
+"""Jobs: their vocabulary, their values and the moves between their states."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+MAX_TREE_DEPTH = 10
+"""How deep a tree of jobs can be (J1)."""
+
+
+class Status(StrEnum):
+    """Where a job is in its life."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"  # roots only
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"  # a child that was queued and then withdrawn
+
+
+OPEN_STATUSES = frozenset({Status.PENDING, Status.RUNNING, Status.PAUSED})
+TERMINAL_STATUSES = frozenset(Status) - OPEN_STATUSES
+
+
+class Phase(StrEnum):
+    """Where in the life of its root a child runs."""
+
+    PRE = "pre"
+    CORE = "core"
+    POST = "post"
+
+
+class JobType(StrEnum):
+    """The types that this version knows; storage keeps any text, since an unknown type must fail politely (J6)."""
+
+    CRAWL = "crawl"
+    CRAWLER_URL = "crawler_url"
+    VALIDATE = "validate"
+    TRANSFORM = "transform"
+    SUMMARISE = "summarise"
+    CORPUS_SUMMARY = "corpus_summary"
+    REINDEX = "reindex"
+    CLEANUP = "cleanup"
+    DEFINITION_RUN = "definition_run"
+
+
+class Cause(StrEnum):
+    """Why a job failed or was withdrawn, as an enumeration so that failures can be grouped (J10)."""
+
+    NOT_FOUND = "not_found"  # 404
+    GONE = "gone"  # 410
+    HTTP_CLIENT_ERROR = "http_4xx"
+    HTTP_SERVER_ERROR = "http_5xx"
+    RATE_LIMITED = "rate_limited"  # 429
+    FORBIDDEN = "forbidden"  # 401, 403
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    DISCONNECTED = "disconnected"  # the server hung up, or broke the protocol, half-way
+    PROTOCOL = "protocol"  # not HTTP, or a header that cannot be right
+    BAD_REDIRECT = "bad_redirect"  # no target, a target that is no web address, or too many hops
+    BAD_URL = "bad_url"
+    TOO_LARGE = "too_large"
+    DECODE = "decode"  # a body whose compression is broken, unknown or a bomb
+    ROBOTS = "robots"
+    PARSE = "parse"
+    PARSE_TIMEOUT = "parse_timeout"
+    PARSE_CRASH = "parse_crash"
+    CRASHED = "crashed"  # the process died while this ran, again and again
+    EXECUTOR_ERROR = "executor_error"
+    NO_EXECUTOR = "no_executor"
+    BAD_PAYLOAD = "bad_payload"
+    CANCELLED = "cancelled"
+    LIMIT = "limit"
+
+
+HOST_FAULTS = frozenset(
+    {
+        Cause.HTTP_SERVER_ERROR,
+        Cause.RATE_LIMITED,
+        Cause.DNS,
+        Cause.CONNECT,
+        Cause.TLS,
+        Cause.TIMEOUT,
+        Cause.DISCONNECTED,
+    }
+)
+"""Causes that say something about the host; 404 and 410 are facts about a page (J2a)."""
+
+
+class SkipReason(StrEnum):
+    """Why a URL was refused when it was found."""
+
+    SCOPE = "scope"
+    SCHEME = "scheme"
+    EXCLUDED = "excluded"
+    NOT_INCLUDED = "not_included"
+    ROBOTS = "robots"
+    DEPTH = "depth"
+    MAX_PAGES = "max_pages"
+    TOO_LONG = "too_long"
+
+
+class JobRef(msgspec.Struct, frozen=True):
+    """What a running job needs to know about itself, read once when its message is received.
+
+    Attributes:
+        id: the job.
+        root_id: the root of its tree (its own id for a root).
+        type: text, since an unknown type must be reported and not crash (J6).
+        url: the canonical URL of a page, else None.
+        depth: the shortest known distance from a seed when it was received; the ledger re-reads it when storing.
+        attempt: 1 for the first try; the retries of one attempt are deliveries of its message.
+        payload: the message's payload.
+    """
+
+    id: int
+    root_id: int
+    type: str
+    url: str | None
+    depth: int
+    attempt: int
+    payload: dict[str, Any]
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole row for people and programs: the contract of ``--json``. Times are integer milliseconds UTC."""
+
+    id: int
+    parent_id: int | None
+    root_id: int
+    type: str
+    phase: str
+    status: str
+    name: str
+    url: str | None
+    progress_current: int
+    progress_total: int
+    child_count: int
+    completed_children: int
+    failed_children: int
+    children: dict[str, int]
+    pages: int
+    warnings: int
+    created_at: int
+    started_at: int | None
+    completed_at: int | None
+    error: str | None
+    cause: str | None
+    payload: dict[str, Any]
+    result: dict[str, Any] | None
+    definition_id: int | None
+    source_id: int | None
+    rerun_of: int | None
+    triggered_by: int | None
+    attempt: int
+    depth: int
+    revision: int
+
+    @property
+    def is_root(self) -> bool:
+        """Whether this job has no parent."""
+        return self.parent_id is None
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a job's log. Levels are debug, info, warn and error (J9a)."""
+
+    id: int
+    job_id: int
+    at: int
+    level: str
+    message: str
+
+
+LOG_LEVELS = ("debug", "info", "warn", "error")

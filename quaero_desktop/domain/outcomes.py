@@ -1,0 +1,87 @@
+"""What an executor hands back: one value that the ledger stores in one transaction."""
+
+from typing import Any
+
+import msgspec
+
+from quaero_desktop.domain.jobs import Cause, SkipReason
+from quaero_desktop.domain.pages import Fetched, ParsedPage
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A link that will not be followed."""
+
+    url: str
+    reason: SkipReason
+    rule: str
+
+
+class Discovered(msgspec.Struct, frozen=True, kw_only=True):
+    """The links of one page after the rules spoke. Depth and page limits are applied when they are stored.
+
+    Attributes:
+        follow: canonical URLs to fetch.
+        refused: the others, each with its reason.
+        hops: for a redirect's target, how many redirects led there; such a target is as far from the seed as what led
+            there. 0 for the links of a page.
+    """
+
+    follow: tuple[str, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    hops: int = 0
+
+
+NOTHING_DISCOVERED = Discovered()
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A page to store as a document."""
+
+    fetched: Fetched
+    page: ParsedPage
+    discovered: Discovered = NOTHING_DISCOVERED
+    elapsed_ms: int = 0
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that is completed without a document, for a recorded reason (a redirect, a picture, nothing changed)."""
+
+    result: dict[str, Any]
+    discovered: Discovered = NOTHING_DISCOVERED
+    message: str = ""
+    status: int | None = None
+
+
+class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
+    """A queued page that must not be fetched after all; it becomes ``skipped``."""
+
+    reason: SkipReason
+    rule: str
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """A try that failed.
+
+    Attributes:
+        retryable: whether the message goes back with a backoff while tries are left; else it ends here.
+        retry_after_ms: never sooner than this.
+        hold_ms: the whole lane rests for so long: the host, and not this page, is in trouble (Q4).
+    """
+
+    cause: Cause
+    message: str
+    status: int | None = None
+    retryable: bool = False
+    retry_after_ms: int | None = None
+    hold_ms: int | None = None
+    elapsed_ms: int = 0
+
+
+class Snoozed(msgspec.Struct, frozen=True, kw_only=True):
+    """Not now: the message goes back without a failure, and its lane rests until *until* (Q3, Q4)."""
+
+    until: int
+    reason: str
+
+
+Outcome = Stored | Recorded | Withdrawn | Failed | Snoozed

@@ -1,0 +1,148 @@
+"""The seam between the engine and storage: the values that cross it and the ledger as the engine sees it.
+
+Another database could stand behind these; nothing above storage knows which one does.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.jobs import JobRef, Status
+from quaero_desktop.domain.outcomes import Failed, Recorded, Stored, Withdrawn
+from quaero_desktop.domain.queue import Delivery, Receipt, Turns
+
+
+class NewRoot(msgspec.Struct, frozen=True, kw_only=True):
+    """A root job to start.
+
+    Attributes:
+        name: what people see.
+        config: what is crawled and how; stored with the job as the snapshot that a rerun repeats.
+        source_id: the source it collects for; None makes one for each origin it meets.
+        definition_id, rerun_of, triggered_by: where it comes from.
+    """
+
+    name: str
+    config: CrawlConfig
+    type: str = "crawl"
+    source_id: int | None = None
+    definition_id: int | None = None
+    rerun_of: int | None = None
+    triggered_by: int | None = None
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """A job to run now, with the delivery that proves it."""
+
+    delivery: Delivery
+    job: JobRef
+
+
+class RootPlan(msgspec.Struct, frozen=True):
+    """What the engine must know of a root to run its pages.
+
+    Attributes:
+        scope_roots: canonical URLs that span the scope: the pages at depth 0.
+    """
+
+    id: int
+    config: CrawlConfig
+    scope_roots: tuple[str, ...]
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """What a receive brought.
+
+    Attributes:
+        assignments: at most as many as were asked for.
+        ended: roots that ended, because their last open child turned out to be dead.
+        next_due: when something that waits becomes ready, in milliseconds UTC; None when nothing waits.
+    """
+
+    assignments: tuple[Assignment, ...]
+    ended: tuple[int, ...] = ()
+    next_due: int | None = None
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """What storing an outcome led to.
+
+    Attributes:
+        new_pages: how many pages were added to the frontier.
+        root_status: the status of the root if this ended it, else None.
+        dead: whether the message became a dead letter.
+        retry_at: when the message becomes ready again, in milliseconds UTC, if it does.
+    """
+
+    root_id: int
+    new_pages: int = 0
+    root_status: Status | None = None
+    dead: bool = False
+    retry_at: int | None = None
+
+
+class Recovery(msgspec.Struct, frozen=True, kw_only=True):
+    """What a start found and put right."""
+
+    returned: int = 0
+    dead: int = 0
+    recounted: int = 0
+    ended: tuple[int, ...] = ()
+
+
+class NewLogLine(msgspec.Struct, frozen=True):
+    """A log line on its way to the library; *at* is milliseconds UTC, *level* one of LOG_LEVELS."""
+
+    job_id: int
+    root_id: int
+    at: int
+    level: str
+    message: str
+
+
+class LedgerPort(Protocol):
+    """The only code that changes queue, jobs, documents and counters; each call is one whole transaction."""
+
+    async def start(self, root: NewRoot) -> int:
+        """Store a root, its seeds and their messages; return its id."""
+
+    async def receive(self, n: int, turns: Turns) -> Received:
+        """Lease up to *n* jobs whose turn has come and mark them running."""
+
+    async def complete(self, receipt: Receipt, outcome: Stored | Recorded | Withdrawn) -> Settled:
+        """Store the whole outcome of a job."""
+
+    async def fail(self, receipt: Receipt, failure: Failed) -> Settled:
+        """Store a failed try: back with a backoff, or the end of the job."""
+
+    async def snooze(self, receipt: Receipt, until: int, reason: str) -> None:
+        """Give a job back uncounted and let its lane rest until *until* (milliseconds UTC)."""
+
+    async def release(self, receipts: Sequence[Receipt]) -> int:
+        """Give jobs back uncounted, as a clean stop does; return how many were still held."""
+
+    async def extend(self, receipts: Sequence[Receipt]) -> list[Receipt]:
+        """Start the leases anew; return those that were lost."""
+
+    async def cancel(self, job_id: int) -> int:
+        """Cancel a job and all below it; return its root."""
+
+    async def pause(self, root_id: int) -> None:
+        """Let no more of the root start."""
+
+    async def resume(self, root_id: int) -> None:
+        """Undo :meth:`pause`."""
+
+    async def recover(self) -> Recovery:
+        """Take back what a dead process left running."""
+
+    async def write_log(self, lines: Sequence[NewLogLine]) -> None:
+        """Store buffered log lines; lines of jobs that are gone are dropped."""
+
+    async def plan(self, root_id: int) -> RootPlan:
+        """Read what the engine needs to run pages of a root."""
+
+    async def is_idle(self, only: frozenset[int] | None = None) -> bool:
+        """Return whether nothing is ready, leased or delayed (of the roots *only*)."""

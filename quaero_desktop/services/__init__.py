@@ -1,0 +1,1 @@
+"""What Quaero can do, as calls: the only interface for the window and the command line."""

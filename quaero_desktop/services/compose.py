@@ -1,0 +1,160 @@
+"""Builds an open library with its services, for the window, the command line and the tests alike."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from quaero_desktop.domain.events import EngineNotice
+from quaero_desktop.domain.ports import Recovery
+from quaero_desktop.infra import log, paths
+from quaero_desktop.infra.clock import Clock, SystemClock
+from quaero_desktop.infra.lock import InstanceLock
+from quaero_desktop.infra.paths import LibraryFiles
+from quaero_desktop.infra.redact import Redactor
+from quaero_desktop.infra.settings import LoadedSettings, Settings, load
+from quaero_desktop.services.engine import Engine
+from quaero_desktop.services.jobs import JobService
+from quaero_desktop.services.library import LibraryService
+from quaero_desktop.services.maintenance import BackupShelf, MaintenanceService
+from quaero_desktop.storage import opening
+from quaero_desktop.storage.database import Database
+from quaero_desktop.storage.ledger import Backoff, Ledger
+from quaero_desktop.storage.queue import Queue
+
+QUEUE_NAME = "jobs"
+
+
+class Services:
+    """What a front end works with while a library is open.
+
+    Attributes:
+        files: where the library is.
+        jobs, library, maintenance: the services.
+        engine: runs jobs; None when the library was opened without one.
+        recovery: what the start found and put right; None for a library that is only read.
+    """
+
+    def __init__(
+        self,
+        files: LibraryFiles,
+        database: Database,
+        settings: Settings,
+        clock: Clock,
+        engine: Engine | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.files = files
+        self.engine = engine
+        self.recovery: Recovery | None = None
+        self.jobs = JobService(database, ledger or _ledger(database, settings), settings, engine)
+        self.library = LibraryService(database)
+        self.maintenance = MaintenanceService(database, files, clock, settings.storage.keep_backups)
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """The settings that are in force, where they come from, and the sentences about those that could not be used."""
+
+    settings: Settings
+    file: Path
+    problems: tuple[str, ...]
+
+
+def configuration(environ: Mapping[str, str] | None = None) -> Configuration:
+    """Read the settings (O5); nothing here raises for what a person wrote."""
+    environ = os.environ if environ is None else environ
+    file = paths.settings_file(environ)
+    loaded: LoadedSettings = load(file, environ)
+    return Configuration(loaded.settings, file, tuple(problem.message for problem in loaded.problems))
+
+
+def library_files(explicit: str | None, environ: Mapping[str, str] | None = None) -> LibraryFiles:
+    """Return where the library is: *explicit*, else ``QUAERO_LIBRARY``, else the platform's data folder."""
+    return LibraryFiles(paths.library_folder(explicit, os.environ if environ is None else environ))
+
+
+def backups(files: LibraryFiles, clock: Clock | None = None) -> BackupShelf:
+    """Return the backups of a library that is not open."""
+    return BackupShelf(files, clock or SystemClock())
+
+
+def diagnostics(level: str) -> log.Diagnostics:
+    """Send diagnostics of this process to stderr, without secrets; close what is returned to undo it."""
+    return log.configure(level, redactor=Redactor())
+
+
+@asynccontextmanager
+async def reading(files: LibraryFiles, settings: Settings, clock: Clock | None = None) -> AsyncIterator[Services]:
+    """Open a library to read it: beside whoever writes it, and creating nothing.
+
+    Raises:
+        LibraryError: there is none, or it cannot be read.
+    """
+    clock = clock or SystemClock()
+    database = await opening.open_for_reading(files, clock=clock)
+    try:
+        yield Services(files, database, settings, clock)
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def writing(
+    files: LibraryFiles,
+    settings: Settings,
+    *,
+    create: bool = False,
+    engine: bool = False,
+    notify: Callable[[EngineNotice], None] = lambda _: None,
+    clock: Clock | None = None,
+) -> AsyncIterator[Services]:
+    """Open a library to change it, alone, and put right what a dead process left.
+
+    Args:
+        files: where it is.
+        settings: the settings in force.
+        create: make it when there is none.
+        engine: put together what runs jobs, too.
+        notify: told of things that a person should know while the engine runs.
+        clock: time.
+
+    Raises:
+        LibraryInUseError: another process has it.
+        LibraryError: it cannot be opened or made.
+    """
+    clock = clock or SystemClock()
+    if create:
+        if not settings.storage.allow_network_folder:
+            paths.refuse_unsafe_folder(files.folder)
+        paths.private_folder(files.folder)
+    elif not files.database.exists():
+        opening.refuse_missing(files)
+    with InstanceLock(files.lock):
+        database = await opening.open_library(files, clock=clock, create=create)
+        running: Engine | None = None
+        try:
+            ledger = _ledger(database, settings)
+            recovery = await ledger.recover()
+            if engine:
+                running = Engine(ledger, settings, clock, notify)
+            services = Services(files, database, settings, clock, running, ledger)
+            services.recovery = recovery
+            yield services
+        finally:
+            if running is not None:
+                await running.close()
+            await database.close()
+
+
+def _ledger(database: Database, settings: Settings) -> Ledger:
+    # A new identity for each run: whatever lease bears another one belongs to a process that is dead (Q7).
+    queue = Queue(
+        QUEUE_NAME, owner=secrets.token_hex(8), lease_ms=round(settings.queue.lease_seconds * 1000)
+    )
+    backoff = Backoff(
+        round(settings.queue.backoff_base_seconds * 1000), round(settings.queue.backoff_max_seconds * 1000)
+    )
+    return Ledger(database, queue, backoff=backoff)

@@ -1,0 +1,215 @@
+"""Jobs: start, list, look into, cancel, pause and resume them."""
+
+import msgspec
+
+from quaero_desktop.domain import urls
+from quaero_desktop.domain.crawl import CrawlConfig, ScopeKind
+from quaero_desktop.domain.errors import NotFoundError, UsageError
+from quaero_desktop.domain.jobs import Job, LogLine
+from quaero_desktop.domain.listing import Attempt, GroupedPage, JobFilter, JobPage, RootDetails, Skip
+from quaero_desktop.domain.ports import NewRoot
+from quaero_desktop.infra.settings import Settings
+from quaero_desktop.services.engine import Engine
+from quaero_desktop.storage import queries
+from quaero_desktop.storage.database import Database
+from quaero_desktop.storage.ledger import Ledger
+
+
+class CrawlRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asks for when they start a crawl; None takes the setting.
+
+    Attributes:
+        urls: web addresses as typed; https:// is added where the scheme is missing.
+        depth: the most links to follow from them.
+        max_pages: the most pages; None for no limit.
+        source_id: the source to collect for; None makes one for each origin.
+        scope: how far it goes: host, prefix or domain.
+        include, exclude: rules in plain words.
+        per_host: the most requests under way at one host.
+        delay_seconds: between two requests' starts at one host; 0 for none.
+        obey_robots: whether robots.txt decides.
+        name: what the job is called; None for the hosts.
+    """
+
+    urls: tuple[str, ...]
+    depth: int | None = None
+    max_pages: int | None = None
+    source_id: int | None = None
+    scope: ScopeKind | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    per_host: int | None = None
+    delay_seconds: float | None = None
+    obey_robots: bool | None = None
+    name: str | None = None
+
+
+class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one job: the row, what a root did so far, and its attempts."""
+
+    job: Job
+    root: RootDetails | None
+    attempts: tuple[Attempt, ...]
+
+
+class JobService:
+    """Everything that can be done with jobs.
+
+    Args:
+        database: the open library.
+        ledger: changes it.
+        settings: what a crawl starts with where the request says nothing.
+        engine: what runs the jobs in this process, if anything does.
+    """
+
+    def __init__(self, database: Database, ledger: Ledger, settings: Settings, engine: Engine | None) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._settings = settings
+        self._engine = engine
+
+    async def start_crawl(self, request: CrawlRequest) -> int:
+        """Store a new crawl and return the id of its root job. It runs when an engine runs.
+
+        Raises:
+            UsageError: naming what makes no sense.
+            NotFoundError: there is no such source.
+        """
+        config = self.crawl_config(request)
+        if request.source_id is not None and not await self._database.read(
+            lambda connection: queries.has_source(connection, request.source_id or 0)
+        ):
+            raise NotFoundError(f"There is no source {request.source_id}.")
+        name = request.name or ", ".join(dict.fromkeys(urls.host_of(url) for url in config.seeds))
+        job_id = await self._ledger.start(NewRoot(name=name, config=config, source_id=request.source_id))
+        if self._engine is not None:
+            self._engine.poke()
+        return job_id
+
+    def crawl_config(self, request: CrawlRequest) -> CrawlConfig:
+        """Return the configuration that *request* means under the settings.
+
+        Raises:
+            UsageError: naming what makes no sense.
+        """
+        crawl = self._settings.crawl
+        delay = request.delay_seconds
+        if delay is not None and not 0 <= delay <= 86_400:
+            raise UsageError(f"delay is {delay:g} seconds; it must be between 0 and 86400.")
+        if request.max_pages is not None and request.max_pages < 1:
+            raise UsageError(f"max-pages is {request.max_pages}; 1 is the least.")
+        return CrawlConfig(
+            seeds=tuple(dict.fromkeys(urls.seed(text) for text in request.urls)),
+            scope=request.scope or crawl.scope,
+            include=request.include,
+            exclude=request.exclude,
+            max_depth=crawl.max_depth if request.depth is None else request.depth,
+            max_pages=request.max_pages,
+            per_host=crawl.per_host if request.per_host is None else request.per_host,
+            delay_ms=None if delay is None else round(delay * 1000),
+            obey_robots=crawl.obey_robots if request.obey_robots is None else request.obey_robots,
+            max_attempts=self._settings.queue.max_attempts,
+        ).checked()
+
+    async def list(self, which: JobFilter) -> JobPage:
+        """Return a page of jobs (J7).
+
+        Raises:
+            UsageError: the filter names something that does not exist.
+        """
+        return await self._database.read(lambda connection: queries.jobs(connection, which))
+
+    async def grouped(self, which: JobFilter) -> GroupedPage:
+        """Return a page of jobs as parents with their children, and children whose parent is not on the page (J7).
+
+        Raises:
+            UsageError: the filter names something that does not exist.
+        """
+        return await self._database.read(lambda connection: queries.grouped(connection, which))
+
+    async def open_roots(self) -> "list[int]":
+        """Return the root jobs that have not ended, oldest first."""
+        return await self._database.read(queries.open_roots)
+
+    async def get(self, job_id: int) -> Job:
+        """Return one job.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return await self._database.read(lambda connection: queries.job(connection, job_id))
+
+    async def details(self, job_id: int) -> JobDetails:
+        """Return everything about one job.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+
+        def read(connection: queries.Connection) -> JobDetails:
+            job = queries.job(connection, job_id)
+            root = queries.root_details(connection, job_id) if job.is_root else None
+            return JobDetails(job=job, root=root, attempts=queries.attempts(connection, job_id))
+
+        return await self._database.read(read)
+
+    async def logs(self, job_id: int, *, level: str, limit: int | None, children: bool, after_id: int = 0) -> "list[LogLine]":
+        """Return log lines of a job, oldest first.
+
+        Args:
+            job_id: whose.
+            level: the least important level to return.
+            limit: the most lines, the newest; None for all.
+            children: also those of the jobs below it.
+            after_id: only lines newer than this one.
+
+        Raises:
+            NotFoundError: there is no such job.
+            UsageError: an unknown level, or a negative limit.
+        """
+        return await self._database.read(
+            lambda connection: queries.logs(
+                connection, job_id, level=level, limit=limit, children=children, after_id=after_id
+            )
+        )
+
+    async def skips(self, root_id: int, *, reason: str | None = None, limit: int | None = 100) -> "list[Skip]":
+        """Return URLs that a root refused, with reason and rule.
+
+        Raises:
+            UsageError: an unknown reason, or a negative limit.
+        """
+        return await self._database.read(
+            lambda connection: queries.skips(connection, root_id, reason=reason, limit=limit)
+        )
+
+    async def cancel(self, job_id: int) -> None:
+        """Cancel a job and everything open below it; what runs of it stops at once.
+
+        Raises:
+            NotFoundError: there is no such job.
+            NotAllowedError: it has ended already.
+        """
+        await self._ledger.cancel(job_id)
+        if self._engine is not None:
+            self._engine.cancel(job_id)
+
+    async def pause(self, root_id: int) -> None:
+        """Let no more of a root start; pages in flight finish.
+
+        Raises:
+            NotFoundError: there is no such job.
+            NotAllowedError: it is no root, or does not run.
+        """
+        await self._ledger.pause(root_id)
+
+    async def resume(self, root_id: int) -> None:
+        """Let a paused root go on.
+
+        Raises:
+            NotFoundError: there is no such job.
+            NotAllowedError: it is not paused.
+        """
+        await self._ledger.resume(root_id)
+        if self._engine is not None:
+            self._engine.poke()

@@ -1,0 +1,45 @@
+"""What has been collected: documents, and the search over them."""
+
+from quaero_desktop.domain.documents import Document, DocumentFilter, DocumentPage, Statistics
+from quaero_desktop.domain.searchquery import SearchResults
+from quaero_desktop.storage import queries, search
+from quaero_desktop.storage.database import Database
+
+
+class LibraryService:
+    """Reads the collected documents.
+
+    Args:
+        database: the open library.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def documents(self, which: DocumentFilter) -> DocumentPage:
+        """Return a page of documents.
+
+        Raises:
+            UsageError: a negative limit or offset.
+        """
+        return await self._database.read(lambda connection: queries.documents(connection, which))
+
+    async def document(self, document_id: int) -> Document:
+        """Return one document with its markdown.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return await self._database.read(lambda connection: queries.document(connection, document_id))
+
+    async def search(self, query: str, *, limit: int = 20, offset: int = 0) -> SearchResults:
+        """Search the library; whatever *query* holds, the answer is results and perhaps a hint, never an error (D3).
+
+        Raises:
+            UsageError: a negative limit or offset.
+        """
+        return await self._database.read(lambda connection: search.search(connection, query, limit, offset))
+
+    async def statistics(self) -> Statistics:
+        """Return how much the library holds."""
+        return await self._database.read(queries.statistics)

@@ -1,0 +1,68 @@
+"""Looking after a library: backups, and checking that it keeps its promises."""
+
+from quaero_desktop.domain.maintenance import BackupInfo, Restored, VerifyReport
+from quaero_desktop.infra.clock import Clock
+from quaero_desktop.infra.lock import InstanceLock
+from quaero_desktop.infra.paths import LibraryFiles
+from quaero_desktop.storage import backup, verify
+from quaero_desktop.storage.database import Database
+
+
+class MaintenanceService:
+    """Looks after an open library.
+
+    Args:
+        database: the open library.
+        files: where it is.
+        clock: names backups.
+        keep_backups: how many are kept.
+    """
+
+    def __init__(self, database: Database, files: LibraryFiles, clock: Clock, keep_backups: int) -> None:
+        self._database = database
+        self._files = files
+        self._clock = clock
+        self._keep_backups = keep_backups
+
+    async def back_up(self) -> BackupInfo:
+        """Make a backup, check it, and remove the oldest beyond the number that is kept.
+
+        Raises:
+            DiskFullError: there is no room for it; nothing is left behind.
+            LibraryError: it could not be made, or did not pass its check.
+        """
+        made = await backup.create(self._database, self._files.backups, clock=self._clock)
+        backup.prune(self._files.backups, self._keep_backups)
+        return made
+
+    async def verify(self) -> VerifyReport:
+        """Check every invariant; changes nothing."""
+        return await verify.verify(self._database)
+
+
+class BackupShelf:
+    """The backups of a library that is not open.
+
+    Args:
+        files: where the library is.
+        clock: names what a restore keeps.
+    """
+
+    def __init__(self, files: LibraryFiles, clock: Clock) -> None:
+        self._files = files
+        self._clock = clock
+
+    def list(self) -> list[BackupInfo]:
+        """Return the backups, newest first."""
+        return backup.list_backups(self._files.backups)
+
+    def restore(self, name: str) -> Restored:
+        """Put a backup in the place of the library; what was there is kept.
+
+        Raises:
+            NotFoundError: there is no such backup.
+            LibraryInUseError: the library is open somewhere.
+            LibraryError: the backup is no good.
+        """
+        with InstanceLock(self._files.lock):
+            return backup.restore(self._files, name, clock=self._clock)

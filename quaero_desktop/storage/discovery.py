@@ -1,0 +1,199 @@
+"""Turning the links of a page into child jobs and skips, inside the ledger's transaction.
+
+Here depth and page limits are enforced, and depth is kept at the shortest known path: when a later page offers a
+shorter way, the pages behind it move closer too, and what was skipped for its depth comes back (J1).
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.jobs import JobType, SkipReason
+from quaero_desktop.domain.outcomes import Discovered
+from quaero_desktop.domain.queue import NewMessage
+from quaero_desktop.domain.urls import origin_of
+from quaero_desktop.storage import documents
+from quaero_desktop.storage.database import Tx
+from quaero_desktop.storage.queue import Queue
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Frontier:
+    """The edge of one root's crawl, for the length of one transaction.
+
+    Args:
+        tx: the running transaction.
+        queue: where a message for each new page goes.
+        root_id: the root.
+        config: its configuration: depth and page limits.
+        step: the step of the root that its pages belong to.
+    """
+
+    def __init__(self, tx: Tx, queue: Queue, root_id: int, config: CrawlConfig, step: int = 0) -> None:
+        self._tx = tx
+        self._queue = queue
+        self._root_id = root_id
+        self._config = config
+        self._step = step
+        self._pages_added = 0
+
+    def add_seeds(self, urls: Iterable[str]) -> None:
+        """Add the pages that the crawl starts from."""
+        new = list(dict.fromkeys(urls))
+        self._met(self._add(new, 0, None))
+
+    def add(self, found_on: int, depth: int, discovered: Discovered) -> int:
+        """Add what the page of job *found_on*, at *depth*, links to, and return how many pages that adds."""
+        below = depth if discovered.hops else depth + 1
+        met = self._refuse(found_on, below, discovered)
+        known = self._known(discovered.follow)
+        new = [url for url in dict.fromkeys(discovered.follow) if url not in known]
+        met += self._add(new, below, found_on, discovered.hops)
+        closer = [(job_id, below) for job_id, at_depth, _ in known.values() if at_depth > below]
+        if closer:
+            met += self._move_closer(closer)
+        self._met(met)
+        return self._pages_added
+
+    def _met(self, count: int) -> None:
+        if count:
+            self._tx.execute(
+                "UPDATE root_progress SET discovered = discovered + ? WHERE root_id = ?", (count, self._root_id)
+            )
+
+    def _known(self, urls: Sequence[str]) -> dict[str, tuple[int, int, int | None]]:
+        """Return id, depth and document of those *urls* that are pages of the crawl already."""
+        if not urls:
+            return {}
+        rows = self._tx.execute(
+            "SELECT url, id, depth, document_id FROM json_each(?)"
+            " JOIN jobs ON root_id = ? AND step = ? AND url = value",
+            (_encode(urls).decode(), self._root_id, self._step),
+        )
+        return {row[0]: (row[1], row[2], row[3]) for row in rows}
+
+    def _add(self, urls: list[str], depth: int, found_on: int | None, hops: int = 0) -> int:
+        """Make pages of *urls*, none of which is one, or skips where a limit says so.
+
+        Returns:
+            How many of them were never met before.
+        """
+        if not urls:
+            return 0
+        if depth > self._config.max_depth:
+            return self._skip(urls, depth, found_on, SkipReason.DEPTH, f"deeper than {self._config.max_depth}")
+        room = self._room()
+        left_out = urls[room:] if room is not None else []
+        if room is not None:
+            urls = urls[:room]
+        # A URL that was skipped before (too deep then, or out of scope before a redirect widened it) is not a new one.
+        met_before = self._tx.execute(
+            "DELETE FROM skips WHERE root_id = ? AND url IN (SELECT value FROM json_each(?))",
+            (self._root_id, _encode(urls).decode()),
+        ).rowcount
+        for url in urls:
+            job_id = self._tx.execute(
+                "INSERT INTO jobs (parent_id, root_id, type, status, step, url, depth, created_at, revision)"
+                " VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?)",
+                (
+                    self._root_id,
+                    self._root_id,
+                    JobType.CRAWLER_URL,
+                    self._step,
+                    url,
+                    depth,
+                    self._tx.now,
+                    self._tx.revision,
+                ),
+            ).lastrowid
+            self._queue.send(
+                self._tx,
+                NewMessage(
+                    type=JobType.CRAWLER_URL,
+                    payload={"hops": hops} if hops else {},
+                    job_id=job_id,
+                    root_id=self._root_id,
+                    lane=origin_of(url),
+                ),
+            )
+        self._pages_added += len(urls)
+        met = len(urls) - met_before
+        if left_out:
+            rule = f"no more than {self._config.max_pages} pages"
+            met += self._skip(left_out, depth, found_on, SkipReason.MAX_PAGES, rule)
+        return met
+
+    def _room(self) -> int | None:
+        """Return how many pages the crawl may still add; None for any number."""
+        if self._config.max_pages is None:
+            return None
+        pages = self._tx.value(
+            "SELECT coalesce(sum(n), 0) FROM child_counts WHERE parent_id = ? AND type = ?",
+            (self._root_id, JobType.CRAWLER_URL),
+        )
+        return max(0, self._config.max_pages - int(pages))
+
+    def _skip(self, urls: Sequence[str], depth: int, found_on: int | None, reason: SkipReason, rule: str) -> int:
+        return self._insert_skips([(url, reason, rule) for url in urls], depth, found_on)
+
+    def _refuse(self, found_on: int, depth: int, discovered: Discovered) -> int:
+        if not discovered.refused:
+            return 0
+        rows = [(refusal.url, refusal.reason, refusal.rule) for refusal in discovered.refused]
+        return self._insert_skips(rows, depth, found_on)
+
+    def _insert_skips(self, rows: Sequence[tuple[str, str, str]], depth: int, found_on: int | None) -> int:
+        cursor = self._tx.execute(
+            "INSERT INTO skips (root_id, url, depth, reason, rule, found_on, found_at)"
+            " SELECT :root, value ->> 0, :depth, value ->> 1, value ->> 2, :found_on, :now FROM json_each(:rows)"
+            " WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE root_id = :root AND step = :step AND url = value ->> 0)"
+            " ON CONFLICT DO NOTHING",
+            {
+                "root": self._root_id,
+                "step": self._step,
+                "depth": depth,
+                "found_on": found_on,
+                "now": self._tx.now,
+                "rows": _encode(rows).decode(),
+            },
+        )
+        return cursor.rowcount
+
+    def _move_closer(self, moves: list[tuple[int, int]]) -> int:
+        """Lower the depth of jobs, and of the pages that they led to; return how many URLs were never met.
+
+        A page that is still to be fetched needs nothing more: what it links to is placed when it is stored.
+        """
+        met = 0
+        waiting = deque(moves)
+        while waiting:
+            job_id, depth = waiting.popleft()
+            row = self._tx.one(
+                "UPDATE jobs SET depth = ?, revision = ? WHERE id = ? AND depth > ?"
+                " RETURNING document_id, result ->> '$.redirect'",
+                (depth, self._tx.revision, job_id, depth),
+            )
+            if row is None:
+                continue
+            document_id, redirect = row
+            links = documents.links_of(self._tx, document_id) if document_id is not None else []
+            below = depth + 1
+            if redirect is not None:
+                links, below = [redirect], depth
+            waiting.extend((known[0], below) for known in self._known(links).values() if known[1] > below)
+            met += self._bring_back(links, below, job_id)
+        return met
+
+    def _bring_back(self, links: Sequence[str], depth: int, found_on: int) -> int:
+        """Make pages of those *links* that had been too deep and are not any more."""
+        if depth > self._config.max_depth or not links:
+            return 0
+        rows: list[Any] = self._tx.execute(
+            "SELECT url FROM skips WHERE root_id = ? AND reason = ? AND url IN (SELECT value FROM json_each(?))",
+            (self._root_id, SkipReason.DEPTH, _encode(links).decode()),
+        ).fetchall()
+        return self._add([url for (url,) in rows], depth, found_on)

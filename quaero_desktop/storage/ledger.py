@@ -1,0 +1,577 @@
+"""The ledger: the only code that changes queue, jobs, documents and counters.
+
+Each of its operations is one whole transaction over plain values. A page is "not done" exactly while its message
+exists, and the message goes in the transaction that stores the whole outcome: so whatever happens to the process,
+nothing is lost and nothing is stored twice.
+"""
+
+import random
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.errors import NotAllowedError, NotFoundError, RootClosedError, StaleReceiptError
+from quaero_desktop.domain.jobs import LOG_LEVELS, OPEN_STATUSES, Cause, JobRef, JobType, Status
+from quaero_desktop.domain.outcomes import Discovered, Failed, Recorded, Stored, Withdrawn
+from quaero_desktop.domain.ports import Assignment, NewLogLine, NewRoot, Received, Recovery, RootPlan, Settled
+from quaero_desktop.domain.queue import DeadLetter, Delivery, Receipt, Turns
+from quaero_desktop.domain.text import single_line, storable
+from quaero_desktop.storage import documents
+from quaero_desktop.storage.database import Database, Tx
+from quaero_desktop.storage.discovery import Frontier
+from quaero_desktop.storage.queue import Queue, backoff_ms
+
+_DEAD_LETTER_CAUSES = frozenset({Cause.NO_EXECUTOR, Cause.BAD_PAYLOAD, Cause.EXECUTOR_ERROR, Cause.CRASHED})
+"""Failures that say nothing about the page: its message is kept as a dead letter even though no retry is due."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Backoff(msgspec.Struct, frozen=True):
+    """How long a failed message waits before its next try, in milliseconds."""
+
+    base_ms: int = 2_000
+    most_ms: int = 300_000
+
+
+class Ledger:
+    """Implements :class:`quaero_desktop.domain.ports.LedgerPort` on one library.
+
+    Args:
+        database: the open library.
+        queue: the queue of its jobs, with the identity of this run of the engine.
+        backoff: of failed messages.
+        rng: for the jitter of the backoff.
+    """
+
+    def __init__(
+        self, database: Database, queue: Queue, *, backoff: Backoff | None = None, rng: random.Random | None = None
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._backoff = backoff or Backoff()
+        self._rng = rng or random.Random()
+        # Configurations never change once stored. Only touched on the writer's thread.
+        self._configs: dict[int, CrawlConfig] = {}
+
+    async def start(self, root: NewRoot) -> int:
+        """Store a root, its seeds, their messages and the first log line; return the root's id."""
+        return await self._database.write(lambda tx: self._start(tx, root))
+
+    async def receive(self, n: int, turns: Turns) -> Received:
+        """Lease up to *n* jobs whose turn has come and mark them, and their roots, running."""
+        return await self._database.write(lambda tx: self._receive(tx, n, turns))
+
+    async def complete(self, receipt: Receipt, outcome: Stored | Recorded | Withdrawn) -> Settled:
+        """Store the whole outcome of a job: document, new children, status, counters, the root's end, log.
+
+        Raises:
+            StaleReceiptError: somebody else has the message now; nothing was stored.
+            RootClosedError: its root was cancelled or trashed; nothing was stored.
+        """
+        return await self._database.write(lambda tx: self._complete(tx, receipt, outcome))
+
+    async def fail(self, receipt: Receipt, failure: Failed) -> Settled:
+        """Store a failed try: the message goes back with a backoff (never before Retry-After), or the job ends.
+
+        Raises:
+            StaleReceiptError: somebody else has the message now; nothing was stored.
+        """
+        return await self._database.write(lambda tx: self._fail(tx, receipt, failure))
+
+    async def snooze(self, receipt: Receipt, until: int, reason: str) -> None:
+        """Give a job back uncounted and let its lane rest until *until*, in milliseconds UTC.
+
+        Raises:
+            StaleReceiptError: somebody else has the message now; nothing was stored.
+        """
+        await self._database.write(lambda tx: self._snooze(tx, receipt, until, reason))
+
+    async def release(self, receipts: Sequence[Receipt]) -> int:
+        """Give jobs back uncounted, as a clean stop does; return how many were still held."""
+        return await self._database.write(lambda tx: self._release(tx, receipts))
+
+    async def extend(self, receipts: Sequence[Receipt]) -> list[Receipt]:
+        """Start the leases of running jobs anew, note the heartbeat of their roots, and return what was lost."""
+        return await self._database.write(lambda tx: self._extend(tx, receipts))
+
+    async def cancel(self, job_id: int) -> int:
+        """Cancel a job and everything open below it; return its root.
+
+        Raises:
+            NotFoundError: there is no such job.
+            NotAllowedError: it has ended already.
+        """
+        return await self._database.write(lambda tx: self._cancel(tx, job_id))
+
+    async def pause(self, root_id: int) -> None:
+        """Let no more of the root start; what runs may finish.
+
+        Raises:
+            NotFoundError: there is no such job.
+            NotAllowedError: it is not a root, or neither pending nor running.
+        """
+        await self._database.write(lambda tx: self._pause(tx, root_id))
+
+    async def resume(self, root_id: int) -> None:
+        """Undo :meth:`pause`.
+
+        Raises:
+            NotFoundError: there is no such job.
+            NotAllowedError: it is not paused.
+        """
+        await self._database.write(lambda tx: self._resume(tx, root_id))
+
+    async def recover(self) -> Recovery:
+        """Take back what a dead process left running, and recount the counters of open roots (Q7).
+
+        Only under the instance lock: every lease of another owner is taken to be dead.
+        """
+        return await self._database.write(self._recover)
+
+    async def write_log(self, lines: Sequence[NewLogLine]) -> None:
+        """Store buffered log lines; lines of jobs that are gone are dropped."""
+        await self._database.write(lambda tx: _write_log(tx, lines))
+
+    async def plan(self, root_id: int) -> RootPlan:
+        """Read what the engine needs to run pages of a root.
+
+        Raises:
+            NotFoundError: there is no such root.
+        """
+        return await self._database.read(lambda connection: _plan(connection, root_id))
+
+    async def is_idle(self, only: frozenset[int] | None = None) -> bool:
+        """Return whether nothing is ready, leased or delayed (of the roots *only*); paused roots do not count."""
+        return await self._database.read(lambda connection: self._queue.is_idle(connection, only))
+
+    # The transactions themselves, each on the writer's thread.
+
+    def _start(self, tx: Tx, root: NewRoot) -> int:
+        root_id = int(
+            tx.value(
+                "INSERT INTO jobs (type, status, name, config, source_id, definition_id, rerun_of, triggered_by,"
+                " created_at, revision) VALUES (?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                (
+                    root.type,
+                    single_line(root.name),
+                    _encode(root.config).decode(),
+                    root.source_id,
+                    root.definition_id,
+                    root.rerun_of,
+                    root.triggered_by,
+                    tx.now,
+                    tx.revision,
+                ),
+            )
+        )
+        tx.execute("INSERT INTO root_progress (root_id) VALUES (?)", (root_id,))
+        Frontier(tx, self._queue, root_id, root.config).add_seeds(root.config.seeds)
+        _log(tx, root_id, root_id, "info", f"Started with {', '.join(root.config.seeds[:5])}")
+        return root_id
+
+    def _receive(self, tx: Tx, n: int, turns: Turns) -> Received:
+        received = self._queue.receive(tx, n, turns)
+        ended = self._bury_jobs(tx, received.dead)
+        for job_id in received.expired:
+            tx.execute(
+                "UPDATE jobs SET status = 'pending', revision = ? WHERE id = ? AND status = 'running'",
+                (tx.revision, job_id),
+            )
+        assignments = []
+        current: dict[int, str | None] = {}
+        for delivery in received.deliveries:
+            row = tx.one(
+                "UPDATE jobs SET status = 'running', started_at = ?, revision = ? WHERE id = ?"
+                " RETURNING id, coalesce(root_id, id), url, depth, attempt",
+                (tx.now, tx.revision, delivery.job_id),
+            )
+            if row is None:
+                # An error here would repeat itself at each receive, and nothing would ever run again.
+                self._queue.bury(tx, delivery.receipt.message_id, "it belongs to no job")
+                continue
+            job = JobRef(row[0], row[1], delivery.type, row[2], row[3], row[4], delivery.payload)
+            assignments.append(Assignment(delivery, job))
+            current[job.root_id] = job.url
+        for root_id, url in current.items():
+            tx.execute(
+                "UPDATE jobs SET status = 'running', started_at = coalesce(started_at, ?), revision = ?"
+                " WHERE id = ? AND parent_id IS NULL",
+                (tx.now, tx.revision, root_id),
+            )
+            tx.execute(
+                "UPDATE root_progress SET current_url = ?, heartbeat_at = ? WHERE root_id = ?", (url, tx.now, root_id)
+            )
+        return Received(assignments=tuple(assignments), ended=tuple(ended), next_due=received.next_due)
+
+    def _complete(self, tx: Tx, receipt: Receipt, outcome: Stored | Recorded | Withdrawn) -> Settled:
+        delivery = self._queue.delete(tx, receipt)
+        job = self._job_of(tx, delivery)
+        found = 0
+        match outcome:
+            case Stored(fetched=fetched, page=page):
+                document_id = documents.store(tx, outcome, job.source_id)
+                self._end_job(
+                    tx, job, Status.COMPLETED, document_id=document_id, http_status=fetched.status,
+                    size=fetched.wire_bytes, elapsed_ms=fetched.elapsed_ms,
+                )  # fmt: skip
+                tx.execute(
+                    "UPDATE root_progress SET documents = documents + 1, bytes = bytes + ? WHERE root_id = ?",
+                    (fetched.wire_bytes, job.root_id),
+                )
+                found = self._discover(tx, job, outcome.discovered)
+                lost = ", but something of it was lost: it is nested too deeply or too large" if page.truncated else ""
+                _log(
+                    tx, job.id, job.root_id, "warn" if page.truncated else "info",
+                    f"Stored “{single_line(page.title, 120)}” ({fetched.status}, {fetched.wire_bytes / 1e3:.1f} KB,"
+                    f" {fetched.elapsed_ms} ms, {found} new links){lost}",
+                )  # fmt: skip
+            case Recorded():
+                self._end_job(tx, job, Status.COMPLETED, http_status=outcome.status, result=outcome.result)
+                found = self._discover(tx, job, outcome.discovered)
+                _log(tx, job.id, job.root_id, "info", outcome.message)
+            case Withdrawn(reason=reason, rule=rule):
+                self._end_job(tx, job, Status.SKIPPED, cause=reason, error=rule)
+                _log(tx, job.id, job.root_id, "info", f"Skipped: {rule}")
+        return Settled(root_id=job.root_id, new_pages=found, root_status=self._settle(tx, job.root_id))
+
+    def _fail(self, tx: Tx, receipt: Receipt, failure: Failed) -> Settled:
+        delivery = self._queue.held(tx, receipt)
+        job = self._job_of(tx, delivery)
+        if failure.hold_ms is not None:
+            self._queue.hold_lane(tx, delivery.lane, tx.now + failure.hold_ms, single_line(failure.message))
+        config = self._config(tx, job.root_id)
+        message = storable(failure.message)
+        if failure.retryable and delivery.tries < config.max_attempts:
+            wait = backoff_ms(delivery.tries, self._backoff.base_ms, self._backoff.most_ms, self._rng)
+            wait = max(wait, failure.retry_after_ms or 0)
+            self._queue.retry_later(tx, receipt, wait)
+            tx.execute("UPDATE jobs SET status = 'pending', revision = ? WHERE id = ?", (tx.revision, job.id))
+            self._attempt(tx, job, "retried", failure.cause, message, failure.status)
+            _log(tx, job.id, job.root_id, "warn", f"{message} Trying again in {wait / 1000:.0f} s.")
+            return Settled(root_id=job.root_id, retry_at=tx.now + wait)
+        dead = failure.retryable or failure.cause in _DEAD_LETTER_CAUSES
+        if dead:
+            self._queue.bury(tx, receipt.message_id, message)
+        else:
+            self._queue.delete(tx, receipt)
+        self._end_job(
+            tx, job, Status.FAILED, cause=failure.cause, error=message, http_status=failure.status,
+            elapsed_ms=failure.elapsed_ms,
+        )  # fmt: skip
+        _log(tx, job.id, job.root_id, "error", message)
+        return Settled(root_id=job.root_id, dead=dead, root_status=self._settle(tx, job.root_id))
+
+    def _snooze(self, tx: Tx, receipt: Receipt, until: int, reason: str) -> None:
+        delivery = self._queue.release(tx, receipt)
+        self._queue.hold_lane(tx, delivery.lane, until, single_line(reason))
+        tx.execute("UPDATE jobs SET status = 'pending', revision = ? WHERE id = ?", (tx.revision, delivery.job_id))
+
+    def _release(self, tx: Tx, receipts: Sequence[Receipt]) -> int:
+        released = 0
+        for receipt in receipts:
+            try:
+                delivery = self._queue.release(tx, receipt)
+            except StaleReceiptError:
+                continue
+            self._interrupt(tx, delivery, "released")
+            released += 1
+        return released
+
+    def _extend(self, tx: Tx, receipts: Sequence[Receipt]) -> list[Receipt]:
+        lost = self._queue.extend(tx, receipts)
+        tx.execute(
+            "UPDATE root_progress SET heartbeat_at = ? WHERE root_id IN (SELECT root_id FROM messages"
+            " WHERE id IN (SELECT value FROM json_each(?)))",
+            (tx.now, _encode([receipt.message_id for receipt in receipts]).decode()),
+        )
+        return lost
+
+    def _cancel(self, tx: Tx, job_id: int) -> int:
+        parent_id, root_id, status = _place(tx, job_id)
+        if status not in OPEN_STATUSES:
+            raise NotAllowedError(f"Job {job_id} is {status} already.")
+        # A root's tree is flat but for a few; that of a child is walked.
+        tree = (
+            "SELECT :job UNION ALL SELECT id FROM jobs WHERE root_id = :job"
+            if parent_id is None
+            else "WITH RECURSIVE below (id) AS (SELECT :job UNION SELECT jobs.id FROM jobs JOIN below"
+            " ON jobs.parent_id = below.id) SELECT id FROM below"
+        )
+        parameters = {"job": job_id, "now": tx.now, "revision": tx.revision}
+        tx.execute(
+            "INSERT INTO attempts (job_id, attempt, delivery, started_at, ended_at, outcome, cause)"
+            " SELECT j.id, j.attempt, m.delivery, j.started_at, :now, 'cancelled', 'cancelled'"
+            f" FROM messages m JOIN jobs j ON j.id = m.job_id WHERE m.job_id IN ({tree}) AND m.state = 'leased'"
+            " ON CONFLICT DO NOTHING",
+            parameters,
+        )
+        tx.execute(f"DELETE FROM messages WHERE job_id IN ({tree}) AND state <> 'dead'", parameters)
+        tx.execute(
+            "UPDATE jobs SET status = 'cancelled', cause = 'cancelled', completed_at = :now, revision = :revision"
+            f" WHERE id IN ({tree}) AND status IN ('pending', 'running', 'paused')",
+            parameters,
+        )
+        _log(tx, job_id, root_id, "warn", "Cancelled")
+        if parent_id is not None:
+            self._settle(tx, root_id)
+        else:
+            tx.execute("UPDATE root_progress SET current_url = NULL WHERE root_id = ?", (root_id,))
+            self._configs.pop(root_id, None)
+        return root_id
+
+    def _pause(self, tx: Tx, root_id: int) -> None:
+        parent_id, _, status = _place(tx, root_id)
+        if parent_id is not None:
+            raise NotAllowedError(f"Job {root_id} is a child; only a whole crawl can be paused.")
+        if status not in (Status.PENDING, Status.RUNNING):
+            raise NotAllowedError(f"Job {root_id} is {status}, so it cannot be paused.")
+        tx.execute("UPDATE jobs SET status = 'paused', revision = ? WHERE id = ?", (tx.revision, root_id))
+        _log(tx, root_id, root_id, "info", "Paused")
+
+    def _resume(self, tx: Tx, root_id: int) -> None:
+        _, _, status = _place(tx, root_id)
+        if status != Status.PAUSED:
+            raise NotAllowedError(f"Job {root_id} is {status}, not paused.")
+        tx.execute(
+            "UPDATE jobs SET status = iif(started_at IS NULL, 'pending', 'running'), revision = ? WHERE id = ?",
+            (tx.revision, root_id),
+        )
+        _log(tx, root_id, root_id, "info", "Resumed")
+
+    def _recover(self, tx: Tx) -> Recovery:
+        back, dead = self._queue.recover(tx)
+        for delivery in back:
+            self._interrupt(tx, delivery, "interrupted")
+        ended = self._bury_jobs(tx, dead)
+        open_roots = [
+            root_id
+            for (root_id,) in tx.execute(
+                "SELECT id FROM jobs WHERE parent_id IS NULL AND status IN ('pending', 'running', 'paused')"
+            )
+        ]
+        recounted = sum(_recount(tx, root_id) for root_id in open_roots)
+        ended += [root_id for root_id in open_roots if self._settle(tx, root_id) is not None]
+        return Recovery(returned=len(back), dead=len(dead), recounted=recounted, ended=tuple(ended))
+
+    # Parts of transactions.
+
+    def _job_of(self, tx: Tx, delivery: Delivery) -> "_RunningJob":
+        """Return the job whose outcome is to be stored, unless its root wants none any more."""
+        job = self._any_job_of(tx, delivery)
+        if job.root_status not in OPEN_STATUSES or job.root_trashed:
+            raise RootClosedError(f"the root of job {job.id} is {job.root_status} or in the trash")
+        return job
+
+    def _any_job_of(self, tx: Tx, delivery: Delivery) -> "_RunningJob":
+        row = tx.one(
+            "SELECT j.id, coalesce(j.root_id, j.id), j.depth, j.attempt, j.started_at, r.status, r.trashed_at,"
+            " r.source_id, j.step FROM jobs j JOIN jobs r ON r.id = coalesce(j.root_id, j.id) WHERE j.id = ?",
+            (delivery.job_id,),
+        )
+        if row is None:
+            raise RootClosedError(f"job {delivery.job_id} is gone")
+        return _RunningJob(
+            id=row[0],
+            root_id=row[1],
+            depth=row[2],
+            attempt=row[3],
+            started_at=row[4],
+            root_status=row[5],
+            root_trashed=row[6] is not None,
+            source_id=row[7],
+            step=row[8],
+            delivery=delivery.receipt.delivery,
+        )
+
+    def _interrupt(self, tx: Tx, delivery: Delivery, outcome: str) -> None:
+        """Put a running job back to pending, in the trash too: it goes on if it is restored."""
+        job = self._any_job_of(tx, delivery)
+        tx.execute("UPDATE jobs SET status = 'pending', revision = ? WHERE id = ?", (tx.revision, job.id))
+        self._attempt(tx, job, outcome)
+
+    def _config(self, tx: Tx, root_id: int) -> CrawlConfig:
+        config = self._configs.get(root_id)
+        if config is None:
+            config = _decode_config(tx.value("SELECT config FROM jobs WHERE id = ?", (root_id,)))
+            self._configs[root_id] = config
+        return config
+
+    def _discover(self, tx: Tx, job: "_RunningJob", discovered: Discovered) -> int:
+        if not discovered.follow and not discovered.refused:
+            return 0
+        frontier = Frontier(tx, self._queue, job.root_id, self._config(tx, job.root_id), job.step)
+        return frontier.add(job.id, job.depth, discovered)
+
+    def _end_job(
+        self,
+        tx: Tx,
+        job: "_RunningJob",
+        status: Status,
+        *,
+        cause: str | None = None,
+        error: str | None = None,
+        http_status: int | None = None,
+        size: int | None = None,
+        elapsed_ms: int | None = None,
+        document_id: int | None = None,
+        result: dict[str, Any] | None = None,
+    ) -> None:
+        error = None if error is None else storable(error)
+        tx.execute(
+            "UPDATE jobs SET status = ?, completed_at = ?, cause = ?, error = ?, http_status = ?, bytes = ?,"
+            " elapsed_ms = ?, document_id = ?, result = ?, revision = ? WHERE id = ?",
+            (
+                status,
+                tx.now,
+                cause,
+                error,
+                http_status,
+                size,
+                elapsed_ms,
+                document_id,
+                None if result is None else _encode(result).decode(),
+                tx.revision,
+                job.id,
+            ),
+        )
+        self._attempt(tx, job, str(status), cause, error, http_status)
+
+    def _attempt(
+        self,
+        tx: Tx,
+        job: "_RunningJob",
+        outcome: str,
+        cause: str | None = None,
+        error: str | None = None,
+        http_status: int | None = None,
+    ) -> None:
+        tx.execute(
+            "INSERT INTO attempts (job_id, attempt, delivery, started_at, ended_at, outcome, cause, error, http_status)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (job.id, job.attempt, job.delivery, job.started_at, tx.now, outcome, cause, error, http_status),
+        )
+
+    def _bury_jobs(self, tx: Tx, letters: Iterable[DeadLetter]) -> list[int]:
+        """Fail the jobs of messages that have just become dead letters; return the roots that this ended."""
+        ended = []
+        for letter in letters:
+            if letter.job_id is None:
+                continue
+            cause = Cause.BAD_PAYLOAD if "payload" in letter.reason else Cause.CRASHED
+            error = f"Given up: {letter.reason}."
+            tx.execute(
+                "UPDATE jobs SET status = 'failed', cause = ?, error = ?, completed_at = ?, revision = ? WHERE id = ?",
+                (cause, error, tx.now, tx.revision, letter.job_id),
+            )
+            _log(tx, letter.job_id, letter.root_id, "error", error)
+            if self._settle(tx, letter.root_id) is not None:
+                ended.append(letter.root_id)
+        return ended
+
+    def _settle(self, tx: Tx, root_id: int) -> Status | None:
+        """Mark the root changed, and end it when nothing below it is open (J2a); return its final status then."""
+        row = tx.one("UPDATE jobs SET revision = ? WHERE id = ? RETURNING status", (tx.revision, root_id))
+        if row is None or row[0] not in OPEN_STATUSES:
+            return None
+        open_children, failed = tx.execute(
+            "SELECT coalesce(sum(n) FILTER (WHERE status IN ('pending', 'running')), 0),"
+            " coalesce(sum(n) FILTER (WHERE status = 'failed'), 0) FROM child_counts WHERE parent_id = ?",
+            (root_id,),
+        ).fetchone()
+        if open_children:
+            return None
+        stored = tx.value("SELECT documents FROM root_progress WHERE root_id = ?", (root_id,))
+        status = Status.COMPLETED if stored else Status.FAILED
+        error = None if stored else _why_nothing_was_stored(tx, root_id)
+        tx.execute(
+            "UPDATE jobs SET status = ?, completed_at = ?, warnings = ?, error = ?, cause = ? WHERE id = ?",
+            (status, tx.now, failed, error and error[0], error and error[1], root_id),
+        )
+        tx.execute("UPDATE root_progress SET current_url = NULL WHERE root_id = ?", (root_id,))
+        warnings = f" with {failed} warning{'s' if failed != 1 else ''}" if failed and stored else ""
+        message = f"Completed{warnings}: {stored} pages stored" if error is None else f"Failed: {error[0]}"
+        _log(tx, root_id, root_id, "info" if error is None else "error", message)
+        self._configs.pop(root_id, None)
+        return status
+
+
+class _RunningJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What a transaction needs of the job whose outcome it stores, read inside it."""
+
+    id: int
+    root_id: int
+    depth: int
+    attempt: int
+    started_at: int | None
+    root_status: str
+    root_trashed: bool
+    source_id: int | None
+    step: int
+    delivery: int
+
+
+def _decode_config(text: str) -> CrawlConfig:
+    return msgspec.json.decode(text, type=CrawlConfig)
+
+
+def _place(tx: Tx, job_id: int) -> tuple[int | None, int, str]:
+    row = tx.one("SELECT parent_id, coalesce(root_id, id), status FROM jobs WHERE id = ?", (job_id,))
+    if row is None:
+        raise NotFoundError(f"There is no job {job_id}.")
+    return row[0], row[1], row[2]
+
+
+def _plan(connection: sqlite3.Connection, root_id: int) -> RootPlan:
+    row = connection.execute("SELECT config FROM jobs WHERE id = ? AND parent_id IS NULL", (root_id,)).fetchone()
+    if row is None or row[0] is None:
+        raise NotFoundError(f"There is no root job {root_id}.")
+    pages = connection.execute(
+        "SELECT url FROM jobs WHERE parent_id = ? AND type = ? AND depth = 0", (root_id, JobType.CRAWLER_URL)
+    )
+    return RootPlan(root_id, _decode_config(row[0]), tuple(url for (url,) in pages))
+
+
+def _recount(tx: Tx, root_id: int) -> int:
+    """Put the counters of a root right; return 1 when they were wrong (only a damaged file makes them so)."""
+    kept = tx.execute(
+        "SELECT type, status, n FROM child_counts WHERE parent_id = ? AND n <> 0 ORDER BY 1, 2", (root_id,)
+    ).fetchall()
+    true = tx.execute(
+        "SELECT type, status, count(*) FROM jobs WHERE parent_id = ? GROUP BY 1, 2 ORDER BY 1, 2", (root_id,)
+    ).fetchall()
+    if kept == true:
+        return 0
+    tx.execute("DELETE FROM child_counts WHERE parent_id = ?", (root_id,))
+    tx.executemany("INSERT INTO child_counts VALUES (?, ?, ?, ?)", [(root_id, *row) for row in true])
+    _log(tx, root_id, root_id, "warn", "The counters of this job were wrong and have been counted anew.")
+    return 1
+
+
+def _why_nothing_was_stored(tx: Tx, root_id: int) -> tuple[str, str | None]:
+    row = tx.one(
+        "SELECT error, cause, count(*) FROM jobs WHERE parent_id = ? AND status IN ('failed', 'skipped')"
+        " GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 1",
+        (root_id,),
+    )
+    if row is None:
+        return "No page could be stored: what was found there is no text.", None
+    return f"No page could be stored. {row[0]}", row[1]
+
+
+def _log(tx: Tx, job_id: int, root_id: int, level: str, message: str) -> None:
+    tx.execute(
+        "INSERT INTO job_logs (job_id, root_id, at, level, message) VALUES (?, ?, ?, ?, ?)",
+        (job_id, root_id, tx.now, LOG_LEVELS.index(level), storable(message)),
+    )
+
+
+def _write_log(tx: Tx, lines: Sequence[NewLogLine]) -> None:
+    tx.executemany(
+        "INSERT INTO job_logs (job_id, root_id, at, level, message) SELECT ?1, ?2, ?3, ?4, ?5"
+        " WHERE EXISTS (SELECT 1 FROM jobs WHERE id = ?1)",
+        [(line.job_id, line.root_id, line.at, LOG_LEVELS.index(line.level), storable(line.message)) for line in lines],
+    )

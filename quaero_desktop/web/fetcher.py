@@ -1,0 +1,442 @@
+"""Fetching one page: every fault becomes a value with a cause, and no server can make it last or grow."""
+
+import asyncio
+import contextlib
+import email.utils
+import errno
+import logging
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import httpx
+import msgspec
+
+from quaero_desktop.domain import urls
+from quaero_desktop.domain.jobs import Cause
+from quaero_desktop.domain.pages import Fetched, FetchFailed, FetchLimits, FetchResult, Redirected
+from quaero_desktop.infra.clock import Clock
+from quaero_desktop.web.decoding import DecodeError, Inflater
+from quaero_desktop.web.transport import (
+    FRESH_CONNECTION,
+    AddressRefusedError,
+    AiohttpTransport,
+    NameLookupError,
+    StaleConnectionError,
+    TlsError,
+)
+
+_log = logging.getLogger(__name__)
+
+_ACCEPT = b"text/html, application/xhtml+xml, text/plain;q=0.9, application/xml;q=0.8, */*;q=0.5"
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_BODILESS = frozenset({204, 205, 304})
+_MAX_RETRY_AFTER_MS = 24 * 3600 * 1000
+_DRAIN_BYTES = 65_536
+_DRAIN_SECONDS = 2.0
+_MAX_KEPT_HEADER = 2_048
+_KEPT_HEADERS = frozenset({b"etag", b"last-modified", b"content-language", b"x-robots-tag"})
+_OWN_HEADERS = _KEPT_HEADERS | {b"content-type", b"content-encoding", b"content-length", b"location", b"retry-after"}
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,80}")
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s"';,]{1,40})""", re.IGNORECASE)
+_SECONDS = re.compile(r"\d{1,10}(?:\.\d{0,6})?", re.ASCII)
+# Types that hold no text for us. Types that nobody thought of here are fetched: the parser records what they are.
+_UNWANTED = re.compile(
+    r"""(?:image|video|audio|font|model|multipart)/
+    | text/event-stream$
+    | application/(?:
+        octet-stream | pdf | postscript | wasm | zip | gzip | x-gzip | zstd | rtf | msword | java-archive
+        | x-(?:tar|gtar|bzip2?|xz|7z-compressed|rar-compressed|compress|zip-compressed|lzip|lzma|archive|cpio)
+        | x-(?:msdownload|msdos-program|dosexec|executable|sharedlib|debian-package|rpm|redhat-package-manager)
+        | x-(?:apple-diskimage|iso9660-image|shockwave-flash|java-archive|font|sqlite3)
+        | vnd\.(?:rar|ms-|openxmlformats-|oasis\.opendocument|android\.package-archive|debian\.binary-package|sqlite3)
+        | font | [\w.-]*\+zip$
+    )""",
+    re.VERBOSE,
+)
+_CONNECT_WORDS = {
+    errno.ECONNREFUSED: "The server refused the connection.",
+    errno.ENETUNREACH: "The network of the server cannot be reached.",
+    errno.EHOSTUNREACH: "The server cannot be reached.",
+    errno.ETIMEDOUT: "The server did not answer.",
+}
+
+
+class _RefusedError(Exception):
+    """A response that will not be stored; caught in :meth:`Fetcher.fetch`."""
+
+    def __init__(self, cause: Cause, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.message = message
+        self.status = status
+
+
+class Fetcher:
+    """Fetches pages, one request for each, without following redirects, keeping cookies or raising.
+
+    A kept connection that the server closed before answering is the one thing that is tried again, once, on a new
+    connection: it is no fault of the page, and servers close idle connections whenever they like (RFC 9112, 9.3.1).
+
+    Args:
+        user_agent: the whole User-Agent header.
+        limits: the budget of each fetch.
+        connections: the most requests under way.
+        transport: what sends the requests; None for :class:`AiohttpTransport`. It is closed with the fetcher.
+        clock: tells how long a fetch took and how far away a Retry-After date is.
+    """
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        limits: FetchLimits,
+        connections: int = 64,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock,
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._transport = transport or AiohttpTransport(
+            connections=connections, max_header_bytes=limits.max_header_bytes
+        )
+        self._headers = [
+            (b"User-Agent", user_agent.encode("ascii", "replace")),
+            (b"Accept", _ACCEPT),
+            (b"Accept-Encoding", b"gzip, deflate"),
+        ]
+        self._timeouts = {"connect": limits.connect_seconds, "read": None, "write": None, "pool": None}
+
+    async def fetch(
+        self,
+        url: str,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        *,
+        any_type: bool = False,
+        cut_at: int | None = None,
+    ) -> FetchResult:
+        """Fetch one page.
+
+        Of a response whose type holds no text (pictures, sound, archives, PDF, programs) nothing is read: it is a
+        ``Fetched`` with its type and an empty body, and its connection is closed unless the rest is small.
+
+        Args:
+            url: a canonical URL; sent as it is, byte for byte.
+            headers: more request headers, for example ``If-None-Match``. With one of the conditional ones a 304 is a
+                ``Fetched`` with status 304 and an empty body.
+            any_type: read the body whatever its type.
+            cut_at: keep so many decoded bytes and hang up, instead of failing above ``limits.max_bytes``.
+
+        Returns:
+            What came of it. Nothing but CancelledError is raised.
+        """
+        started = self._clock.monotonic()
+        failed: FetchFailed
+        try:
+            async with asyncio.timeout(self._limits.total_seconds) as deadline:
+                return await self._fetch(url, headers, any_type, cut_at, started)
+        except _RefusedError as error:
+            failed = FetchFailed(url=url, cause=error.cause, message=error.message, status=error.status)
+        except httpx.TransportError as error:
+            failed = _transport_failure(url, error)
+        except TimeoutError:
+            seconds = self._limits.total_seconds
+            message = f"The page was not complete after {seconds:g} seconds."
+            failed = FetchFailed(url=url, cause=Cause.TIMEOUT, message=message, retryable=deadline.expired())
+        except Exception as error:
+            _log.error("fetching failed in a way that is our mistake", exc_info=True)
+            message = f"Quaero made a mistake while fetching ({type(error).__name__})."
+            failed = FetchFailed(url=url, cause=Cause.EXECUTOR_ERROR, message=message)
+        return msgspec.structs.replace(failed, elapsed_ms=self._elapsed_ms(started))
+
+    async def aclose(self) -> None:
+        """Close all connections. Idempotent."""
+        await self._transport.aclose()
+
+    def _elapsed_ms(self, started: float) -> int:
+        return round((self._clock.monotonic() - started) * 1000)
+
+    async def _fetch(
+        self, url: str, headers: Mapping[str, str], any_type: bool, cut_at: int | None, started: float
+    ) -> FetchResult:
+        request = self._request(url, headers)
+        try:
+            response = await self._transport.handle_async_request(request)
+        except StaleConnectionError:
+            request.extensions[FRESH_CONNECTION] = True
+            response = await self._transport.handle_async_request(request)
+        stream = response.stream
+        assert isinstance(stream, httpx.AsyncByteStream)
+        try:
+            return await self._result(url, headers, response, stream, any_type, cut_at, started)
+        finally:
+            await stream.aclose()
+
+    def _request(self, url: str, headers: Mapping[str, str]) -> httpx.Request:
+        """Build the request by hand: httpx would decode the host's punycode, and escape the target once more."""
+        try:
+            lines = [(b"Host", urls.host_of(url).encode("ascii")), *self._headers]
+            lines += [(name.encode("ascii"), value.encode("utf-8")) for name, value in headers.items()]
+            target = urls.path_of(url).encode("ascii")
+            return httpx.Request(
+                "GET",
+                url,
+                headers=lines,
+                stream=httpx.ByteStream(b""),
+                extensions={"timeout": self._timeouts, "target": target},
+            )
+        except (httpx.InvalidURL, ValueError) as error:
+            raise _RefusedError(Cause.BAD_URL, "The address cannot be sent to a server.") from error
+
+    async def _result(
+        self,
+        url: str,
+        asked: Mapping[str, str],
+        response: httpx.Response,
+        stream: httpx.AsyncByteStream,
+        any_type: bool,
+        cut_at: int | None,
+        started: float,
+    ) -> FetchResult:
+        status = response.status_code
+        fields = _fields(response)
+        declared = _declared_length(fields)
+        if status in _REDIRECTS:
+            await _drain(stream, declared)
+            return self._redirected(url, status, fields, started)
+        if not (200 <= status <= 299 or (status == 304 and _is_conditional(asked))):
+            await _drain(stream, declared)
+            failed = _status_failure(url, status, fields.get(b"retry-after"), self._clock.now_ms())
+            return msgspec.structs.replace(failed, elapsed_ms=self._elapsed_ms(started))
+        if status == 206:
+            raise _RefusedError(Cause.PROTOCOL, "The server sent a part of the page, though we asked for all of it.")
+        media_type, charset = _content_type(fields.get(b"content-type", b""))
+        body, wire_bytes = b"", 0
+        if status in _BODILESS or (not any_type and _UNWANTED.match(media_type)):
+            if declared is not None:
+                await _drain(stream, declared)
+        else:
+            body, wire_bytes = await self._body(stream, fields, declared, cut_at, status)
+        return Fetched(
+            url=url,
+            status=status,
+            content_type=media_type,
+            charset=charset,
+            headers=_kept_headers(fields),
+            body=body,
+            wire_bytes=wire_bytes,
+            elapsed_ms=self._elapsed_ms(started),
+        )
+
+    def _redirected(self, url: str, status: int, fields: dict[bytes, bytes], started: float) -> FetchResult:
+        location = fields.get(b"location", b"").strip()
+        if not location:
+            raise _RefusedError(Cause.BAD_REDIRECT, "The server redirects without saying where to.", status=status)
+        target = urls.join(url, _text(location))
+        if target is None:
+            raise _RefusedError(Cause.BAD_REDIRECT, "The server redirects to what is no web address.", status=status)
+        if target == url:
+            raise _RefusedError(Cause.BAD_REDIRECT, "The page redirects to itself.", status=status)
+        return Redirected(url=url, status=status, target=target, elapsed_ms=self._elapsed_ms(started))
+
+    async def _body(
+        self,
+        stream: httpx.AsyncByteStream,
+        fields: dict[bytes, bytes],
+        declared: int | None,
+        cut_at: int | None,
+        status: int,
+    ) -> tuple[bytes, int]:
+        """Return the decoded body and how many bytes came over the wire."""
+        most = self._limits.max_bytes
+        too_large = _RefusedError(
+            Cause.TOO_LARGE, f"The page is larger than {most / 1e6:g} MB, the most that is kept.", status=status
+        )
+        if cut_at is None and declared is not None and declared > most:
+            raise too_large
+        encoding = _text(fields.get(b"content-encoding", b"")).strip().lower()
+        pieces: list[bytes] = []
+        size = wire = 0
+        try:
+            inflater = None if encoding in ("", "identity") else Inflater(encoding, self._limits.max_ratio)
+            async for chunk in stream:
+                wire += len(chunk)
+                decoded = (chunk,) if inflater is None else inflater.feed(chunk)
+                for number, piece in enumerate(decoded):
+                    if number:
+                        await asyncio.sleep(0)  # a big chunk must not hold up the loop
+                    pieces.append(piece)
+                    size += len(piece)
+                    if cut_at is not None and size >= cut_at:
+                        return b"".join(pieces)[:cut_at], wire
+                    if size > most:
+                        raise too_large
+                if wire > most:
+                    raise too_large
+            if inflater is not None:
+                inflater.finish()
+        except DecodeError as error:
+            raise _RefusedError(Cause.DECODE, error.message, status=status) from error
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces), wire
+
+
+def _fields(response: httpx.Response) -> dict[bytes, bytes]:
+    """Return the header fields that matter here, by lower-case name; repeated ones are joined, as RFC 9110 5.3 says."""
+    fields: dict[bytes, bytes] = {}
+    for raw_name, value in response.headers.raw:
+        name = raw_name.lower()
+        if name in _OWN_HEADERS:
+            known = fields.get(name)
+            # A repeated singleton cannot be joined: the last one counts, as in browsers.
+            repeatable = name in (b"content-encoding", b"x-robots-tag", b"content-language")
+            fields[name] = value if known is None or not repeatable else known + b", " + value
+    return fields
+
+
+def _text(value: bytes) -> str:
+    """Return a header value as text: UTF-8 where it is, else Latin-1, which decodes anything."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _kept_headers(fields: dict[bytes, bytes]) -> dict[str, str]:
+    return {
+        name.decode("ascii"): _text(value)
+        for name, value in fields.items()
+        if name in _KEPT_HEADERS and len(value) <= _MAX_KEPT_HEADER
+    }
+
+
+def _content_type(value: bytes) -> tuple[str, str]:
+    """Return the media type and the charset of a Content-Type header, each empty when it makes no sense."""
+    text = value[:1_000].decode("latin-1")
+    media_type = text.partition(";")[0].strip().lower()
+    charset = _CHARSET.search(text)
+    return media_type if _MEDIA_TYPE.fullmatch(media_type) else "", charset[1].lower() if charset else ""
+
+
+def _declared_length(fields: dict[bytes, bytes]) -> int | None:
+    value = fields.get(b"content-length", b"")
+    return int(value) if value.isdigit() and len(value) < 19 else None
+
+
+def _is_conditional(asked: Mapping[str, str]) -> bool:
+    return any(name.lower() in ("if-none-match", "if-modified-since") for name in asked)
+
+
+async def _drain(stream: httpx.AsyncByteStream, declared: int | None) -> None:
+    """Read a small rest that nobody needs, so that the connection can be used for the next page."""
+    if declared is not None and declared > _DRAIN_BYTES:
+        return
+    size = 0
+    with contextlib.suppress(TimeoutError, httpx.TransportError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for chunk in stream:
+                size += len(chunk)
+                if size > _DRAIN_BYTES:
+                    return
+
+
+def retry_after_ms(value: bytes | None, now_ms: int) -> int | None:
+    """Return how long a Retry-After header asks to wait, at most a day; None when it is missing or makes no sense.
+
+    Args:
+        value: seconds or an HTTP date (RFC 9110, 10.2.3).
+        now_ms: the time, in milliseconds UTC.
+    """
+    if value is None:
+        return None
+    text = value.decode("latin-1").strip()
+    if _SECONDS.fullmatch(text):
+        return min(int(float(text) * 1000), _MAX_RETRY_AFTER_MS)
+    try:
+        at = email.utils.parsedate_to_datetime(text[:100]).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+    return max(0, min(int(at * 1000) - now_ms, _MAX_RETRY_AFTER_MS))
+
+
+def _status_failure(url: str, status: int, retry_after: bytes | None, now_ms: int) -> FetchFailed:
+    """Return what a status says that brings no page."""
+    cause, message, retryable, host_wide = Cause.HTTP_CLIENT_ERROR, "The server refused the request", False, False
+    wait = None
+    match status:
+        case 401 | 403:
+            cause, message = Cause.FORBIDDEN, "The server does not let us in"
+        case 404:
+            cause, message = Cause.NOT_FOUND, "The page does not exist"
+        case 410:
+            cause, message = Cause.GONE, "The page is gone for good"
+        case 408 | 425:
+            message, retryable = "The server asked us to come again", True
+        case 429:
+            cause, message = Cause.RATE_LIMITED, "The server asked us to slow down"
+            retryable = host_wide = True
+        case _ if 500 <= status <= 599:
+            cause, message, retryable = Cause.HTTP_SERVER_ERROR, "The server had a problem", True
+        case 304:
+            cause, message = Cause.PROTOCOL, "The server says that nothing changed, though we never had the page"
+        case _ if 300 <= status <= 399:
+            cause, message = Cause.BAD_REDIRECT, "The server redirects in a way that cannot be followed"
+        case _ if not 400 <= status <= 499:
+            cause, message = Cause.PROTOCOL, "The server answered with a status that does not exist"
+    if retryable:
+        wait = retry_after_ms(retry_after, now_ms)
+    if status == 503 and wait is not None:
+        message, host_wide = "The server asked us to slow down", True
+    return FetchFailed(
+        url=url,
+        cause=cause,
+        message=f"{message} ({status}).",
+        status=status,
+        retryable=retryable,
+        retry_after_ms=wait,
+        host_wide=host_wide,
+    )
+
+
+def _transport_failure(url: str, error: httpx.TransportError) -> FetchFailed:
+    """Return what a broken exchange says. Its message holds no path, no header and no words but ours and OpenSSL's."""
+    cause, message, retryable, host_wide = Cause.PROTOCOL, "The server's answer is not HTTP.", False, False
+    match error:
+        case AddressRefusedError():
+            cause, message = Cause.CONNECT, str(error)
+        case NameLookupError():
+            cause, message = Cause.DNS, f"The name “{urls.host_of(url)}” could not be found."
+            retryable = host_wide = True
+        case TlsError(certificate=True):
+            cause, message = Cause.TLS, f"The server's certificate is not trusted: {error}."
+        case TlsError():
+            cause, message = Cause.TLS, f"No secure connection to the server: {error}."
+            retryable = host_wide = True
+        case httpx.ConnectTimeout():
+            cause, message = Cause.TIMEOUT, "The server did not accept the connection in time."
+            retryable = host_wide = True
+        case httpx.TimeoutException():
+            cause, message, retryable = Cause.TIMEOUT, "The server took too long to answer.", True
+        case httpx.ConnectError():
+            cause, message = Cause.CONNECT, _connect_words(error)
+            retryable = host_wide = True
+        case httpx.NetworkError():
+            cause, message, retryable = Cause.DISCONNECTED, "The server closed the connection half-way.", True
+        case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
+            cause, message = Cause.BAD_URL, "The address cannot be sent to a server."
+        case httpx.RemoteProtocolError():
+            pass
+        case _:
+            cause, message, retryable = Cause.DISCONNECTED, "The connection failed.", True
+    return FetchFailed(url=url, cause=cause, message=message, retryable=retryable, host_wide=host_wide)
+
+
+def _connect_words(error: BaseException) -> str:
+    """Return why there is no connection, in words that depend on the operating system's error number alone."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _CONNECT_WORDS:
+            return _CONNECT_WORDS[cause.errno]
+        cause = cause.__cause__
+    return "The server cannot be reached."

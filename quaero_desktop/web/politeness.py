@@ -1,0 +1,142 @@
+"""The pace at each host: who may start how many requests there, and when."""
+
+import ipaddress
+from collections.abc import Iterable
+
+import msgspec
+
+from quaero_desktop.domain.errors import BugError
+from quaero_desktop.domain.queue import LaneTurn, RootPace, Turns
+from quaero_desktop.infra.clock import Clock
+
+FORGET_AFTER_MS = 600_000
+"""How long a lane is remembered after its last request."""
+
+_SWEEP_EVERY_MS = 60_000
+_MAX_DELAY_MS = 24 * 3600 * 1000
+
+
+class Politeness:
+    """Keeps the pace of every lane and of every root. Belongs to one event loop; nothing here waits.
+
+    Args:
+        clock: the time of day, which is what turns are written in.
+        default_delay_ms: the least time between two requests' starts in a lane, for roots that name none.
+        local_delay_ms: the same for lanes on this very machine, which needs no pity.
+    """
+
+    def __init__(self, clock: Clock, default_delay_ms: int, local_delay_ms: int) -> None:
+        self._clock = clock
+        self._default_delay_ms = default_delay_ms
+        self._local_delay_ms = local_delay_ms
+        self._lanes: dict[str, LaneTurn] = {}
+        self._paces: dict[int, RootPace] = {}
+        self._now = 0
+        self._swept = 0
+
+    def admit(self, root_id: int, per_host: int, delay_ms: int | None) -> None:
+        """Make a root known, or change its pace.
+
+        Args:
+            root_id: the root job.
+            per_host: the most requests under way in a lane, this root's and all others' counted together.
+            delay_ms: its own delay between starts; None for the lane's.
+        """
+        self._paces[root_id] = RootPace(per_host, delay_ms)
+
+    def forget(self, root_id: int) -> None:
+        """Drop a root that ended; requests of it that are still under way are counted until they finish."""
+        self._paces.pop(root_id, None)
+
+    def started(self, root_id: int, lane: str) -> None:
+        """Count a request that starts now."""
+        now = self._time()
+        turn = self._lanes.get(lane)
+        if turn is None:
+            self._sweep(now)
+            turn = LaneTurn(delay_ms=self._delay_of(lane))
+        self._lanes[lane] = LaneTurn(turn.in_flight + 1, now, turn.delay_ms, turn.least_delay_ms)
+
+    def finished(self, root_id: int, lane: str) -> None:
+        """Count a request that ended, however it did.
+
+        Raises:
+            BugError: when none is under way there.
+        """
+        turn = self._lanes.get(lane)
+        if turn is None or turn.in_flight == 0:
+            raise BugError("a request finished that was never started")
+        self._lanes[lane] = LaneTurn(turn.in_flight - 1, turn.last_start, turn.delay_ms, turn.least_delay_ms)
+
+    def ask_delay(self, lane: str, ms: int) -> None:
+        """Note the delay that the host itself asks for (Crawl-delay); 0 when it asks for none any more."""
+        turn = self._lanes.get(lane) or LaneTurn(delay_ms=self._delay_of(lane))
+        least = max(0, min(ms, _MAX_DELAY_MS))
+        if turn.least_delay_ms != least:
+            self._lanes[lane] = LaneTurn(turn.in_flight, turn.last_start, turn.delay_ms, least)
+
+    def turns(self, only: frozenset[int] | None = None) -> Turns:
+        """Return who may start what now: a snapshot for one receive.
+
+        Args:
+            only: the roots to serve, or None for all.
+        """
+        # The values are frozen, so that copies of the two dictionaries are enough.
+        return Turns(now=self._time(), lanes=self._lanes.copy(), paces=self._paces.copy(), only=only)
+
+    def next_turn(self, only: frozenset[int] | None = None) -> int | None:
+        """Return when the first of the lanes that only their delay holds back may start again, in milliseconds UTC.
+
+        A lane counts whether messages wait there or not: politeness does not know. None when no lane is held back, or
+        when those that are wait for requests under way.
+        """
+        now = self._time()
+        paces = self._distinct_paces(only)
+        earliest: int | None = None
+        for turn in self._lanes.values():
+            for pace in paces:
+                at = turn.last_start + Turns.delay_of(pace, turn)
+                if turn.in_flight < pace.per_host and at > now and (earliest is None or at < earliest):
+                    earliest = at
+        return earliest
+
+    def _distinct_paces(self, only: frozenset[int] | None) -> Iterable[RootPace]:
+        return {
+            (pace.per_host, pace.delay_ms): pace for root, pace in self._paces.items() if only is None or root in only
+        }.values()
+
+    def _time(self) -> int:
+        """Return the time of day; when it was set back, no lane waits for the time that it had reached before."""
+        now = self._clock.now_ms()
+        if now < self._now:
+            for lane, turn in self._lanes.items():
+                if turn.last_start > now:
+                    self._lanes[lane] = msgspec.structs.replace(turn, last_start=now)
+            self._swept = min(self._swept, now)
+        self._now = now
+        return now
+
+    def _delay_of(self, lane: str) -> int:
+        return self._local_delay_ms if _is_local(lane) else self._default_delay_ms
+
+    def _sweep(self, now: int) -> None:
+        """Drop the lanes that nobody used for a while. A lane that asked for a long delay is kept for that long."""
+        if now - self._swept < _SWEEP_EVERY_MS:
+            return
+        self._swept = now
+        for lane, turn in list(self._lanes.items()):
+            if turn.in_flight == 0 and now - turn.last_start > FORGET_AFTER_MS + turn.least_delay_ms:
+                del self._lanes[lane]
+
+
+def _is_local(lane: str) -> bool:
+    """Return whether the origin *lane* is on this machine by its name: a loopback address, or localhost (RFC 6761)."""
+    host = lane.partition("://")[2]
+    host = host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
+    name = host.removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

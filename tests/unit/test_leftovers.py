@@ -1,0 +1,118 @@
+"""The guard of tests/conftest.py: what a test leaves behind fails it, and the next one is not blamed."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def run_tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
+    """Run test code in a pytest of its own under our conftest, with a short grace."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    conftest = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    pytester.makeconftest(conftest.replace("GRACE_SECONDS = 3.0", "GRACE_SECONDS = 0.2"))
+    pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n")
+
+    def run(code: str) -> pytest.RunResult:
+        pytester.makepyfile(textwrap.dedent(code))
+        return pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        (
+            """
+            import threading
+            def test_leaks():
+                threading.Thread(target=threading.Event().wait, args=(5,), name="stray", daemon=True).start()
+            """,
+            "- a thread: stray (daemon)",
+        ),
+        (
+            """
+            import asyncio
+            async def stray():
+                await asyncio.sleep(60)
+            async def test_leaks():
+                test_leaks.task = asyncio.create_task(stray())
+                await asyncio.sleep(0)
+            """,
+            "- an asyncio task: *stray*",
+        ),
+        (
+            """
+            import asyncio
+            async def stray():
+                await asyncio.sleep(60)
+            async def main():
+                asyncio.create_task(stray())
+                await asyncio.sleep(0)
+            def test_leaks():
+                asyncio.run(main())
+            """,
+            "- an asyncio task: *stray*",
+        ),
+        (
+            """
+            import subprocess, sys
+            def test_leaks():
+                test_leaks.process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+            """,
+            "- a process: *input()*",
+        ),
+        (
+            """
+            def test_leaks(qapp):
+                from PySide6.QtWidgets import QWidget
+                test_leaks.window = QWidget()
+            """,
+            "- a window: *QWidget*",
+        ),
+    ],
+    ids=["thread", "task", "task of asyncio.run", "process", "window"],
+)
+def test_what_is_left_behind_fails_its_test_only(run_tests, code: str, line: str):
+    result = run_tests(textwrap.dedent(code) + "\ndef test_next():\n    pass\n")
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_leaks*", "The test left behind:", line])
+
+
+def test_what_ends_in_time_is_fine(run_tests):
+    result = run_tests(
+        """
+        import asyncio, subprocess, sys, threading
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def helper():
+            stop = threading.Event()
+            thread = threading.Thread(target=stop.wait)
+            thread.start()
+            yield
+            stop.set()
+            thread.join()
+
+        async def test_tasks(helper):
+            await asyncio.create_task(asyncio.sleep(0))
+            await asyncio.to_thread(int)
+
+        def test_threads():
+            threading.Timer(0.05, int).start()
+
+        def test_processes():
+            subprocess.run([sys.executable, "-c", ""], check=True)
+
+        def test_windows(qtbot):
+            from PySide6.QtWidgets import QWidget
+            qtbot.addWidget(QWidget())
+        """
+    )
+    result.assert_outcomes(passed=4)

@@ -1,0 +1,26 @@
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.support.clock import ManualClock
+from tests.support.recording_server import RecordingServer
+from tests.web.helpers import fetcher_with
+
+from quaero_desktop.web.fetcher import Fetcher
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RecordingServer]:
+    async with RecordingServer().running() as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def fetcher(clock: ManualClock) -> AsyncIterator[Fetcher]:
+    fetcher = fetcher_with(clock=clock)
+    yield fetcher
+    await fetcher.aclose()
