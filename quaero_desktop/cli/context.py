@@ -13,6 +13,7 @@ from quaero_desktop.domain.errors import KnownError, LibraryInUseError, UsageErr
 from quaero_desktop.domain.events import EngineNotice
 from quaero_desktop.services import compose
 from quaero_desktop.services.compose import Services
+from quaero_desktop.services.maintenance import BackupShelf
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -50,7 +51,7 @@ class Options(msgspec.Struct, frozen=True):
             notify=_show_notice,
         )
 
-    def backups(self) -> compose.BackupShelf:
+    def backups(self) -> BackupShelf:
         """Return the backups of the library, which must not be open."""
         return compose.backups(compose.library_files(self.library))
 
@@ -69,8 +70,7 @@ def run(options: Options, work: Coroutine[Any, Any, T]) -> T:
     Raises:
         Interrupted: it was stopped by a signal.
     """
-    level = "debug" if options.verbose else "warn"
-    diagnostics = compose.diagnostics(level)
+    diagnostics = compose.diagnostics("debug" if options.verbose else "warn")
     try:
         with asyncio.Runner() as runner:
             return runner.run(work)

@@ -66,16 +66,30 @@ class WorkResult(msgspec.Struct, frozen=True, kw_only=True):
 def crawl(
     context: typer.Context,
     urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Where to start.")],
-    depth: Annotated[int | None, typer.Option(metavar="N", help="The most links to follow from there. [default: 5]")] = None,
+    depth: Annotated[
+        int | None, typer.Option(metavar="N", help="The most links to follow from there. [default: 5]")
+    ] = None,
     max_pages: Annotated[int | None, typer.Option(metavar="N", help="The most pages. [default: no limit]")] = None,
     source: Annotated[int | None, typer.Option(metavar="ID", help="The source to collect for.")] = None,
-    scope: Annotated[Scope | None, typer.Option(help="The same host, below the folder of URL, or sub-domains too.")] = None,
-    include: Annotated[
-        list[str] | None, typer.Option(metavar="P", help="Only URLs with P in them; * and ? stand for any text and any character, re:... is a regular expression.")
+    scope: Annotated[
+        Scope | None, typer.Option(help="The same host, below the folder of URL, or sub-domains too.")
     ] = None,
-    exclude: Annotated[list[str] | None, typer.Option(metavar="P", help="No URLs with P in them; wins over --include.")] = None,
-    workers: Annotated[int | None, typer.Option(metavar="N", help="How many pages at a time, in all and at one host.")] = None,
-    delay: Annotated[float | None, typer.Option(metavar="S", help="Seconds between two requests to one host; 0 for none.")] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="P",
+            help="Only URLs with P in them; * is any text, ? any character, re:... a regular expression.",
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="P", help="No URLs with P in them; wins over --include.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="How many pages at a time, in all and at one host.")
+    ] = None,
+    delay: Annotated[
+        float | None, typer.Option(metavar="S", help="Seconds between two requests to one host; 0 for none.")
+    ] = None,
     no_robots: Annotated[bool, typer.Option("--no-robots", help="Do not let robots.txt decide.")] = False,
     name: Annotated[str | None, typer.Option(metavar="T", help="What the job is called.")] = None,
 ) -> int:
@@ -115,7 +129,7 @@ async def _crawl(options: Options, request: CrawlRequest, workers: int | None) -
             pages=job.pages,
             documents=root.documents,
             failed=job.failed_children,
-            skipped=root.skipped,
+            skipped=sum(root.skipped.values()) + job.children.get(Status.SKIPPED, 0),
             seconds=round(report.seconds, 3),
             pages_per_second=round(ended / report.seconds, 1) if report.seconds else 0.0,
         )
@@ -168,7 +182,7 @@ async def _work(options: Options, until_idle: bool) -> int:
 
 @asynccontextmanager
 async def _live_progress(options: Options, services: Services, roots: list[int]) -> AsyncIterator[None]:
-    """Show how the roots get on, on a terminal only; a hint about the rest goes to stderr, so that stdout stays clean."""
+    """Show how the roots get on, on a terminal only and on stderr, so that stdout stays clean."""
     if options.json or not sys.stderr.isatty() or not roots:
         yield
         return
@@ -205,7 +219,9 @@ async def _refresh(live: Live, services: Services, roots: list[int]) -> None:
 def _print_result(job: Job, result: CrawlResult) -> None:
     console = output.console()
     line = output.status_text(job.status, job.warnings)
-    line.append(f"  {job.name}: {output.count(result.documents, 'document')} from {output.count(result.pages, 'page')}", "")
+    line.append(
+        f"  {job.name}: {output.count(result.documents, 'document')} from {output.count(result.pages, 'page')}", ""
+    )
     line.append(f" in {output.duration(result.seconds)} ({result.pages_per_second:,.1f} pages/s)")
     if result.failed:
         line.append(f", {result.failed:,} failed")

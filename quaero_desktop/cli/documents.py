@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.text import Text
 
 from quaero_desktop.cli import output
 from quaero_desktop.cli.context import EXIT_OK, Options, complain, run
-from quaero_desktop.domain.documents import DocumentFilter
-from quaero_desktop.domain.searchquery import HIGHLIGHT_END, HIGHLIGHT_START, marked
+from quaero_desktop.domain.documents import HIGHLIGHT_END, HIGHLIGHT_START, DocumentFilter, marked
 
 app = typer.Typer(no_args_is_help=True, help="List and read collected documents.")
 
@@ -67,7 +67,12 @@ async def _show(options: Options, document_id: int) -> int:
 
 def search(
     context: typer.Context,
-    query: Annotated[list[str], typer.Argument(metavar="QUERY", help='Words, "a phrase", OR, -not, prefix*, title: site: url: after: before: lang:')],
+    query: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="QUERY", help='Words, "a phrase", OR, -not, prefix*, title: site: url: after: before: lang:'
+        ),
+    ],
     limit: Annotated[int, typer.Option(metavar="N", help="The most results.")] = 20,
 ) -> int:
     """Search the library."""
@@ -79,7 +84,8 @@ async def _search(options: Options, query: str, limit: int) -> int:
     async with options.reading() as services:
         found = await services.library.search(query, limit=limit)
     if options.json:
-        output.print_json(found)
+        hits = [msgspec.structs.replace(hit, snippet=marked(hit.snippet, "**", "**")) for hit in found.results]
+        output.print_json(msgspec.structs.replace(found, results=tuple(hits)))
         return EXIT_OK
     console = output.console()
     if found.hint:

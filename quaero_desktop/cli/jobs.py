@@ -22,7 +22,9 @@ JobId = Annotated[int, typer.Argument(metavar="ID", help="The job's number.")]
 @app.command("list")
 def list_jobs(
     context: typer.Context,
-    parent: Annotated[str, typer.Option(metavar="all|root|ID", help="Whose children; root: jobs without a parent.")] = "root",
+    parent: Annotated[
+        str, typer.Option(metavar="all|root|ID", help="Whose children; root: jobs without a parent.")
+    ] = "root",
     status: Annotated[list[str] | None, typer.Option(metavar="S", help="Only these statuses.")] = None,
     job_type: Annotated[list[str] | None, typer.Option("--type", metavar="T", help="Only these types.")] = None,
     source: Annotated[int | None, typer.Option(metavar="ID", help="Only jobs of this source.")] = None,
@@ -51,7 +53,7 @@ def _filter(
     if parent not in ("all", "root") and not parent.isdigit():
         raise UsageError(f"--parent is “{parent}”; it must be all, root or the number of a job.")
     which = JobFilter(
-        parent=int(parent) if parent.isdigit() else parent,
+        parent=int(parent) if parent.isdigit() else "all" if parent == "all" else "root",
         status=tuple(status or ()),
         type=tuple(job_type or ()),
         source=source,
@@ -74,7 +76,7 @@ async def _list(options: Options, which: JobFilter, grouped: bool) -> int:
             rows = [job for group in groups.groups for job in (group.parent, *group.children)] + list(groups.orphans)
             _print_list(rows, groups.total_count)
         else:
-            page = await services.jobs.list(which)
+            page = await services.jobs.page(which)
             if options.json:
                 output.print_json(page)
                 return EXIT_OK
@@ -93,7 +95,12 @@ def _print_list(jobs: "list[Job] | tuple[Job, ...]", total: int) -> None:
         pages = f"{job.pages:,}" if job.is_root else ""
         failed = f"{job.failed_children:,}" if job.is_root else ""
         table.add_row(
-            str(job.id), output.status_text(job.status, job.warnings), name, pages, failed, output.moment(job.started_at)
+            str(job.id),
+            output.status_text(job.status, job.warnings),
+            name,
+            pages,
+            failed,
+            output.moment(job.started_at),
         )
     console.print(table)
     if total > len(jobs):
@@ -122,7 +129,9 @@ def _flat(details: JobDetails) -> dict[str, object]:
     flat: dict[str, object] = msgspec.to_builtins(details.job)
     flat["attempts"] = msgspec.to_builtins(details.attempts)
     if details.root is not None:
-        flat["details"] = msgspec.to_builtins(details.root)
+        known = msgspec.to_builtins(details.root)
+        del known["job"]
+        flat["details"] = known
     return flat
 
 
@@ -143,13 +152,15 @@ def _print_details(details: JobDetails) -> None:
     if details.root is not None:
         root = details.root
         table.add_row("documents", f"{root.documents:,} ({output.size(root.bytes)} received)")
-        table.add_row("URLs met", f"{root.discovered:,} = {job.pages:,} pages + {root.discovered - job.pages:,} skipped")
+        table.add_row(
+            "URLs met", f"{root.discovered:,} = {job.pages:,} pages + {root.discovered - job.pages:,} skipped"
+        )
         for status, number in sorted(job.children.items()):
             if number:
                 table.add_row(f"pages {status}", f"{number:,}")
-        for cause, number in root.causes.items():
+        for cause, number in root.failures.items():
             table.add_row(f"failed: {cause}", f"{number:,}")
-        for reason, number in root.skips.items():
+        for reason, number in root.skipped.items():
             table.add_row(f"skipped: {reason}", f"{number:,}")
     else:
         table.add_row("depth", str(job.depth))
@@ -163,7 +174,9 @@ def _print_details(details: JobDetails) -> None:
 def logs(
     context: typer.Context,
     job_id: JobId,
-    level: Annotated[str, typer.Option(metavar="L", help="The least important level: debug, info, warn or error.")] = "info",
+    level: Annotated[
+        str, typer.Option(metavar="L", help="The least important level: debug, info, warn or error.")
+    ] = "info",
     limit: Annotated[int, typer.Option(metavar="N", help="The most lines, the newest.")] = 200,
     children: Annotated[bool, typer.Option("--children", help="Also those of the jobs below it.")] = False,
 ) -> int:

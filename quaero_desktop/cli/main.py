@@ -52,7 +52,9 @@ def _globals(
         str | None,
         typer.Option("--library", metavar="DIR", help="The library's folder (or QUAERO_LIBRARY in the environment)."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout, everything else on stderr.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON value on stdout, everything else on stderr.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")

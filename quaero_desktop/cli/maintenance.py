@@ -39,7 +39,7 @@ def create(context: typer.Context) -> int:
 def list_backups(context: typer.Context) -> int:
     """List the backups, newest first."""
     options: Options = context.obj
-    backups = options.backups().list()
+    backups = options.backups().newest_first()
     if options.json:
         output.print_json({"backups": backups})
         return EXIT_OK
@@ -60,11 +60,11 @@ def restore(
 ) -> int:
     """Put a backup in the place of the library; what was there is kept beside it."""
     options: Options = context.obj
-    restored = options.backups().restore(name)
+    kept = run(options, options.backups().restore(name))
     if options.json:
-        output.print_json(restored)
+        output.print_json({"restored": name, "kept_in": kept})
     else:
-        output.console().print(f"Restored {name}. What was there before is in {restored.kept_in}")
+        output.console().print(f"Restored {name}." + (f" What was there before is in {kept}" if kept else ""))
     return EXIT_OK
 
 
@@ -80,7 +80,9 @@ def verify(context: typer.Context) -> int:
         else:
             console = output.console()
             for check in report.checks:
-                console.print(f"{'✓' if check.ok else '✕'} {check.name}" + (f": {check.detail}" if check.detail else ""))
+                console.print(
+                    f"{'✓' if check.ok else '✕'} {check.name}" + (f": {check.detail}" if check.detail else "")
+                )
             console.print("Nothing wrong." if report.ok else "The library does not keep its promises; see above.")
         return EXIT_OK if report.ok else EXIT_FAILED
 

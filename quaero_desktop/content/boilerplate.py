@@ -6,6 +6,7 @@ Only names that mean one thing wherever they occur are here, so that this holds 
 
 from enum import Enum
 from functools import lru_cache
+from typing import cast
 
 from lxml import etree
 
@@ -30,7 +31,7 @@ _NOISE = frozenset(
     " mw-editsection mw-jump-link mw-indicators navbox vertical-navbox navbar catlinks printfooter mw-hidden-catlinks"
     " noprint ambox mbox-small sistersitebox portalbox mw-references-wrap-nav page-metadata"
     # blogs, news, shops
-    " breadcrumb breadcrumbs sidebar widget-area site-header site-footer page-footer post-navigation nav-links"
+    " footer breadcrumb breadcrumbs sidebar widget-area site-header site-footer page-footer post-navigation nav-links"
     " navigation paging pager pagination sharedaddy jp-relatedposts addtoany_share_save_container social-share"
     " share-buttons social-links post-share entry-footer comment-respond comments-area newsletter newsletter-signup"
     " related-posts related-articles recommended author-bio advertisement advert ad-container adsbygoogle promo"
@@ -64,6 +65,9 @@ _TITLES = frozenset(("fancy_title",))
 
 _PERMALINKS = frozenset("headerlink anchor hash-link header-anchor anchorjs-link heading-anchor heading-link".split())
 _PERMALINK_SIGNS = frozenset(("", "¶", "#", "§", "🔗", "\u200b", "link", "Permalink"))
+LONGEST_PERMALINK = 9
+"""Characters of the longest text of a link that only gives an address."""
+
 _HIDDEN_SPANS = frozenset(
     "mw-editsection mw-cite-backlink sr-only visually-hidden screen-reader-text linenos lineno lnt ln gutter katex-html"
     " navigation-text versionbadge".split()
@@ -87,11 +91,13 @@ def kind_of(element: etree._Element) -> Kind | None:
     """Return what the block *element* is when it is not simply content."""
     kind = None
     shown = True
-    for name, value in element.items():
+    for name, value in cast("list[tuple[str, str]]", element.items()):
         if name == "class":
             kind = _by_class(value)
             if kind is Kind.NOISE and not _KEPT_ASIDES.isdisjoint(value.split()):
                 kind = None
+            elif kind is Kind.NOISE and len(element) and element[0].get("class") == "sidebar-title":
+                kind = Kind.ADMONITION  # reStructuredText's sidebar is a box in the text
         elif name == "id":
             if value in _NOISE_IDS:
                 return Kind.NOISE
@@ -125,7 +131,8 @@ def is_permalink(element: etree._Element) -> bool:
     """Whether a link with a fragment only gives the address of the heading or the term that it stands in."""
     names = element.get("class")
     if names is not None and not _PERMALINKS.isdisjoint(names.split()):
-        return len("".join(element.itertext()).strip()) <= 9
+        text = etree.tostring(element, method="text", encoding="unicode", with_tail=False)
+        return len(text.strip()) <= LONGEST_PERMALINK
     return not len(element) and (element.text or "").strip() in _PERMALINK_SIGNS
 
 
@@ -150,15 +157,17 @@ def settle_in_code(element: etree._Element) -> None:
     """Make an element within a ``pre`` say what it shows: numbers and buttons nothing, a block a line of its own."""
     words = set((element.get("class") or "").split())
     if element.tag == "button" or not words.isdisjoint(_GUTTERS | _HIDDEN_SPANS | _PERMALINKS):
-        for child in list(element):
-            element.remove(child)
-        element.text = ""
-    elif element.tag in ("div", "td") and element.getnext() is None and not (element.tail or "").startswith("\n"):
-        parent = element.getparent()
-        if parent is not None and parent.tag == "tr":
-            parent.tail = "\n" + (parent.tail or "")
-    elif element.tag == "div" and not (element.tail or "").startswith("\n") and next(element.iter("br"), None) is None:
-        element.tail = "\n" + (element.tail or "")
+        element.clear(keep_tail=True)
+        return
+    is_line = element.tag == "div" or (element.tag == "td" and element.getnext() is None)
+    if is_line and not (element.tail or "").startswith("\n") and next(element.iter("br"), None) is None:
+        end_line(element)
+
+
+def end_line(element: etree._Element) -> None:
+    """End a line of code within *element*, by a break that has a line feed for its text."""
+    line_break = element if element.tag == "br" else etree.SubElement(element, "br")
+    line_break.text = "\n"
 
 
 def without_signature_links(signature: str) -> str:

@@ -134,6 +134,11 @@ def decode(body: bytes, declared: str = "") -> Decoded:
     return Decoded(text, body, "utf-8")
 
 
+def without_comments(prefix: bytes) -> bytes:
+    """Return the start of a page without its comments, the last one possibly open."""
+    return _COMMENT.sub(b"", prefix)
+
+
 def _as(body: bytes, encoding: str) -> Decoded:
     text = body.decode(_CODECS[encoding], "replace")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in set(text)):
@@ -166,7 +171,7 @@ def _legacy(body: bytes, declared: str) -> str:
 
 def _declared_inside(body: bytes) -> str | None:
     prefix = body[:_PREFIX]
-    if match := _XML.match(prefix) or _META.search(_COMMENT.sub(b"", prefix)):
+    if match := _XML.match(prefix) or _META.search(without_comments(prefix)):
         return known(match[1].decode("ascii"))
     return None
 

@@ -1,4 +1,4 @@
-"""A page as the library keeps it, from its bytes: a pure function of (bytes, URL, declared type and charset, version)."""
+"""A page as the library keeps it: a pure function of its bytes, URL, declared type and charset, and the version."""
 
 import hashlib
 import re
@@ -13,10 +13,10 @@ from quaero_desktop.domain.pages import PageInput, ParsedPage
 from quaero_desktop.domain.text import single_line, storable
 
 EXTRACTOR_VERSION = 1
-"""Grows with each change that makes another text of the same page; a page of an older version can be extracted again."""
+"""Grows with each change that makes another text of a page; a page of an older version can be extracted again."""
 
 _THIN = 200
-"""Characters of text below which a page is thin."""
+"""Characters of search text below which a page is thin; an ideograph counts as two, with its blank."""
 
 _ZLIB_LEVEL = 2
 """Level 6 makes 20 % less of the Python manual and takes three times as long; 1 saves no time worth having."""
@@ -32,6 +32,8 @@ _CODE = {
 }  # fmt: skip
 _MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdx")
 
+_STRUCTURED = re.compile(r"application/[\w.-]+\+(?:json|xml)")
+
 _BINARY = (
     b"%PDF-",
     b"\x89PNG",
@@ -44,12 +46,11 @@ _BINARY = (
     b"\0\0\x01\0",
 )
 _LOOKS_HTML = re.compile(
-    rb"\s*(?:<\?xml[^<>]*>\s*)?(?:<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body|title|meta|script|p|div|h1|table|a)[\s>]",
-    re.I | re.S,
-)  # noqa: E501
+    rb"\s*(?:<\?xml[^<>]*>)?\s*<(?:!doctype\s+html|html|head|body|title|meta|script|p|div|h1|table|a)[\s>]", re.I
+)
 _XHTML_PREFIX = re.compile(rb"<[^<>]*\sxmlns:([A-Za-z][\w.-]*)\s*=\s*[\"']http://www\.w3\.org/1999/xhtml[\"']")
 _EMPTY_ELEMENT = re.compile(rb"<([A-Za-z][\w:.-]*)((?:\s[^<>]*)?)/>")
-_CDATA = re.compile(rb"<!\[CDATA\[(.*?)\]\]>", re.S)
+_CDATA = re.compile(rb"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.S)
 _VOID = frozenset(b"area base br col embed hr img input link meta param source track wbr".split())
 _MARKDOWN_TITLE = re.compile(r"^#{1,2}[ \t]+(\S[^\n]*)", re.M)
 _MARKDOWN_HEADING = re.compile(r"^(#{1,6})[ \t]+(\S[^\n]*)", re.M)
@@ -61,9 +62,8 @@ def parse(page: PageInput) -> ParsedPage:
     media_type = _media_type(page)
     if media_type in _HTML:
         return _html(page, media_type)
-    if media_type.startswith("text/") or media_type in _CODE or media_type.endswith(("+json", "+xml")):
-        if not media_type.startswith("image/"):
-            return _text(page, media_type)
+    if media_type.startswith("text/") or media_type in _CODE or _STRUCTURED.fullmatch(media_type):
+        return _text(page, media_type)
     return _page(page, kind="other", title=metadata.title_from_url(page.url))
 
 
@@ -74,7 +74,7 @@ def _media_type(page: PageInput) -> str:
         return "application/octet-stream"
     if declared and declared not in ("unknown/unknown", "application/unknown", "*/*"):
         return declared
-    if _LOOKS_HTML.match(page.body[:4096]):
+    if _LOOKS_HTML.match(charset.without_comments(page.body[:4096])):
         return "text/html"
     decoded = charset.decode(page.body[:4096], page.charset)
     return "application/octet-stream" if "\0" in decoded.text else "text/plain"
@@ -92,7 +92,7 @@ def _html(page: PageInput, media_type: str) -> ParsedPage:
         )
     resolve = links.Resolver(links.base_of(root, page.url))
     found = links.collect(root, resolve)
-    about = metadata.read(root, resolve)
+    about = metadata.read(root, resolve, found.author)
     title_heading = _title_heading(root, about.title)
     main = maincontent.choose(root)
     rendered = render(main, resolve, page.url)
@@ -102,11 +102,12 @@ def _html(page: PageInput, media_type: str) -> ParsedPage:
         text = f"{title_heading} {text}"
         headings = ((1, title_heading), *headings)
     markdown = storable(markdown)
+    search_text = split_cjk(storable(text))
     return _page(
         page,
         title=about.title or next((text for _, text in headings), "") or metadata.title_from_url(page.url),
         markdown=markdown,
-        search_text=split_cjk(storable(text)),
+        search_text=search_text,
         links=found.found,
         other_links=found.others,
         canonical=about.canonical,
@@ -116,7 +117,7 @@ def _html(page: PageInput, media_type: str) -> ParsedPage:
         published=about.published,
         headings=headings,
         truncated=truncated,
-        thin=len(text) < _THIN,
+        thin=len(search_text) < _THIN,
         noindex=about.noindex,
         nofollow=about.nofollow,
         encoding=decoded.encoding,
@@ -156,7 +157,8 @@ def _title_heading(root: etree._Element, title: str) -> str:
     found = list(root.iter("h1"))
     if len(found) != 1:
         return ""
-    text = single_line(" ".join("".join(found[0].itertext()).split()).rstrip("¶#"), 300)
+    text = etree.tostring(found[0], method="text", encoding="unicode", with_tail=False)
+    text = single_line(text, 300).rstrip("¶# ")
     return text if text and text.casefold() in title.casefold() else ""
 
 
@@ -181,7 +183,7 @@ def _text(page: PageInput, media_type: str) -> ParsedPage:
             if (line := single_line(searchtext.plain_line(rest.rstrip("# "))))
         )
         resolve = links.Resolver(page.url)
-        found = dict.fromkeys(url for href in _MARKDOWN_LINK.findall(text) if (url := resolve[href]))
+        found = dict.fromkeys(url for href in _MARKDOWN_LINK.findall(text) if (url := resolve[href.partition("#")[0]]))
     else:
         markdown = fenced(text, _language_of(media_type))
     search_text = searchtext.from_markdown(markdown)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from lxml import etree
 
+from quaero_desktop.domain.text import single_line
 from quaero_desktop.domain.urls import MAX_URL_LENGTH, join
 
 _FOLLOWED_LINK_RELATIONS = frozenset({"next", "prev", "previous"})
@@ -16,15 +17,17 @@ class Links(NamedTuple):
         base: the absolute URL that its relative links start from.
         found: canonical http(s) URLs in the page's order, without duplicates, ``nofollow`` ones left out.
         others: how many of its distinct links are not followed: another scheme, no URL at all, or ``nofollow``.
+        author: the text of the first link to the page's author.
     """
 
     base: str
     found: tuple[str, ...]
     others: int
+    author: str
 
 
 class Resolver(dict[str, str | None]):
-    """The canonical URL of each ``href`` of one page, None where it is empty, does not parse or is not http(s).
+    """The canonical URL of each ``href`` of one page without its fragment, None where that is empty or not http(s).
 
     A dictionary that fills itself: joining costs 2 us a link; fragments cut and duplicates removed before it, 0.3 us
     (measured on the Python manual).
@@ -38,14 +41,11 @@ class Resolver(dict[str, str | None]):
         self.base = base
 
     def __missing__(self, href: str) -> str | None:
-        cut = href.partition("#")[0].strip()
-        if cut != href:
-            url = self[cut] if cut else None
-        else:
-            # A longer one is data in a link, and takes time to refuse.
-            url = join(self.base, href) if 0 < len(href) <= MAX_URL_LENGTH else None
-            if url is not None and len(url) > MAX_URL_LENGTH:
-                url = None
+        cut = href.strip()
+        # A longer one is data in a link, and takes time to refuse.
+        url = join(self.base, cut) if 0 < len(cut) <= MAX_URL_LENGTH else None
+        if url is not None and len(url) > MAX_URL_LENGTH:
+            url = None
         self[href] = url
         return url
 
@@ -59,24 +59,33 @@ def base_of(root: etree._Element, url: str) -> str:
 
 
 def collect(root: etree._Element, resolve: Resolver) -> Links:
-    """Return the links of the page: ``a``, ``area``, ``link rel=next|prev``, ``iframe`` and ``frame``."""
+    """Return the links of the page: ``link rel=next|prev``, then ``a`` and ``area``, then ``iframe`` and ``frame``."""
     found: dict[str, None] = {}
     others: set[str] = set()
-    for element in root.iter("a", "area", "link", "iframe", "frame"):
-        href = element.get("href") or element.get("src")
-        if not href or href.startswith("#"):
-            continue
-        relation = element.get("rel")
-        if relation is not None or element.tag == "link":
-            relations = (relation or "").lower().split()
-            if element.tag == "link" and _FOLLOWED_LINK_RELATIONS.isdisjoint(relations):
-                continue
-            if "nofollow" in relations:
+    author = ""
+    hrefs = [
+        href
+        for element in root.iter("link")
+        if (href := element.get("href"))
+        and not _FOLLOWED_LINK_RELATIONS.isdisjoint((element.get("rel") or "").lower().split())
+    ]
+    for element in root.iter("a", "area"):
+        href = element.get("href")
+        if href:
+            relation = element.get("rel")
+            if relation is None:
+                hrefs.append(href)
+            elif "nofollow" in relation.lower():
                 others.add(href)
-                continue
-        url = resolve[href]
+            else:
+                hrefs.append(href)
+                if relation == "author" and not author:
+                    author = etree.tostring(element, method="text", encoding="unicode", with_tail=False)
+    hrefs.extend(source for element in root.iter("iframe", "frame") if (source := element.get("src")))
+    for href in hrefs:
+        url = resolve[href.partition("#")[0]]
         if url is not None:
             found[url] = None
-        else:
+        elif href[0] != "#":
             others.add(href)
-    return Links(resolve.base, tuple(found), len(others))
+    return Links(resolve.base, tuple(found), len(others), single_line(author, 200))

@@ -5,6 +5,7 @@ navigation, and descended for as long as one child holds nearly all of the text 
 """
 
 import re
+from typing import cast
 
 from lxml import etree
 
@@ -12,6 +13,9 @@ from quaero_desktop.content import boilerplate
 
 _ENOUGH = 250
 """Characters from which on marked content is believed without a look at the rest of the page."""
+
+_SHORT = 25
+"""Characters from which on precisely marked content is believed to be a short page."""
 
 _SHARE = 0.8
 """A child that holds this share of its parent's text stands for it."""
@@ -44,6 +48,7 @@ _NAMED_NOISE = re.compile(
     re.I,
 )
 _CLEARED = ("div", "section", "ul", "ol", "table", "td", "form", "header", "footer", "nav", "aside", "p", "span", "dl")
+_WHOLE = frozenset(("table", "tbody", "ul", "ol", "dl", "p", "pre", "blockquote"))
 _WITHOUT_TEXT = frozenset("script style noscript template nav select button textarea iframe svg head".split())
 
 
@@ -82,7 +87,7 @@ def _marked(root: etree._Element, body: etree._Element) -> etree._Element | None
             rank = _MAIN
         elif tag == "article":
             rank = _ARTICLE
-        for name, value in element.items():
+        for name, value in cast("list[tuple[str, str]]", element.items()):
             if name == "class":
                 for word in value.split():
                     rank = min(rank, _CLASSES.get(word, _WORST))
@@ -106,7 +111,8 @@ def _marked(root: etree._Element, body: etree._Element) -> etree._Element | None
         length = text_length(chosen)
         if whole < 0:
             whole = text_length(body)
-        if length * 4 > whole:
+        # A short page is what its author marked, but not an empty shell for scripts to fill.
+        if length * 4 > whole or (rank <= _MAIN and length >= _SHORT):
             return chosen
     for meta in root.iter("meta"):
         if meta.get("name") == "generator" and _GENERATORS.search(meta.get("content") or ""):
@@ -115,7 +121,7 @@ def _marked(root: etree._Element, body: etree._Element) -> etree._Element | None
 
 
 def _together(found: list[etree._Element]) -> etree._Element:
-    """The one of *found* that has most of their text, or what they have in common: posts of a thread, entries of a day."""
+    """The one of *found* that has most of their text, or what holds them all: a thread of posts, a list of entries."""
     if len(found) == 1:
         return found[0]
     outer = [found[0]]
@@ -152,10 +158,8 @@ def _unmarked(body: etree._Element) -> etree._Element:
     while True:
         total = chars[chosen] - 0.7 * linked[chosen]
         best = max(chosen, key=lambda child: chars.get(child, 0) - 0.7 * linked.get(child, 0), default=None)
-        if best is None or len(best) == 0 or best.tag in ("table", "ul", "ol", "dl", "p", "pre", "blockquote", "tbody"):
-            # A table that places the page's columns is worth a look inside, one of values is not.
-            if best is None or best.tag not in ("table", "tbody") or not _places_columns(best):
-                break
+        if best is None or len(best) == 0 or (best.tag in _WHOLE and not _places_columns(best)):
+            break
         if chars.get(best, 0) - 0.7 * linked.get(best, 0) < _SHARE * total:
             break
         chosen = best
@@ -164,8 +168,11 @@ def _unmarked(body: etree._Element) -> etree._Element:
     return chosen
 
 
-def _places_columns(table: etree._Element) -> bool:
-    return next(table.iter("p", "h1", "h2", "h3", "div"), None) is not None
+def _places_columns(element: etree._Element) -> bool:
+    """Whether it is a table that places the page's columns, which is worth a look inside; one of values is not."""
+    if element.tag not in ("table", "tbody"):
+        return False
+    return next(element.iter("p", "h1", "h2", "h3", "div"), None) is not None
 
 
 def _clear(body: etree._Element, whole: int) -> None:
@@ -184,16 +191,8 @@ def _clear(body: etree._Element, whole: int) -> None:
 
 
 def _cut(element: etree._Element) -> None:
-    parent = element.getparent()
-    if parent is None:
-        return
-    if element.tail:
-        before = element.getprevious()
-        if before is None:
-            parent.text = (parent.text or "") + element.tail
-        else:
-            before.tail = (before.tail or "") + element.tail
-    parent.remove(element)
+    # Emptied, not removed: what follows it stays, and moving that text fails when it holds control characters.
+    element.clear(keep_tail=True)
 
 
 def _weigh(body: etree._Element) -> tuple[dict[etree._Element, int], dict[etree._Element, int]]:
@@ -202,7 +201,11 @@ def _weigh(body: etree._Element) -> tuple[dict[etree._Element, int], dict[etree.
     chars: dict[etree._Element, int] = dict.fromkeys(elements, 0)
     linked: dict[etree._Element, int] = dict.fromkeys(elements, 0)
     for element in reversed(elements):
-        own = 0 if element.tag in _WITHOUT_TEXT else chars[element] + len((element.text or "").strip())
+        own = 0
+        if element.tag in _WITHOUT_TEXT:
+            linked[element] = 0
+        else:
+            own = chars[element] + len((element.text or "").strip())
         chars[element] = own
         if element.tag == "a":
             linked[element] = own
@@ -216,9 +219,24 @@ def _weigh(body: etree._Element) -> tuple[dict[etree._Element, int], dict[etree.
 def _drop_link_lists(
     chosen: etree._Element, chars: dict[etree._Element, int], linked: dict[etree._Element, int]
 ) -> None:
-    """Cut the blocks of the chosen part that are little but links: teasers, tags, what to read next."""
-    for element in list(chosen.iter("div", "section", "ul", "td")):
-        if element is chosen or element not in chars:
-            continue
-        if chars[element] > 20 and linked[element] > 0.7 * chars[element] and chars[element] * 3 < chars[chosen]:
-            _cut(element)
+    """Cut what stands before and after the text of an article and is little but links: teasers, what to read next.
+
+    A page with code, tables or definitions is documentation, where a list of links is content.
+    """
+    if next(chosen.iter("pre", "code", "dl", "table", "svg"), None) is not None:
+        return
+    blocks = list(chosen)
+    while len(blocks) == 1:
+        blocks = list(blocks[0])
+    for side in (blocks, blocks[::-1]):
+        for element in side:
+            if element.tag in ("h1", "h2", "h3", "h4", "h5", "h6", "hr", "br", "figure", "img"):
+                continue
+            if chars.get(element, 0) > 20 and linked[element] <= 0.7 * chars[element]:
+                break
+            if (
+                element.tag in ("div", "section", "ul")
+                and linked.get(element, 0) > 0
+                and element.getparent() is not None
+            ):
+                _cut(element)

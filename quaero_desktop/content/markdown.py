@@ -1,8 +1,8 @@
 """From the chosen part of a page to GitHub-flavoured markdown, in one walk over the tree.
 
-Why not a library: on the Python manual html-to-markdown 3.21 needs 4.6 ms a page, 2 ms more to serialise the tree and to
-strip it before, and a second pass for links and search text; this walk needs a third of it, keeps ``pre`` to the letter
-and knows what documentation generators mean by their classes.
+Why not a library: on the same pages html-to-markdown 3.21 takes 4.6 ms a page, with 2 ms more to strip the tree and to
+serialise it, and a second pass each for links and search text. This walk takes about as long as lxml's own parsing,
+keeps ``pre`` to the letter, and knows what the classes of documentation generators mean.
 """
 
 import re
@@ -24,9 +24,14 @@ _MAX_INDENT = 12
 """Deeper lists and quotations are not indented further, or hostile nesting squares the size of the page."""
 
 _MAX_SPAN = 64
+"""Cells that one cell or the cells above can take up in a row."""
+
+_MERGED = 400
+"""Characters up to which adjacent spans of code or strong text are made one; adding to a long text squares its cost."""
 
 # Stands for <br> until the whitespace of a paragraph is collapsed. It cannot come from a page: HTML has no NUL.
 _BREAK = "\0"
+_PARAGRAPHS = re.compile(f"{_BREAK} ?{_BREAK}[ {_BREAK}]*")
 
 _special = re.compile(r"[\\`*_<&~]").search
 _ESCAPED = re.compile(
@@ -65,11 +70,10 @@ def render(main: etree._Element, resolve: Resolver, url: str) -> Rendered:
         _BLOCKS[main.tag](writer, main, out)
     else:
         writer.flow(main, out)
-    return Rendered(
-        _CONTROL.sub("", "\n\n".join(out)),
-        _CONTROL.sub("", " ".join("".join(writer.plain).split())),
-        tuple(writer.headings),
-    )
+    markdown, text = "\n\n".join(out), " ".join("".join(writer.plain).split())
+    if _CONTROL.search(text):
+        markdown, text = _CONTROL.sub("", markdown), _CONTROL.sub("", text)
+    return Rendered(markdown, text, tuple(writer.headings))
 
 
 def fenced(code: str, language: str = "") -> str:
@@ -122,14 +126,14 @@ class _Writer:
     def flow(self, element: etree._Element, out: list[str]) -> None:
         """The children of *element*: blocks as they are, everything between them as paragraphs."""
         if self.depth >= _MAX_DEPTH:
-            text = _text_of(element)
-            self.plain.append(text)
-            self._flush([_escape(text)], out)
+            whole = _text_of(element)
+            self.plain.append(whole)
+            self._flush([_escape(whole)], out)
             return
-        self.depth += 1
         plain = self.plain
         run: list[str] = []
         text = element.text
+        self.depth += 1
         if text and not text.isspace():
             plain.append(text)
             run.append(_ESCAPED.sub(r"\\\g<0>", text) if _special(text) else text)
@@ -165,8 +169,13 @@ class _Writer:
         if not line:
             return
         if _BREAK in line:
-            parts = [part.strip() for part in line.split(_BREAK)]
-            line = "\\\n".join(part for part in parts if part)
+            # Two breaks in a row are how old pages part their paragraphs.
+            first, *others = _PARAGRAPHS.split(line.strip(f"{_BREAK} "))
+            if others and not self.in_cell:
+                for part in (first, *others):
+                    self._flush([part], out)
+                return
+            line = "\\\n".join(part for part in map(str.strip, line.split(_BREAK)) if part)
             if not line:
                 return
         if line[0] in _BLOCK_STARTS and _BLOCK_START.match(line):
@@ -251,7 +260,7 @@ class _Writer:
             blocks: list[str] = []
             self.plain.append(" ")
             if child.tag in ("li", "div"):
-                if boilerplate.kind_of(child) is boilerplate.Kind.NOISE:
+                if child.get("class") and boilerplate.kind_of(child) is boilerplate.Kind.NOISE:
                     continue
                 self.flow(child, blocks)
             elif child.tag in _BLOCKS:
@@ -279,6 +288,9 @@ class _Writer:
 
     def definitions(self, element: etree._Element, out: list[str]) -> None:
         """A definition list: each term a line of its own, its definition after it, not indented, so that code stays."""
+        if _is_contents(element):
+            self.contents(element, out)
+            return
         for child in element:
             tag = child.tag
             self.plain.append(" ")
@@ -290,6 +302,30 @@ class _Writer:
                 self.flow(child, out)
             elif tag in _BLOCKS:
                 _BLOCKS[tag](self, child, out)
+
+    def contents(self, element: etree._Element, out: list[str]) -> None:
+        """A definition list that only names things, with lists of the same kind within: a table of contents."""
+        lines: list[str] = []
+        self.indents += 1
+        for child in element:
+            self.plain.append(" ")
+            if child.tag == "dt":
+                if text := self.line(child):
+                    lines.append(f"- {text}")
+                continue
+            blocks: list[str] = []
+            if self.depth < _MAX_DEPTH and all(inner.tag == "dl" for inner in child):
+                self.depth += 1
+                for inner in child:
+                    self.contents(inner, blocks)
+                self.depth -= 1
+            else:
+                self.flow(child, blocks)
+            indent = "  " if self.indents <= _MAX_INDENT else ""
+            lines.extend(indent + _indent(block, indent) for block in blocks)
+        self.indents -= 1
+        if lines:
+            out.append("\n".join(lines))
 
     def term(self, element: etree._Element, out: list[str]) -> None:
         if "sig" in (element.get("class") or "").split():
@@ -308,7 +344,8 @@ class _Writer:
         if boilerplate.kind_of(element) is not None:
             return
         rows = [row for row in _rows(element) if len(row)]
-        if caption := next((child for child in element if child.tag == "caption"), None):
+        caption = next((child for child in element if child.tag == "caption"), None)
+        if caption is not None:
             self.flow(caption, out)
         if not rows:
             return
@@ -327,7 +364,7 @@ class _Writer:
         head = lines[0] if _is_head(rows[0]) else []
         body = lines[1:] if head else lines
         head = head + [""] * (columns - len(head))
-        written = [f"| {' | '.join(line)} |" for line in (head, ["---"] * columns, *body) if line]
+        written = [f"| {' | '.join(line)} |" for line in (head, ["---"] * columns, *filter(any, body))]
         if any(any(line) for line in lines):
             out.append("\n".join(written))
 
@@ -340,7 +377,7 @@ class _Writer:
             for cell in row:
                 if cell.tag not in ("td", "th"):
                     continue
-                while spans.get(len(line), 0) > 0:
+                while spans.get(len(line), 0) > 0 and len(line) < _MAX_SPAN:
                     spans[len(line)] -= 1
                     line.append("")
                 if (down := _number(cell.get("rowspan"), 1, 1000)) > 1:
@@ -380,13 +417,13 @@ class _Writer:
     def inner(self, element: etree._Element, run: list[str]) -> None:
         """The content of *element* as inline text."""
         if self.depth >= _MAX_DEPTH:
-            text = _text_of(element)
-            self.plain.append(text)
-            run.append(_escape(text))
+            whole = _text_of(element)
+            self.plain.append(whole)
+            run.append(_escape(whole))
             return
         self.depth += 1
         plain = self.plain
-        text = element.text
+        text: str | None = element.text
         if text:
             plain.append(text)
             run.append(_ESCAPED.sub(r"\\\g<0>", text) if _special(text) else text)
@@ -425,7 +462,13 @@ class _Writer:
         if not piece:
             return
         self.plain.append(text or "")
-        if run and run[-1].endswith("`") and run[-1].count("`") == 2 and piece.count("`") == 2:
+        if (
+            run
+            and run[-1].endswith("`")
+            and len(run[-1]) < _MERGED
+            and run[-1].count("`") == 2
+            and piece.count("`") == 2
+        ):
             run[-1] = run[-1][:-1] + piece[1:]
         else:
             run.append(piece)
@@ -441,7 +484,13 @@ class _Writer:
         start = text.index(core)
         if start:
             run.append(text[:start])
-        if run and run[-1].endswith(mark) and len(run[-1]) > 2 * len(mark) and run[-1].startswith(mark):
+        if (
+            run
+            and len(run[-1]) < _MERGED
+            and run[-1].endswith(mark)
+            and len(run[-1]) > 2 * len(mark)
+            and run[-1].startswith(mark)
+        ):
             run[-1] = run[-1][: -len(mark)] + core + mark
         else:
             run.append(f"{mark}{core}{mark}")
@@ -482,14 +531,16 @@ class _Writer:
             if len(element) or element.text:
                 self.inner(element, run)
             return
-        if "#" in href and boilerplate.is_permalink(element):
-            return
         if len(element):
+            if "#" in href and boilerplate.is_permalink(element):
+                return
             pieces: list[str] = []
             self.inner(element, pieces)
             text = "".join(pieces).replace(_BREAK, " ")
         else:
             text = element.text or ""
+            if len(text) <= boilerplate.LONGEST_PERMALINK and "#" in href and boilerplate.is_permalink(element):
+                return
             self.plain.append(text)
             if _special(text):
                 text = _ESCAPED.sub(r"\\\g<0>", text)
@@ -498,7 +549,7 @@ class _Writer:
             if text:
                 run.append(" ")
             return
-        url = self.resolve[href]
+        url = self.resolve[href.partition("#")[0]]
         before = " " if text[0].isspace() else ""
         after = " " if text[-1].isspace() else ""
         if url is None or url == self.url or href.startswith("#"):
@@ -520,7 +571,7 @@ class _Writer:
         ):
             return
         self.plain.append(f" {element.get('alt') or ''} ")
-        url = self.resolve[source] if source and not source.startswith("data:") else None
+        url = self.resolve[source.partition("#")[0]] if source and not source.startswith("data:") else None
         if url is not None:
             run.append(f"![{alt}]({_destination(url)})")
         elif alt:
@@ -544,9 +595,14 @@ class _Writer:
         run.append(_escape(text))
 
     def checkbox(self, element: etree._Element, run: list[str]) -> None:
-        if element.get("type") == "checkbox" and (parent := element.getparent()) is not None:
-            if parent.tag == "li" or (parent.tag in ("p", "label") and parent.index(element) == 0):
-                run.append("[x] " if element.get("checked") is not None else "[ ] ")
+        """A box of a task list."""
+        parent = element.getparent()
+        if (
+            element.get("type") == "checkbox"
+            and parent is not None
+            and (parent.tag == "li" or (parent.tag in ("p", "label") and parent.index(element) == 0))
+        ):
+            run.append("[x] " if element.get("checked") is not None else "[ ] ")
 
     def void(self, element: etree._Element, run: list[str]) -> None:
         """An inline element that is no text of the page."""
@@ -563,7 +619,7 @@ def _verbatim(element: etree._Element) -> str:
             for child in list(element.iter("button", "div", "td", "span", "a")):
                 boilerplate.settle_in_code(child)
         for line_break in element.iter("br"):
-            line_break.tail = "\n" + (line_break.tail or "")
+            boilerplate.end_line(line_break)
         code = _text_of(element)
     else:
         code = element.text or ""
@@ -581,6 +637,19 @@ def _is_composed(element: etree._Element) -> bool:
     if next(element.iter("button", "div", "td"), None) is not None:
         return True
     return any(boilerplate.is_hidden_span(child.get("class") or "") for child in islice(element.iter("span", "a"), 3))
+
+
+def _is_contents(element: etree._Element, deep: int = 4) -> bool:
+    if "toc" in (element.get("class") or "").split():
+        return True
+    for child in element:
+        if child.tag != "dt" and not (
+            child.tag == "dd" and len(child) and child[0].tag == "dl" and deep > 1 and _is_contents(child[0], deep - 1)
+        ):
+            return False
+        if child.tag == "dt" and "sig" in (child.get("class") or "").split():
+            return False
+    return len(element) > 1
 
 
 def _rows(table: etree._Element) -> list[etree._Element]:
@@ -607,14 +676,19 @@ def _is_layout(table: etree._Element, rows: list[etree._Element]) -> bool:
     for element in inside:
         if element.tag != "pre" or "\n" in _verbatim(element):
             return True
+    if next(table.iter("th"), None) is None and (
+        next(table.iter("ul", "ol", "dl"), None) is not None
+        or any(sum(1 for block in cell if block.tag == "p") > 1 for row in rows for cell in row)
+    ):
+        return True
     return all(len(row) < 2 for row in rows)
 
 
 _Handler = Callable[[_Writer, etree._Element, list[str]], None]
 
 _CONTAINERS = frozenset(
-    "address article aside body center dd details dialog div dt fieldset figcaption figure footer form header hgroup html"
-    " li main nav noindex optgroup p section tbody td tfoot th thead tr caption frameset noframes".split()
+    "address article aside body center dd details dialog div dt fieldset figcaption figure footer form header hgroup"
+    " html li main nav noindex optgroup p section tbody td tfoot th thead tr caption frameset noframes".split()
 )
 
 _BLOCKS: dict[str, _Handler] = {

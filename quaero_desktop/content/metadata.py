@@ -51,13 +51,20 @@ class Metadata(NamedTuple):
     nofollow: bool
 
 
-def read(root: etree._Element, resolve: Resolver) -> Metadata:
-    """Return what the page *root* says about itself; what it does not say is empty."""
+def read(root: etree._Element, resolve: Resolver, linked_author: str = "") -> Metadata:
+    """Return what the page *root* says about itself; what it does not say is empty.
+
+    Args:
+        root: the whole page.
+        resolve: makes the canonical URL absolute.
+        linked_author: the text of a link to the author, the last to be believed.
+    """
     metas: dict[str, str] = {}
     canonical = None
     title = ""
     written: list[str] = []
-    for element in root.iter("meta", "title", "link", "script"):
+    times: list[etree._Element] = []
+    for element in root.iter("meta", "title", "link", "script", "time"):
         tag = element.tag
         if tag == "meta":
             name = (
@@ -69,14 +76,16 @@ def read(root: etree._Element, resolve: Resolver) -> Metadata:
         elif tag == "title":
             # A title inside an svg names a picture.
             if not title and (parent := element.getparent()) is not None and parent.tag != "svg":
-                title = single_line("".join(element.itertext()), _TITLE_LIMIT)
+                title = single_line(element.text or "", _TITLE_LIMIT)
         elif tag == "link":
             if (
                 canonical is None
                 and (element.get("rel") or "").lower() == "canonical"
                 and (href := element.get("href"))
             ):
-                canonical = resolve[href]
+                canonical = resolve[href.partition("#")[0]]
+        elif tag == "time":
+            times.append(element)
         elif element.get("type") == "application/ld+json" and element.text:
             written.append(element.text)
     structured = _structured(written)
@@ -86,8 +95,8 @@ def read(root: etree._Element, resolve: Resolver) -> Metadata:
         title=title or _first(metas, _TITLES, _TITLE_LIMIT),
         description=_first(metas, _DESCRIPTIONS, _DESCRIPTION_LIMIT),
         language=_language(root, metas),
-        author=_author(root, metas, structured),
-        published=_published(root, metas, structured),
+        author=_author(metas, structured) or linked_author,
+        published=_published(times, metas, structured),
         canonical=canonical,
         noindex=not asked.isdisjoint(("noindex", "none")),
         nofollow=not asked.isdisjoint(("nofollow", "none")),
@@ -123,7 +132,7 @@ def _first(metas: dict[str, str], names: tuple[str, ...], limit: int) -> str:
 
 
 def _language(root: etree._Element, metas: dict[str, str]) -> str:
-    html = root if root.tag == "html" else next(root.iter("html"), root)
+    html = root
     for claim in (
         html.get("lang"),
         html.get("xml:lang"),
@@ -139,7 +148,7 @@ def _language(root: etree._Element, metas: dict[str, str]) -> str:
     return ""
 
 
-def _author(root: etree._Element, metas: dict[str, str], structured: list[dict[str, Any]]) -> str:
+def _author(metas: dict[str, str], structured: list[dict[str, Any]]) -> str:
     for name in _AUTHORS:
         line = single_line(metas.get(name, ""), _AUTHOR_LIMIT)
         # Facebook's article:author is often the address of a profile.
@@ -149,16 +158,13 @@ def _author(root: etree._Element, metas: dict[str, str], structured: list[dict[s
         names = [entry.get("name") if isinstance(entry, dict) else entry for entry in _listed(item.get("author"))]
         if line := single_line(", ".join(name for name in names if isinstance(name, str)), _AUTHOR_LIMIT):
             return line
-    for element in root.iter("a", "address"):
-        if element.get("rel") == "author":
-            return single_line("".join(element.itertext()), _AUTHOR_LIMIT)
     return ""
 
 
-def _published(root: etree._Element, metas: dict[str, str], structured: list[dict[str, Any]]) -> int | None:
+def _published(times: list[etree._Element], metas: dict[str, str], structured: list[dict[str, Any]]) -> int | None:
     claims = [metas[name] for name in _DATES if name in metas]
     claims[1:1] = [str(item["datePublished"]) for item in structured if item.get("datePublished")]
-    for element in root.iter("time"):
+    for element in times:
         if stamp := element.get("datetime"):
             if element.get("pubdate") is not None or element.get("itemprop") == "datePublished":
                 claims.insert(0, stamp)

@@ -14,6 +14,8 @@ _CJK = (
     "\U00016fe0-\U0001b2ff\U00020000-\U0003fffd]"
 )
 _RUN = re.compile(f"{_CJK}+")
+# Curly quotes and dashes are the usual characters outside Latin-1; two plain ranges are quicker to look for than _CJK.
+_MAYBE = re.compile("[\u1100-\u11ff\u2e80-\U0010ffff]")
 _MARKS = "[\x01-\x08]*"
 _SPLIT_RUN = re.compile(f" ?({_MARKS}{_CJK}(?:{_MARKS} {_MARKS}{_CJK})*{_MARKS}) ?")
 
@@ -23,7 +25,7 @@ def split_cjk(text: str) -> str:
 
     Blanks that were there stay, so that :func:`join_cjk` can tell them from the added ones.
     """
-    if text.isascii():
+    if text.isascii() or not _MAYBE.search(text):
         return text
     return _RUN.sub(lambda run: f" {' '.join(run[0])} ", text)
 

@@ -1,6 +1,6 @@
 """A crawl: its configuration, and the rules that decide what becomes of each link.
 
-The decision is one pure function, :meth:`CrawlScope.decide`. The crawler uses it, and so does whoever wants to know why.
+The decision is one pure function, :meth:`CrawlScope.decide`: the crawler uses it, and so does who wants to know why.
 """
 
 import functools
@@ -22,7 +22,7 @@ class CrawlConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     Attributes:
         seeds: canonical URLs to start from.
         scope: ``host`` (the seeds' hosts), ``prefix`` (below the seeds' folders) or ``domain`` (their sub-domains too).
-        include, exclude: patterns over the whole URL, ``*`` and ``?``, or ``re:`` and a regular expression; exclude first.
+        include, exclude: patterns over the whole URL, ``*`` and ``?``, or ``re:`` and a regular expression.
         max_depth: the most links to follow from a seed; 0 fetches the seeds only.
         max_pages: the most pages of this crawl; None for no limit.
         per_host: the most requests under way at one origin.
@@ -96,8 +96,11 @@ class CrawlScope:
         self._include = tuple((pattern, _compiled(pattern)) for pattern in config.include)
 
     def decide(self, url: str) -> Verdict:
-        """Return the verdict on a canonical *url*: scope, then exclude, then include. Depth and page limits are not here:
-        they depend on the state of the crawl, so the storing transaction enforces them."""
+        """Return the verdict on a canonical *url*: scope, then exclude, then include.
+
+        Depth and page limits are not here: they depend on the state of the crawl, so the storing transaction enforces
+        them.
+        """
         if len(url) > urls.MAX_URL_LENGTH:
             return Verdict(SkipReason.TOO_LONG, f"longer than {urls.MAX_URL_LENGTH} characters")
         if not self._in_scope(url):

@@ -88,7 +88,7 @@ FetchResult = Fetched | Redirected | FetchFailed
 
 
 class PageInput(msgspec.Struct, frozen=True, kw_only=True):
-    """What the parser gets: bytes and what is known about them. Extraction is a pure function of this and its version."""
+    """What the parser gets: extraction is a pure function of this and of its version."""
 
     url: str
     body: bytes

@@ -262,12 +262,17 @@ class WorkerPool:
 
     async def _end_running(self) -> None:
         """Give running jobs their grace, cancel the rest and put it back."""
-        tasks = {task for task, _ in self._running.values()}
-        if tasks and self._fatal is None:
-            hurry = asyncio.create_task(self._hurry.wait(), name="hurry")
-            everyone = asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.wait({hurry, everyone}, timeout=self._grace_seconds, return_when=asyncio.FIRST_COMPLETED)
-            hurry.cancel()
+        deadline = self._clock.monotonic() + self._grace_seconds
+        while self._running and self._fatal is None and not self._hurry.is_set():
+            left = deadline - self._clock.monotonic()
+            if left <= 0:
+                break
+            # Every job that ends wakes us, and so does a second stop().
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._wake.wait()
+        tasks = [task for task, _ in self._running.values()]
         for task in tasks:
             task.cancel()
         if tasks:

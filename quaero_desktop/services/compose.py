@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from quaero_desktop.domain.errors import LibraryMissingError
 from quaero_desktop.domain.events import EngineNotice
 from quaero_desktop.domain.ports import Recovery
 from quaero_desktop.infra import log, paths
@@ -15,7 +16,7 @@ from quaero_desktop.infra.clock import Clock, SystemClock
 from quaero_desktop.infra.lock import InstanceLock
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.redact import Redactor
-from quaero_desktop.infra.settings import LoadedSettings, Settings, load
+from quaero_desktop.infra.settings import LoadedSettings, LogLevel, Settings, load
 from quaero_desktop.services.engine import Engine
 from quaero_desktop.services.jobs import JobService
 from quaero_desktop.services.library import LibraryService
@@ -50,7 +51,7 @@ class Services:
         self.files = files
         self.engine = engine
         self.recovery: Recovery | None = None
-        self.jobs = JobService(database, ledger or _ledger(database, settings), settings, engine)
+        self.jobs = JobService(database, ledger or _ledger(database, settings), settings, clock, engine)
         self.library = LibraryService(database)
         self.maintenance = MaintenanceService(database, files, clock, settings.storage.keep_backups)
 
@@ -81,7 +82,7 @@ def backups(files: LibraryFiles, clock: Clock | None = None) -> BackupShelf:
     return BackupShelf(files, clock or SystemClock())
 
 
-def diagnostics(level: str) -> log.Diagnostics:
+def diagnostics(level: LogLevel) -> log.Diagnostics:
     """Send diagnostics of this process to stderr, without secrets; close what is returned to undo it."""
     return log.configure(level, redactor=Redactor())
 
@@ -130,8 +131,8 @@ async def writing(
         if not settings.storage.allow_network_folder:
             paths.refuse_unsafe_folder(files.folder)
         paths.private_folder(files.folder)
-    elif not files.database.exists():
-        opening.refuse_missing(files)
+    elif not files.folder.is_dir():
+        raise LibraryMissingError(f"There is no library in {files.folder} yet.", "Start one with: quaero crawl URL")
     with InstanceLock(files.lock):
         database = await opening.open_library(files, clock=clock, create=create)
         running: Engine | None = None
@@ -151,9 +152,7 @@ async def writing(
 
 def _ledger(database: Database, settings: Settings) -> Ledger:
     # A new identity for each run: whatever lease bears another one belongs to a process that is dead (Q7).
-    queue = Queue(
-        QUEUE_NAME, owner=secrets.token_hex(8), lease_ms=round(settings.queue.lease_seconds * 1000)
-    )
+    queue = Queue(QUEUE_NAME, owner=secrets.token_hex(8), lease_ms=round(settings.queue.lease_seconds * 1000))
     backoff = Backoff(
         round(settings.queue.backoff_base_seconds * 1000), round(settings.queue.backoff_max_seconds * 1000)
     )

@@ -18,7 +18,7 @@ from quaero_desktop.web.fetcher import Fetcher
 from quaero_desktop.web.politeness import Politeness
 from quaero_desktop.web.robots import Robots
 
-PRODUCT_TOKEN = "QuaeroDesktop"  # noqa: S105
+PRODUCT_TOKEN = "QuaeroDesktop"
 """What site owners write after ``User-agent:`` to address us."""
 
 

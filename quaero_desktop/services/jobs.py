@@ -5,9 +5,10 @@ import msgspec
 from quaero_desktop.domain import urls
 from quaero_desktop.domain.crawl import CrawlConfig, ScopeKind
 from quaero_desktop.domain.errors import NotFoundError, UsageError
-from quaero_desktop.domain.jobs import Job, LogLine
-from quaero_desktop.domain.listing import Attempt, GroupedPage, JobFilter, JobPage, RootDetails, Skip
+from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, LogLine
+from quaero_desktop.domain.listing import Attempt, GroupedPage, JobFilter, JobPage, RootDetails, SkipPage
 from quaero_desktop.domain.ports import NewRoot
+from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.settings import Settings
 from quaero_desktop.services.engine import Engine
 from quaero_desktop.storage import queries
@@ -58,14 +59,18 @@ class JobService:
     Args:
         database: the open library.
         ledger: changes it.
+        clock: for what is told relative to now.
         settings: what a crawl starts with where the request says nothing.
         engine: what runs the jobs in this process, if anything does.
     """
 
-    def __init__(self, database: Database, ledger: Ledger, settings: Settings, engine: Engine | None) -> None:
+    def __init__(
+        self, database: Database, ledger: Ledger, settings: Settings, clock: Clock, engine: Engine | None
+    ) -> None:
         self._database = database
         self._ledger = ledger
         self._settings = settings
+        self._clock = clock
         self._engine = engine
 
     async def start_crawl(self, request: CrawlRequest) -> int:
@@ -111,7 +116,7 @@ class JobService:
             max_attempts=self._settings.queue.max_attempts,
         ).checked()
 
-    async def list(self, which: JobFilter) -> JobPage:
+    async def page(self, which: JobFilter) -> JobPage:
         """Return a page of jobs (J7).
 
         Raises:
@@ -127,9 +132,10 @@ class JobService:
         """
         return await self._database.read(lambda connection: queries.grouped(connection, which))
 
-    async def open_roots(self) -> "list[int]":
+    async def open_roots(self) -> list[int]:
         """Return the root jobs that have not ended, oldest first."""
-        return await self._database.read(queries.open_roots)
+        still_open = JobFilter(status=tuple(OPEN_STATUSES), order="id", descending=False, limit=None)
+        return [job.id for job in (await self.page(still_open)).jobs]
 
     async def get(self, job_id: int) -> Job:
         """Return one job.
@@ -145,15 +151,18 @@ class JobService:
         Raises:
             NotFoundError: there is none.
         """
+        now = self._clock.now_ms()
+        job = await self.get(job_id)
+        root = None
+        if job.is_root:
+            root = await self._database.read(lambda connection: queries.root_details(connection, job_id, now=now))
+            job = root.job
+        attempts = await self._database.read(lambda connection: queries.attempts(connection, job_id))
+        return JobDetails(job=job, root=root, attempts=tuple(attempts))
 
-        def read(connection: queries.Connection) -> JobDetails:
-            job = queries.job(connection, job_id)
-            root = queries.root_details(connection, job_id) if job.is_root else None
-            return JobDetails(job=job, root=root, attempts=queries.attempts(connection, job_id))
-
-        return await self._database.read(read)
-
-    async def logs(self, job_id: int, *, level: str, limit: int | None, children: bool, after_id: int = 0) -> "list[LogLine]":
+    async def logs(
+        self, job_id: int, *, level: str, limit: int | None, children: bool, after_id: int | None = None
+    ) -> list[LogLine]:
         """Return log lines of a job, oldest first.
 
         Args:
@@ -169,19 +178,19 @@ class JobService:
         """
         return await self._database.read(
             lambda connection: queries.logs(
-                connection, job_id, level=level, limit=limit, children=children, after_id=after_id
+                connection, job_id, minimum=level, limit=limit, children=children, after_id=after_id
             )
         )
 
-    async def skips(self, root_id: int, *, reason: str | None = None, limit: int | None = 100) -> "list[Skip]":
-        """Return URLs that a root refused, with reason and rule.
+    async def skips(
+        self, root_id: int, *, reason: str | None = None, limit: int | None = 100, offset: int = 0
+    ) -> SkipPage:
+        """Return a page of the URLs that a root refused, with reason and rule.
 
         Raises:
             UsageError: an unknown reason, or a negative limit.
         """
-        return await self._database.read(
-            lambda connection: queries.skips(connection, root_id, reason=reason, limit=limit)
-        )
+        return await self._database.read(lambda connection: queries.skips(connection, root_id, reason, limit, offset))
 
     async def cancel(self, job_id: int) -> None:
         """Cancel a job and everything open below it; what runs of it stops at once.

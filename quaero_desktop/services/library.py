@@ -1,7 +1,7 @@
 """What has been collected: documents, and the search over them."""
 
-from quaero_desktop.domain.documents import Document, DocumentFilter, DocumentPage, Statistics
-from quaero_desktop.domain.searchquery import SearchResults
+from quaero_desktop.domain.documents import Document, DocumentFilter, DocumentPage, SearchResults
+from quaero_desktop.domain.listing import Statistics
 from quaero_desktop.storage import queries, search
 from quaero_desktop.storage.database import Database
 

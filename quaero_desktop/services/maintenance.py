@@ -1,11 +1,14 @@
 """Looking after a library: backups, and checking that it keeps its promises."""
 
-from quaero_desktop.domain.maintenance import BackupInfo, Restored, VerifyReport
+from pathlib import Path
+
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.lock import InstanceLock
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.storage import backup, verify
+from quaero_desktop.storage import backup
+from quaero_desktop.storage.backup import BackupInfo
 from quaero_desktop.storage.database import Database
+from quaero_desktop.storage.verify import VerifyReport, verify_library
 
 
 class MaintenanceService:
@@ -31,13 +34,13 @@ class MaintenanceService:
             DiskFullError: there is no room for it; nothing is left behind.
             LibraryError: it could not be made, or did not pass its check.
         """
-        made = await backup.create(self._database, self._files.backups, clock=self._clock)
+        made = await backup.create(self._database, self._files.backups, self._clock)
         backup.prune(self._files.backups, self._keep_backups)
         return made
 
     async def verify(self) -> VerifyReport:
         """Check every invariant; changes nothing."""
-        return await verify.verify(self._database)
+        return await verify_library(self._database)
 
 
 class BackupShelf:
@@ -52,12 +55,12 @@ class BackupShelf:
         self._files = files
         self._clock = clock
 
-    def list(self) -> list[BackupInfo]:
+    def newest_first(self) -> list[BackupInfo]:
         """Return the backups, newest first."""
         return backup.list_backups(self._files.backups)
 
-    def restore(self, name: str) -> Restored:
-        """Put a backup in the place of the library; what was there is kept.
+    async def restore(self, name: str) -> Path | None:
+        """Put a backup in the place of the library, and return the folder that keeps what was there, if anything was.
 
         Raises:
             NotFoundError: there is no such backup.
@@ -65,4 +68,4 @@ class BackupShelf:
             LibraryError: the backup is no good.
         """
         with InstanceLock(self._files.lock):
-            return backup.restore(self._files, name, clock=self._clock)
+            return await backup.restore(self._files, name, self._clock)

@@ -208,15 +208,21 @@ class Database:
             self._idle_timer.cancel()
         while self._drain is not None:
             await asyncio.wait([self._drain])
+        if self._damage is not None:
+            # Before the readers: the last connection that may write moves the WAL into the database as it closes.
+            await self._disconnect_writer()
         for reader in self._readers:
             await _disconnect(reader)
         self._readers.clear()
         if self._writer is not None:
-            if self._damage is None:
-                try:
-                    await self.checkpoint()
-                except sqlite3.Error as error:
-                    _log.warning("no checkpoint at exit: %s", error)
+            try:
+                await self.checkpoint()
+            except sqlite3.Error as error:
+                _log.warning("no checkpoint at exit: %s", error)
+            await self._disconnect_writer()
+
+    async def _disconnect_writer(self) -> None:
+        if self._writer is not None:
             await _disconnect(self._writer)
             self._writer = None
 

@@ -15,6 +15,8 @@ from quaero_desktop.infra.paths import library_error
 
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite appends to a database's name for the files that it keeps beside it."""
+UNFINISHED = ".new"
+"""What is appended to the name of a file that is being made."""
 _BINARY: int = getattr(os, "O_BINARY", 0)
 
 
@@ -23,12 +25,17 @@ def beside(path: Path) -> tuple[Path, ...]:
     return tuple(path.with_name(path.name + suffix) for suffix in BESIDE)
 
 
+def unfinished(path: Path) -> Path:
+    """Return the name that *path* has while it is being made."""
+    return path.with_name(path.name + UNFINISHED)
+
+
 @contextmanager
 def made_whole(path: Path) -> Iterator[Path]:
     """Yield an empty private file (mode 0600) to fill, which becomes *path* when the block ends without an error.
 
-    Then it is durable: the file is on the disk before it gets its name, and the name is when the block is left. After an
-    error nothing is left; after a kill a file ``*.new`` is, which the next call for this *path* removes.
+    Then it is durable: the file is on the disk before it gets its name, and the name is when the block is left. After
+    an error nothing is left; after a kill a file ``*.new`` is, which the next call for this *path* removes.
 
     Args:
         path: must not exist; only one process may be making it, which the instance lock sees to.
@@ -36,7 +43,7 @@ def made_whole(path: Path) -> Iterator[Path]:
     Raises:
         LibraryError: when the system refuses; the subclass says whether it is permission or room that lacks.
     """
-    temporary = path.with_name(path.name + ".new")
+    temporary = unfinished(path)
     try:
         remove(temporary)
         os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600))

@@ -467,6 +467,12 @@ class Ledger:
                 "UPDATE jobs SET status = 'failed', cause = ?, error = ?, completed_at = ?, revision = ? WHERE id = ?",
                 (cause, error, tx.now, tx.revision, letter.job_id),
             )
+            tx.execute(
+                "INSERT INTO attempts (job_id, attempt, delivery, started_at, ended_at, outcome, cause, error)"
+                " SELECT j.id, j.attempt, m.delivery, j.started_at, ?, 'failed', ?, ?"
+                " FROM messages m JOIN jobs j ON j.id = m.job_id WHERE m.id = ?",
+                (tx.now, cause, error, letter.message_id),
+            )
             _log(tx, letter.job_id, letter.root_id, "error", error)
             if self._settle(tx, letter.root_id) is not None:
                 ended.append(letter.root_id)
@@ -553,8 +559,10 @@ def _recount(tx: Tx, root_id: int) -> int:
 
 def _why_nothing_was_stored(tx: Tx, root_id: int) -> tuple[str, str | None]:
     row = tx.one(
-        "SELECT error, cause, count(*) FROM jobs WHERE parent_id = ? AND status IN ('failed', 'skipped')"
-        " GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 1",
+        "SELECT CASE status WHEN 'failed' THEN error WHEN 'skipped' THEN 'Left out by ' || error"
+        " ELSE 'What was left to do was cancelled.' END, cause, count(*) FROM jobs"
+        " WHERE parent_id = ? AND status IN ('failed', 'skipped', 'cancelled') GROUP BY 1, 2"
+        " ORDER BY 3 DESC, 1 LIMIT 1",
         (root_id,),
     )
     if row is None:

@@ -87,6 +87,8 @@ def create(path: Path, now: int, steps: Sequence[Migration] | None = None) -> No
             connection.execute("PRAGMA journal_mode = DELETE")
             connection.execute("PRAGMA synchronous = FULL")
             upgrade(connection, now, steps)
+            # Still under the other name: the library itself never has a rollback journal that could be left behind.
+            connection.execute("PRAGMA journal_mode = WAL")
         finally:
             connection.close()
 
@@ -143,7 +145,8 @@ def statements(sql: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement.strip()
             statement = ""
-    unfinished = [line for line in (statement + rest).splitlines() if line.strip() and not line.lstrip().startswith("--")]
+    lines = (line.strip() for line in (statement + rest).splitlines())
+    unfinished = [line for line in lines if line and not line.startswith("--")]
     if unfinished:
         raise BugError(f"a migration ends in the middle of a statement: {unfinished[0]}")
 

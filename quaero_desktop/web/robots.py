@@ -24,6 +24,7 @@ KEEP_MS = 24 * 3600 * 1000
 _MAX_KEPT = 256
 _MAX_WILDCARD_RULES = 5_000
 _MAX_NAMED_RULES = 1_000
+_MAX_DENIED_KEPT = 2_000
 _FIRST_RETRY_MS = 30_000
 _LAST_RETRY_MS = 3_600_000
 _MAX_CRAWL_DELAY_MS = KEEP_MS
@@ -55,6 +56,7 @@ class RobotsRules:
         self.crawl_delay_ms: int | None = None
         self.sitemaps: tuple[str, ...] = ()
         self._agent = agent
+        self._denied: dict[str, str] = {}
         self._parsed: Protego | None = None
         if parsed is not None:
             delay = parsed.crawl_delay(agent)
@@ -69,12 +71,18 @@ class RobotsRules:
         """Return whether the canonical *url* of this origin may be fetched, and if not, by which rule."""
         if self.unavailable is not None:
             return False, self.note
-        if self._parsed is None or self._parsed.can_fetch(url, self._agent):
+        if self._parsed is None:
             return True, ""
-        return False, self._rule_against(url)
-
-    def _rule_against(self, url: str) -> str:
-        return next((text for text, alone in self._disallowed if not alone.can_fetch(url, "*")), "robots.txt")
+        # The same few forbidden links stand on every page of a site.
+        rule = self._denied.get(url)
+        if rule is None:
+            if self._parsed.can_fetch(url, self._agent):
+                return True, ""
+            rule = next((text for text, alone in self._disallowed if not alone.can_fetch(url, "*")), "robots.txt")
+            if len(self._denied) >= _MAX_DENIED_KEPT:
+                self._denied.clear()
+            self._denied[url] = rule
+        return False, rule
 
     @functools.cached_property
     def _disallowed(self) -> list[tuple[str, Protego]]:

@@ -315,14 +315,14 @@ def _mapped(error: Exception, exchange: _Exchange | None = None) -> httpx.Transp
             return NameLookupError("The host name is not known.")
         case aiohttp.ClientConnectorError():
             return httpx.ConnectError(_errno_name(error.os_error))
-        case (
-            aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | aiohttp.ClientConnectionResetError()
-        ) if exchange is not None and exchange.reused:
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | aiohttp.ClientConnectionResetError() if (
+            exchange is not None and exchange.reused
+        ):
             return StaleConnectionError("The server had closed the connection.")
         case aiohttp.ServerDisconnectedError():
             return httpx.ReadError("The server hung up.")
         case aiohttp.ClientPayloadError():
-            return _mapped_payload_error(error)
+            return httpx.ReadError("The server hung up half-way.")
         case aiohttp.ClientResponseError() | aiohttp.http_exceptions.HttpProcessingError():
             return httpx.RemoteProtocolError("The answer is not HTTP.")
         case aiohttp.InvalidURL() | ValueError():
@@ -333,10 +333,6 @@ def _mapped(error: Exception, exchange: _Exchange | None = None) -> httpx.Transp
             return httpx.ReadError("The connection was closed.")
         case _:
             return httpx.TransportError(f"Unexpected {type(error).__name__}.")
-
-
-def _mapped_payload_error(error: aiohttp.ClientPayloadError) -> httpx.TransportError:
-    return httpx.ReadError("The server hung up half-way.")
 
 
 def _reason(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """How long extraction takes a page: ``python tests/benchmarks/extract.py [FOLDER...]``.
 
 Without folders it takes the manuals of the Debian packages ``python3.11-doc`` and ``postgresql-doc-15``. It prints
-milliseconds of processor time a page (mean, median, 99th percentile, maximum), then where the mean goes, stage by stage.
+milliseconds of processor time a page (mean, median, 99th percentile, maximum), then where the mean goes.
 """
 
 import statistics
@@ -62,7 +62,6 @@ def by_stage(page: PageInput, stages: Stages) -> None:
     rendered = stages.run("markdown", lambda: markdown.render(main, resolve, page.url))
     stages.run("search text", lambda: split_cjk(rendered.text))
     stages.run("zlib", lambda: zlib.compress(page.body, extract._ZLIB_LEVEL))
-    del main, rendered
     stages.run("free", lambda: _free(root))
 
 

@@ -10,6 +10,7 @@ from quaero_desktop.storage import migrate
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.ledger import Backoff, Ledger
 from quaero_desktop.storage.queue import Queue
+from quaero_desktop.storage.verify import VerifyReport, verify_library
 from tests.support.clock import ManualClock
 
 
@@ -36,8 +37,15 @@ async def library(library_files, clock, request) -> AsyncIterator[Database]:
     await database.open()
     try:
         yield database
+        if "unverified" not in request.keywords:
+            assert_sound(await verify_library(database))
     finally:
         await database.close()
+
+
+def assert_sound(report: VerifyReport) -> None:
+    """Fail with a line for each invariant of the library that does not hold."""
+    assert report.ok, "\n".join(f"{check.name}: {check.detail}" for check in report.checks if not check.ok)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""An HTTP server that understands nothing: it records every byte it gets and answers what a test says, byte for byte."""
+"""An HTTP server that understands nothing: it records every byte it gets and answers whatever a test says."""
 
 import asyncio
 import contextlib

@@ -1,11 +1,11 @@
 from collections.abc import AsyncIterator
 
 import pytest
+
+from quaero_desktop.web.fetcher import Fetcher
 from tests.support.clock import ManualClock
 from tests.support.recording_server import RecordingServer
 from tests.web.helpers import fetcher_with
-
-from quaero_desktop.web.fetcher import Fetcher
 
 
 @pytest.fixture

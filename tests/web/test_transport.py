@@ -9,8 +9,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.support.recording_server import OK, Exchange, RecordingServer, answering, response
-from tests.web.helpers import fetcher_with
 
 from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.domain.jobs import Cause
@@ -24,6 +22,8 @@ from quaero_desktop.web.transport import (
     StaleConnectionError,
     TlsError,
 )
+from tests.support.recording_server import OK, Exchange, RecordingServer, answering, response
+from tests.web.helpers import fetcher_with
 
 SELF_SIGNED = Path(__file__).with_name("self_signed.pem")
 
@@ -211,6 +211,7 @@ async def test_an_answer_nobody_asked_for_is_not_taken_for_the_next_page(
         if isinstance(result, Fetched):
             bodies.append(result.body)
         else:
+            assert isinstance(result, FetchFailed)
             assert result.cause in (Cause.PROTOCOL, Cause.DISCONNECTED)
     assert b"uninvited" not in bodies
 

@@ -4,7 +4,15 @@ from typing import Protocol
 
 from quaero_desktop.domain.jobs import Cause, JobRef, SkipReason
 from quaero_desktop.domain.outcomes import Discovered, Failed, Outcome, Recorded, Refusal, Stored, Withdrawn
-from quaero_desktop.domain.pages import Fetched, FetchFailed, PageInput, ParsedPage, ParseFailed, ParseResult, Redirected
+from quaero_desktop.domain.pages import (
+    Fetched,
+    FetchFailed,
+    PageInput,
+    ParsedPage,
+    ParseFailed,
+    ParseResult,
+    Redirected,
+)
 from quaero_desktop.domain.urls import origin_of
 from quaero_desktop.engine.roots import RootContext
 from quaero_desktop.web.fetcher import Fetcher
@@ -66,9 +74,7 @@ class PageCrawler:
     async def _fetched(self, fetched: Fetched, job: JobRef, root: RootContext, rules: RobotsRules | None) -> Outcome:
         if not fetched.body:
             return _not_text(fetched.content_type, fetched.status)
-        page = PageInput(
-            url=fetched.url, body=fetched.body, content_type=fetched.content_type, charset=fetched.charset
-        )
+        page = PageInput(url=fetched.url, body=fetched.body, content_type=fetched.content_type, charset=fetched.charset)
         match await self._parser.parse(page):
             case ParseFailed(cause=cause, message=message):
                 return Failed(

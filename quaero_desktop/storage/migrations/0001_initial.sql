@@ -144,9 +144,9 @@ CREATE TABLE jobs (
     elapsed_ms    INTEGER,                      -- from the request to its last byte
     document_id   INTEGER REFERENCES documents (id) ON DELETE SET NULL,
     warnings      INTEGER NOT NULL DEFAULT 0,
-    config        TEXT CHECK (json_valid(config)),     -- roots: the snapshot that a rerun repeats
-    payload       TEXT CHECK (json_valid(payload)),
-    result        TEXT CHECK (json_valid(result)),
+    config        TEXT CHECK (config IS NULL OR json_valid(config)),     -- roots: the snapshot that a rerun repeats
+    payload       TEXT CHECK (payload IS NULL OR json_valid(payload)),
+    result        TEXT CHECK (result IS NULL OR json_valid(result)),
     source_id     INTEGER REFERENCES sources (id) ON DELETE SET NULL,
     definition_id INTEGER REFERENCES definitions (id) ON DELETE SET NULL,
     rerun_of      INTEGER REFERENCES jobs (id) ON DELETE SET NULL,

@@ -1,0 +1,155 @@
+"""Documents: the pages of the library as lists, readers and searches show them. Times are integer milliseconds UTC."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from quaero_desktop.domain.errors import UsageError
+
+HIGHLIGHT_START = "\x01"
+"""Stands before each found word of a snippet. Control characters, so that no page can hold them by chance."""
+HIGHLIGHT_END = "\x02"
+
+
+class DocumentSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A document without its text.
+
+    Attributes:
+        content_hash: SHA-256 of the markdown's UTF-8, in hex.
+        version: 1 for the first; a changed page makes a new one.
+        duplicate_of: the older document with the same content under another URL, or None.
+        truncated: whether something of the page was lost on the way.
+        thin: whether hardly any text is left.
+        published_at: when the page says it was published, or None.
+        fetched_at: when its bytes were last received.
+    """
+
+    id: int
+    source_id: int
+    url: str
+    title: str
+    content_type: str
+    content_hash: str
+    version: int
+    duplicate_of: int | None
+    language: str
+    truncated: bool
+    thin: bool
+    published_at: int | None
+    fetched_at: int
+
+
+class Document(DocumentSummary, frozen=True, kw_only=True):
+    """A whole document.
+
+    Attributes:
+        metadata: what the page says about itself beyond the fields here: its headings, its canonical URL.
+        checked_at: when the server last confirmed it.
+        changed_at: when this version was stored.
+        gone_at: since when the server says that it is gone, or None.
+    """
+
+    description: str
+    author: str
+    metadata: dict[str, Any]
+    markdown: str
+    checked_at: int
+    changed_at: int
+    gone_at: int | None
+
+
+class DocumentFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which documents to list, newest first.
+
+    Attributes:
+        source: only those of this source.
+        query: a part of the title or the URL, or the document's id; empty for all.
+        limit: the most documents of a page; None for all.
+        offset: how many to pass over.
+    """
+
+    source: int | None = None
+    query: str = ""
+    limit: int | None = 50
+    offset: int = 0
+
+    def checked(self) -> "DocumentFilter":
+        """Return self.
+
+        Raises:
+            UsageError: for a negative limit or offset.
+        """
+        check_window(self.limit, self.offset)
+        return self
+
+
+class DocumentPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a list of documents; *total_count* is the count under the same filter."""
+
+    documents: tuple[DocumentSummary, ...]
+    total_count: int
+    limit: int | None
+    offset: int
+
+
+class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
+    """A document that a search found.
+
+    Attributes:
+        snippet: one line of its text, some thirty words around the best matches, with :data:`HIGHLIGHT_START` and
+            :data:`HIGHLIGHT_END` around the found words. See :func:`plain` and :func:`marked`.
+        score: higher is better; only comparable within one search, and 0 where nothing is ranked.
+    """
+
+    document_id: int
+    url: str
+    title: str
+    snippet: str
+    score: float
+
+
+class SearchResults(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a search.
+
+    Attributes:
+        results: best first; newest first when the query names filters only.
+        total_count: how many documents match, on all pages together.
+        took_ms: how long it took.
+        hint: how a query was read that made little sense, or what to try next; empty otherwise.
+    """
+
+    results: tuple[SearchHit, ...]
+    total_count: int
+    took_ms: int
+    hint: str = ""
+
+
+def plain(snippet: str) -> str:
+    """Return *snippet* without its marks."""
+    return marked(snippet, "", "")
+
+
+def marked(snippet: str, start: str, end: str) -> str:
+    """Return *snippet* with other marks around the found words, for example ``**`` and ``**``.
+
+    Nothing else is escaped: a front end that makes HTML of it escapes the snippet first.
+    """
+    return snippet.replace(HIGHLIGHT_START, start).replace(HIGHLIGHT_END, end)
+
+
+def highlights(snippet: str) -> list[str]:
+    """Return the found words of *snippet*, in order."""
+    return re.findall(f"{HIGHLIGHT_START}([^{HIGHLIGHT_END}]*){HIGHLIGHT_END}", snippet)
+
+
+def check_window(limit: int | None, offset: int) -> None:
+    """Refuse a window into a list that makes no sense.
+
+    Raises:
+        UsageError: for a negative limit or offset.
+    """
+    if limit is not None and limit < 0:
+        raise UsageError(f"The limit is {limit}; 0 is the least.")
+    if offset < 0:
+        raise UsageError(f"The offset is {offset}; 0 is the least.")

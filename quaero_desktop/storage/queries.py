@@ -1,0 +1,833 @@
+"""What front ends ask the library: jobs, their logs, attempts and skips, documents, figures (J7).
+
+Plain functions over a reader's connection, each meant to run in one snapshot. Lists are read in two steps, first the
+ids in order and then the rows of one page, so that a filter or a sort never carries whole rows along. Counts come from
+the counters that the database keeps with the work; of the children of a crawl only the failed ones are ever grouped.
+
+Jobs in the trash and all below them do not exist here.
+"""
+
+import functools
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from quaero_desktop.domain import urls
+from quaero_desktop.domain.documents import Document, DocumentFilter, DocumentPage, DocumentSummary, check_window
+from quaero_desktop.domain.errors import NotFoundError
+from quaero_desktop.domain.jobs import LOG_LEVELS, TERMINAL_STATUSES, Job, JobType, LogLine, Status
+from quaero_desktop.domain.listing import (
+    STATUS_ORDER,
+    Attempt,
+    Changes,
+    GroupedPage,
+    JobFilter,
+    JobGroup,
+    JobPage,
+    RootDetails,
+    Skip,
+    SkipPage,
+    Statistics,
+    check_choice,
+    check_reason,
+)
+from quaero_desktop.domain.text import storable, storable_integer
+from quaero_desktop.infra.redact import mask, redact
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+Parameters = dict[str, Any]
+
+NO_COUNTS = "The counts of children could not be read; they are shown as 0."
+
+
+# --- Lists of jobs --------------------------------------------------------------------------------------------------
+
+
+def jobs(connection: sqlite3.Connection, filter: JobFilter) -> JobPage:
+    """Return a page of jobs and the count of all jobs under the same filter.
+
+    Raises:
+        UsageError: when the filter makes no sense.
+        NotFoundError: when its parent does not exist.
+    """
+    filter.checked()
+    hidden = _Hidden.read(connection)
+    if isinstance(filter.parent, int):
+        _check_visible(connection, filter.parent, hidden)
+    if filter.query:
+        # No index knows a part of a name: one look at each job gives the list and its length.
+        found = _ordered_ids(connection, msgspec.structs.replace(filter, limit=None, offset=0), hidden)
+        total = len(found)
+        ids = found[filter.offset : None if filter.limit is None else filter.offset + filter.limit]
+    else:
+        total = _total(connection, filter, hidden)
+        ids = _ordered_ids(connection, filter, hidden) if filter.limit != 0 and filter.offset < total else []
+    rows, warning = _rows(connection, ids, hidden)
+    return JobPage(jobs=rows, total_count=total, limit=filter.limit, offset=filter.offset, warning=warning)
+
+
+def grouped(connection: sqlite3.Connection, filter: JobFilter) -> GroupedPage:
+    """Return a page of jobs, each with those of its children that are on the page too.
+
+    Roots alone would make no groups, so a filter for ``root`` is taken as one for ``all``.
+
+    Raises:
+        UsageError: when the filter makes no sense.
+        NotFoundError: when its parent does not exist.
+    """
+    page = jobs(connection, msgspec.structs.replace(filter, parent="all") if filter.parent == "root" else filter)
+    on_page = {job.id for job in page.jobs}
+    children: dict[int, list[Job]] = {}
+    for job in page.jobs:
+        if job.parent_id in on_page:
+            children.setdefault(job.parent_id, []).append(job)
+    return GroupedPage(
+        groups=tuple(
+            JobGroup(job, tuple(children.get(job.id, ()))) for job in page.jobs if job.is_root or job.id in children
+        ),
+        orphans=tuple(job for job in page.jobs if not job.is_root and job.parent_id not in on_page),
+        total_count=page.total_count,
+        limit=page.limit,
+        offset=page.offset,
+        warning=page.warning,
+    )
+
+
+def job(connection: sqlite3.Connection, job_id: int) -> Job:
+    """Return one job.
+
+    Raises:
+        NotFoundError: when there is none, or it is in the trash.
+    """
+    hidden = _Hidden.read(connection)
+    _check_visible(connection, job_id, hidden)
+    return _rows(connection, [job_id], hidden)[0][0]
+
+
+def changed_since(connection: sqlite3.Connection, revision: int, limit: int = 1000) -> Changes:
+    """Return the jobs that changed after *revision*, by whole commits, some *limit* of them.
+
+    Ask again with the revision that comes back until no job comes. Jobs that went to the trash are left out.
+    """
+    found = connection.execute(
+        "SELECT id, revision FROM jobs WHERE revision > ? ORDER BY revision, id LIMIT ?",
+        (storable_integer(revision), limit + 1),
+    ).fetchall()
+    complete = True
+    newest = found[-1][1] if found else revision
+    if len(found) > limit:
+        # Where the limit cuts through a commit, that commit is left for the next time.
+        whole = [row for row in found if row[1] < newest]
+        if whole:
+            found, newest = whole, whole[-1][1]
+        else:
+            complete = False
+            found = connection.execute(
+                "SELECT id, revision FROM jobs WHERE +revision = ? AND parent_id IS NULL ORDER BY id", (newest,)
+            ).fetchall()
+    hidden = _Hidden.read(connection)
+    rows, _ = _rows(connection, [row[0] for row in found], hidden)
+    return Changes(tuple(job for job in rows if not hidden.hides(job.id, job.parent_id)), newest, complete)
+
+
+class _Hidden(NamedTuple):
+    """What the trash hides: *tops* were deleted themselves, *inner* are those and all below them that have children.
+
+    Both are empty but for the seconds between a deletion and its purge.
+    """
+
+    tops: frozenset[int]
+    inner: frozenset[int]
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection) -> "_Hidden":
+        tops = frozenset(row[0] for row in connection.execute("SELECT id FROM jobs WHERE trashed_at IS NOT NULL"))
+        if not tops:
+            return cls(tops, tops)
+        # Few jobs have children, so the tree is walked over those alone.
+        parents = connection.execute(
+            "SELECT id, parent_id FROM jobs WHERE id IN (SELECT DISTINCT parent_id FROM child_counts)"
+            " AND parent_id IS NOT NULL"
+        ).fetchall()
+        inner = set(tops)
+        while more := {job_id for job_id, parent_id in parents if parent_id in inner} - inner:
+            inner |= more
+        return cls(tops, frozenset(inner))
+
+    def hides(self, job_id: int, parent_id: int | None) -> bool:
+        return job_id in self.tops or parent_id in self.inner
+
+    def sql(self, parameters: Parameters) -> str:
+        """Return the condition that leaves out what is hidden from ``jobs j``, or nothing."""
+        if not self.tops:
+            return ""
+        parameters["tops"], parameters["inner"] = _ids(self.tops), _ids(self.inner)
+        return (
+            " AND j.id NOT IN (SELECT value FROM json_each(:tops)) AND (j.parent_id IS NULL"
+            " OR j.parent_id NOT IN (SELECT value FROM json_each(:inner)))"
+        )
+
+
+def _check_visible(connection: sqlite3.Connection, job_id: int, hidden: _Hidden) -> None:
+    row = None
+    if storable_integer(job_id) == job_id:
+        row = connection.execute("SELECT parent_id FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    if row is None or hidden.hides(job_id, row[0]):
+        raise NotFoundError(f"There is no job {job_id}.")
+
+
+def _ids(ids: Iterable[int]) -> str:
+    return _encode(list(ids)).decode()
+
+
+def _in(column: str, name: str, values: Sequence[str], parameters: Parameters) -> str:
+    if not values:
+        return ""
+    names = []
+    for index, value in enumerate(dict.fromkeys(values)):
+        parameters[f"{name}{index}"] = str(value)
+        names.append(f":{name}{index}")
+    return f" AND {column} IN ({', '.join(names)})"
+
+
+def _conditions(filter: JobFilter, hidden: _Hidden, parameters: Parameters, *, status: bool = True) -> str:
+    """Return the conditions of a filter on ``jobs j`` but for the parent, each after its AND."""
+    sql = _in("j.status", "status", filter.status, parameters) if status else ""
+    sql += _in("j.type", "type", filter.type, parameters)
+    if filter.source is not None:
+        parameters["source"] = storable_integer(filter.source)
+        # A source belongs to a root, and so to all below it.
+        sql += " AND (SELECT r.source_id FROM jobs r WHERE r.id = coalesce(j.root_id, j.id)) = :source"
+    if filter.query:
+        parameters["part"] = _like(filter.query)
+        parameters["id"] = _as_id(filter.query)
+        sql += " AND (j.name LIKE :part ESCAPE '\\' OR j.url LIKE :part ESCAPE '\\' OR j.id = :id)"
+    return sql + hidden.sql(parameters)
+
+
+def _like(text: str) -> str:
+    """Return a LIKE pattern for whatever holds *text*."""
+    for special in "\\%_":
+        text = text.replace(special, "\\" + special)
+    return f"%{storable(text)}%"
+
+
+def _at_most(limit: int | None) -> int:
+    """Return what LIMIT takes; a negative one is none."""
+    return -1 if limit is None else storable_integer(limit)
+
+
+def _as_id(text: str) -> int | None:
+    text = text.strip()
+    return storable_integer(int(text)) if text.isascii() and text.isdigit() and len(text) < 100 else None
+
+
+def _of_parent(filter: JobFilter, parameters: Parameters) -> str:
+    match filter.parent:
+        case "root":
+            return "j.parent_id IS NULL"
+        case "all":
+            return "TRUE"
+        case parent:
+            parameters["parent"] = parent
+            return "j.parent_id = :parent"
+
+
+# --- Order ----------------------------------------------------------------------------------------------------------
+
+_RANK = " ".join(f"WHEN '{status}' THEN {rank}" for rank, status in enumerate(STATUS_ORDER))
+_COLUMNS_OF_ORDERS = {
+    "created": "j.created_at",
+    "started": "j.started_at",
+    "completed": "j.completed_at",
+    "status": f"CASE j.status {_RANK} END",
+    "name": "coalesce(j.name, j.url)",
+    "url": "j.url",
+    "type": "j.type",
+    "id": "j.id",
+    "pages": f"(SELECT sum(n) FROM child_counts c WHERE c.parent_id = j.id AND c.type = '{JobType.CRAWLER_URL}')",
+    "failed": "(SELECT sum(n) FROM child_counts c WHERE c.parent_id = j.id AND c.status = 'failed')",
+    "warnings": "j.warnings",
+    "depth": "j.depth",
+}
+_COUNTED = frozenset({"pages", "failed"})
+
+
+def _ordered_ids(connection: sqlite3.Connection, filter: JobFilter, hidden: _Hidden) -> list[int]:
+    limit = _at_most(filter.limit)
+    if isinstance(filter.parent, int):
+        if filter.order == "status":
+            return _children_by_status(connection, filter, hidden, limit)
+        if filter.order in ("id", "created"):
+            # Children get their ids in the order in which they are made.
+            return _children_by_id(connection, filter, hidden, limit)
+    parameters: Parameters = {"limit": limit, "offset": storable_integer(filter.offset)}
+    where = _of_parent(filter, parameters) + _conditions(filter, hidden, parameters)
+    way = "DESC" if filter.downwards else "ASC"
+    column = _COLUMNS_OF_ORDERS[filter.order]
+    if filter.parent == "all" and filter.order == "created":
+        column = "j.id"  # the time of creation has no index over all jobs, and imported ones alone have another order
+    order = f"{column} {way}, j.id {way}" if column != "j.id" else f"j.id {way}"
+    sql = f"SELECT j.id FROM jobs j WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset"
+    try:
+        return [row[0] for row in connection.execute(sql, parameters).fetchall()]
+    except sqlite3.Error as error:
+        if filter.order not in _COUNTED or _is_interrupt(error):
+            raise
+        # Without the counters there is no such order; the list still comes.
+        return _ordered_ids(connection, msgspec.structs.replace(filter, order="id"), hidden)
+
+
+def _statuses(filter: JobFilter) -> list[Status]:
+    return [status for status in STATUS_ORDER if not filter.status or status in filter.status]
+
+
+def _children_by_id(connection: sqlite3.Connection, filter: JobFilter, hidden: _Hidden, limit: int) -> list[int]:
+    """Return children in the order of their ids.
+
+    The index has them by status and id: SQLite merges one run for each status, without sorting a million of them.
+    """
+    parameters: Parameters = {"limit": limit, "offset": storable_integer(filter.offset)}
+    where = _of_parent(filter, parameters) + _conditions(filter, hidden, parameters, status=False)
+    runs = [f"SELECT j.id FROM jobs j WHERE {where} AND j.status = '{status}'" for status in _statuses(filter)]
+    way = "DESC" if filter.downwards else "ASC"
+    sql = f"{' UNION ALL '.join(runs)} ORDER BY 1 {way} LIMIT :limit OFFSET :offset"
+    return [row[0] for row in connection.execute(sql, parameters).fetchall()]
+
+
+def _children_by_status(connection: sqlite3.Connection, filter: JobFilter, hidden: _Hidden, limit: int) -> list[int]:
+    """Return children by status and id: one run of the index after the other, until the page is full."""
+    parameters: Parameters = {}
+    where = _of_parent(filter, parameters) + _conditions(filter, hidden, parameters, status=False)
+    statuses = _statuses(filter)
+    way = "ASC"
+    if filter.downwards:
+        statuses.reverse()
+        way = "DESC"
+    ids: list[int] = []
+    offset = storable_integer(filter.offset)
+    for status in statuses:
+        run = f"FROM jobs j WHERE {where} AND j.status = '{status}'"
+        found = connection.execute(
+            f"SELECT j.id {run} ORDER BY j.id {way} LIMIT :limit OFFSET :offset",
+            parameters | {"limit": limit, "offset": offset},
+        ).fetchall()
+        ids += [row[0] for row in found]
+        if limit >= 0:
+            limit -= len(found)
+            if limit == 0:
+                break
+        if found:
+            offset = 0
+        elif offset:
+            offset -= connection.execute(f"SELECT count(*) {run}", parameters).fetchone()[0]
+    return ids
+
+
+# --- Totals ---------------------------------------------------------------------------------------------------------
+
+
+def _total(connection: sqlite3.Connection, filter: JobFilter, hidden: _Hidden) -> int:
+    if filter.parent != "root":
+        try:
+            return _total_from_counters(connection, filter, hidden)
+        except sqlite3.Error as error:
+            if _is_interrupt(error):
+                raise
+    parameters: Parameters = {}
+    where = _of_parent(filter, parameters) + _conditions(filter, hidden, parameters)
+    (total,) = connection.execute(f"SELECT count(*) FROM jobs j WHERE {where}", parameters).fetchone()
+    return int(total)
+
+
+def _total_from_counters(connection: sqlite3.Connection, filter: JobFilter, hidden: _Hidden) -> int:
+    """Return the total of a list of children, or of all jobs, without looking at the children."""
+    parameters: Parameters = {}
+    where = "TRUE"
+    if isinstance(filter.parent, int):
+        parameters["parent"] = filter.parent
+        where = "c.parent_id = :parent"
+    where += _in("c.status", "status", filter.status, parameters) + _in("c.type", "type", filter.type, parameters)
+    if hidden.inner:
+        parameters["inner"] = _ids(hidden.inner)
+        where += " AND c.parent_id NOT IN (SELECT value FROM json_each(:inner))"
+    if filter.source is not None:
+        parameters["source"] = storable_integer(filter.source)
+        where += (
+            " AND (SELECT r.source_id FROM jobs p JOIN jobs r ON r.id = coalesce(p.root_id, p.id)"
+            " WHERE p.id = c.parent_id) = :source"
+        )
+    (total,) = connection.execute(
+        f"SELECT coalesce(sum(n), 0) FROM child_counts c WHERE {where}", parameters
+    ).fetchone()
+    if hidden.tops:
+        # The counters know nothing of the trash, and those in it themselves are still counted.
+        trashed = _of_parent(filter, parameters := {}) + _conditions(filter, _NOTHING_HIDDEN, parameters)
+        parameters |= {"tops": _ids(hidden.tops), "inner": _ids(hidden.inner)}
+        total -= connection.execute(
+            f"SELECT count(*) FROM jobs j WHERE {trashed} AND j.id IN (SELECT value FROM json_each(:tops))"
+            " AND j.parent_id IS NOT NULL AND j.parent_id NOT IN (SELECT value FROM json_each(:inner))",
+            parameters,
+        ).fetchone()[0]
+    if filter.parent == "all":
+        total += _total(connection, msgspec.structs.replace(filter, parent="root"), hidden)
+    return int(total)
+
+
+_NOTHING_HIDDEN = _Hidden(frozenset(), frozenset())
+
+
+def _is_interrupt(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
+
+
+# --- Rows -----------------------------------------------------------------------------------------------------------
+
+_COLUMNS = (
+    "j.id, j.parent_id, coalesce(j.root_id, j.id), j.type, j.phase, j.status, j.name, j.url, j.warnings, j.created_at,"
+    " j.started_at, j.completed_at, j.error, j.cause, coalesce(j.payload, j.config), j.result, j.definition_id,"
+    " j.source_id, j.rerun_of, j.triggered_by, j.attempt, j.depth, j.revision"
+)
+
+
+class _Counts:
+    """The direct children of one job, by status, and how many of them are pages."""
+
+    __slots__ = ("by_status", "finished_pages", "pages")
+
+    def __init__(self) -> None:
+        self.by_status: dict[str, int] = {}
+        self.pages = 0
+        self.finished_pages = 0
+
+    def add(self, type: str, status: str, n: int) -> None:
+        left = self.by_status.get(status, 0) + n
+        if left:
+            self.by_status[status] = left
+        else:
+            self.by_status.pop(status, None)
+        if type == JobType.CRAWLER_URL:
+            self.pages += n
+            if status in TERMINAL_STATUSES:
+                self.finished_pages += n
+
+
+def _rows(connection: sqlite3.Connection, ids: list[int], hidden: _Hidden) -> tuple[tuple[Job, ...], str | None]:
+    """Return the jobs with these ids in this order, and a warning when their counts are missing."""
+    if not ids:
+        return (), None
+    wanted = _ids(ids)
+    counts: dict[int, _Counts] = {}
+    warning = None
+    try:
+        rows = connection.execute(
+            "SELECT parent_id, type, status, n FROM child_counts"
+            " WHERE parent_id IN (SELECT value FROM json_each(?)) AND n <> 0",
+            (wanted,),
+        ).fetchall()
+        if hidden.tops:
+            rows += connection.execute(
+                "SELECT parent_id, type, status, -count(*) FROM jobs WHERE id IN (SELECT value FROM json_each(?))"
+                " AND parent_id IN (SELECT value FROM json_each(?)) GROUP BY 1, 2, 3",
+                (_ids(hidden.tops), wanted),
+            ).fetchall()
+        for parent_id, *row in rows:
+            counts.setdefault(parent_id, _Counts()).add(*row)
+    except sqlite3.Error as error:
+        if _is_interrupt(error):
+            raise
+        warning = NO_COUNTS
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM jobs j WHERE j.id IN (SELECT value FROM json_each(?))", (wanted,)
+    ).fetchall()
+    by_id = {row[0]: _job(row, counts.get(row[0])) for row in found}
+    return tuple(by_id[job_id] for job_id in ids if job_id in by_id), warning
+
+
+def _job(row: tuple[Any, ...], counts: _Counts | None) -> Job:
+    by_status = counts.by_status if counts is not None else {}
+    children = sum(by_status.values())
+    if counts is not None and counts.pages:
+        current, total = counts.finished_pages, counts.pages
+    elif children:
+        current, total = sum(n for status, n in by_status.items() if status in TERMINAL_STATUSES), children
+    else:
+        current, total = int(row[5] in TERMINAL_STATUSES), 1
+    return Job(
+        id=row[0],
+        parent_id=row[1],
+        root_id=row[2],
+        type=row[3],
+        phase=row[4],
+        status=row[5],
+        name=row[6] or row[7] or row[3],
+        url=row[7],
+        progress_current=current,
+        progress_total=total,
+        child_count=children,
+        completed_children=by_status.get(Status.COMPLETED, 0),
+        failed_children=by_status.get(Status.FAILED, 0),
+        children=dict(sorted(by_status.items())),
+        pages=counts.pages if counts is not None else 0,
+        warnings=row[8],
+        created_at=row[9],
+        started_at=row[10],
+        completed_at=row[11],
+        error=None if row[12] is None else redact(row[12]),
+        cause=row[13],
+        payload=_masked_json(row[14]) or {},
+        result=_masked_json(row[15]),
+        definition_id=row[16],
+        source_id=row[17],
+        rerun_of=row[18],
+        triggered_by=row[19],
+        attempt=row[20],
+        depth=row[21],
+        revision=row[22],
+    )
+
+
+def _masked_json(text: str | None) -> dict[str, Any] | None:
+    """Return a JSON object without its secrets (J8); another value as the only one of an object."""
+    if text is None:
+        return None
+    try:
+        value = _masked(_decode(text))
+    except (msgspec.DecodeError, RecursionError):
+        return {}  # valid for SQLite and not for us: only an imported job can have that
+    return value if isinstance(value, dict) else {"value": value}
+
+
+def _masked(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _all_masked(below) if _names_secret(key) else _masked(below) for key, below in value.items()}
+        case list():
+            return [_masked(below) for below in value]
+        case str():
+            return redact(value)
+        case _:
+            return value
+
+
+def _all_masked(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _all_masked(below) for key, below in value.items()}
+        case list():
+            return [_all_masked(below) for below in value]
+        case None | bool():
+            return value
+        case _:
+            return mask(str(value))
+
+
+@functools.lru_cache(maxsize=1024)
+def _names_secret(key: str) -> bool:
+    """Return whether what is called *key* is a secret: exactly when a log line would hide it."""
+    line = f'"{key}": "value"'
+    return redact(line) != line
+
+
+# --- What belongs to a job ------------------------------------------------------------------------------------------
+
+
+def logs(
+    connection: sqlite3.Connection,
+    job_id: int,
+    *,
+    minimum: str = "debug",
+    limit: int | None = 200,
+    children: bool = False,
+    after_id: int | None = None,
+) -> list[LogLine]:
+    """Return lines of a job's log, the newest last (J9a).
+
+    Args:
+        connection: a reader's.
+        job_id: the job.
+        minimum: the least level.
+        limit: the most lines: the last ones, or with *after_id* the next ones; None for all.
+        children: whether the lines of all jobs below it are wanted too.
+        after_id: only lines after this one, for who follows a log.
+
+    Raises:
+        UsageError: for an unknown level or a negative limit.
+        NotFoundError: when there is no such job.
+    """
+    check_choice("level", minimum, LOG_LEVELS)
+    check_window(limit, 0)
+    _check_visible(connection, job_id, _Hidden.read(connection))
+    (is_root,) = connection.execute("SELECT parent_id IS NULL FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    if not children:
+        where = "job_id = :job"
+    elif is_root:
+        where = "root_id = :job"
+    else:
+        where = (
+            "job_id IN (WITH RECURSIVE below (id) AS (SELECT :job UNION"
+            " SELECT j.id FROM below JOIN jobs j ON j.parent_id = below.id) SELECT id FROM below)"
+        )
+    if after_id is not None:
+        where += " AND id > :after"
+    rows = connection.execute(
+        f"SELECT id, job_id, at, level, message FROM job_logs WHERE {where} AND level >= :level"
+        f" ORDER BY id {'DESC' if after_id is None else 'ASC'} LIMIT :limit",
+        {
+            "job": job_id,
+            "after": storable_integer(after_id or 0),
+            "level": LOG_LEVELS.index(minimum),
+            "limit": _at_most(limit),
+        },
+    ).fetchall()
+    if after_id is None:
+        rows.reverse()
+    return [
+        LogLine(id=row[0], job_id=row[1], at=row[2], level=LOG_LEVELS[row[3]], message=redact(row[4])) for row in rows
+    ]
+
+
+def attempts(connection: sqlite3.Connection, job_id: int) -> list[Attempt]:
+    """Return the attempts of a job, oldest first.
+
+    Raises:
+        NotFoundError: when there is no such job.
+    """
+    _check_visible(connection, job_id, _Hidden.read(connection))
+    rows = connection.execute(
+        "SELECT job_id, attempt, delivery, started_at, ended_at, outcome, cause, error, http_status FROM attempts"
+        " WHERE job_id = ? ORDER BY attempt, delivery",
+        (job_id,),
+    )
+    return [
+        Attempt(
+            job_id=row[0],
+            attempt=row[1],
+            delivery=row[2],
+            started_at=row[3],
+            ended_at=row[4],
+            outcome=row[5],
+            cause=row[6],
+            error=None if row[7] is None else redact(row[7]),
+            http_status=row[8],
+        )
+        for row in rows.fetchall()
+    ]
+
+
+def skips(
+    connection: sqlite3.Connection, root_id: int, reason: str | None = None, limit: int | None = 50, offset: int = 0
+) -> SkipPage:
+    """Return a page of the URLs that a root refused, by URL.
+
+    Raises:
+        UsageError: for an unknown reason, a negative limit or offset.
+        NotFoundError: when there is no such job.
+    """
+    check_window(limit, offset)
+    check_reason(reason)
+    counts = skip_counts(connection, root_id)
+    where, parameters = (
+        ("root_id = ?", [root_id]) if reason is None else ("root_id = ? AND reason = ?", [root_id, reason])
+    )
+    rows = connection.execute(
+        f"SELECT url, depth, reason, rule, found_on, found_at FROM skips WHERE {where} ORDER BY url LIMIT ? OFFSET ?",
+        (*parameters, _at_most(limit), storable_integer(offset)),
+    )
+    return SkipPage(
+        skips=tuple(
+            Skip(url=row[0], depth=row[1], reason=row[2], rule=row[3], found_on=row[4], found_at=row[5])
+            for row in rows.fetchall()
+        ),
+        total_count=sum(counts.values()) if reason is None else counts.get(reason, 0),
+        limit=limit,
+        offset=offset,
+    )
+
+
+def skip_counts(connection: sqlite3.Connection, root_id: int) -> dict[str, int]:
+    """Return how many URLs a root refused for which reason, the most frequent first.
+
+    Raises:
+        NotFoundError: when there is no such job.
+    """
+    _check_visible(connection, root_id, _Hidden.read(connection))
+    rows = connection.execute(
+        "SELECT reason, n FROM skip_counts WHERE root_id = ? AND n > 0 ORDER BY n DESC, reason", (root_id,)
+    )
+    return dict(rows.fetchall())
+
+
+def cause_counts(connection: sqlite3.Connection, root_id: int) -> dict[str, int]:
+    """Return how many children of a job failed for which cause, the most frequent first; it reads each failed one.
+
+    Raises:
+        NotFoundError: when there is no such job.
+    """
+    hidden = _Hidden.read(connection)
+    _check_visible(connection, root_id, hidden)
+    parameters: Parameters = {"parent": root_id}
+    rows = connection.execute(
+        "SELECT coalesce(j.cause, 'unknown'), count(*) FROM jobs j WHERE j.parent_id = :parent AND j.status = 'failed'"
+        f"{hidden.sql(parameters)} GROUP BY 1 ORDER BY 2 DESC, 1",
+        parameters,
+    )
+    return dict(rows.fetchall())
+
+
+def root_details(connection: sqlite3.Connection, root_id: int, *, now: int) -> RootDetails:
+    """Return what a root has done so far.
+
+    Args:
+        connection: a reader's.
+        root_id: the root.
+        now: the time, in milliseconds UTC.
+
+    Raises:
+        NotFoundError: when there is no such root.
+    """
+    hidden = _Hidden.read(connection)
+    _check_visible(connection, root_id, hidden)
+    (root,), warning = _rows(connection, [root_id], hidden)
+    row = connection.execute(
+        "SELECT documents, bytes, discovered, current_url, heartbeat_at FROM root_progress WHERE root_id = ?",
+        (root_id,),
+    ).fetchone()
+    if not root.is_root or row is None:
+        raise NotFoundError(f"Job {root_id} is no root job.")
+    seconds = max(0, (root.completed_at or now) - root.started_at) / 1000 if root.started_at is not None else 0.0
+    pace = root.progress_current / seconds if seconds and root.pages else 0.0
+    left = root.progress_total - root.progress_current
+    return RootDetails(
+        job=root,
+        documents=row[0],
+        bytes=row[1],
+        discovered=row[2],
+        current_url=row[3],
+        heartbeat_at=row[4],
+        skipped=skip_counts(connection, root_id),
+        failures=cause_counts(connection, root_id),
+        pages_per_second=pace,
+        seconds_left=left / pace if pace and root.status == Status.RUNNING else None,
+        warning=warning,
+    )
+
+
+# --- Documents and figures ------------------------------------------------------------------------------------------
+
+_SUMMARY = (
+    "id, source_id, url, title, content_type, content_hash, version, duplicate_of, language, truncated, thin,"
+    " published_at, fetched_at"
+)
+_WHOLE = f"{_SUMMARY}, description, author, metadata, markdown, checked_at, changed_at, gone_at"
+
+
+def documents(connection: sqlite3.Connection, filter: DocumentFilter) -> DocumentPage:
+    """Return a page of documents, the last fetched first.
+
+    Raises:
+        UsageError: for a negative limit or offset.
+    """
+    filter.checked()
+    conditions = []
+    parameters: Parameters = {"limit": _at_most(filter.limit), "offset": storable_integer(filter.offset)}
+    if filter.source is not None:
+        conditions.append("source_id = :source")
+        parameters["source"] = storable_integer(filter.source)
+    if filter.query:
+        conditions.append("(title LIKE :part ESCAPE '\\' OR url LIKE :part ESCAPE '\\' OR id = :id)")
+        parameters |= {"part": _like(filter.query), "id": _as_id(filter.query)}
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    (total,) = connection.execute(f"SELECT count(*) FROM documents {where}", parameters).fetchone()
+    rows = connection.execute(
+        f"SELECT {_SUMMARY} FROM documents {where} ORDER BY fetched_at DESC, id DESC LIMIT :limit OFFSET :offset",
+        parameters,
+    )
+    return DocumentPage(
+        documents=tuple(DocumentSummary(**_summary(row)) for row in rows.fetchall()),
+        total_count=total,
+        limit=filter.limit,
+        offset=filter.offset,
+    )
+
+
+def document(connection: sqlite3.Connection, which: int | str) -> Document:
+    """Return a whole document.
+
+    Args:
+        connection: a reader's.
+        which: its id, also as text, or its URL in any spelling; of several sources' the last fetched.
+
+    Raises:
+        NotFoundError: when there is none.
+    """
+    document_id = which if isinstance(which, int) else _as_id(which)
+    row = None
+    if document_id is not None:
+        row = connection.execute(
+            f"SELECT {_WHOLE} FROM documents WHERE id = ?",
+            (storable_integer(document_id),),
+        ).fetchone()
+    elif isinstance(which, str):
+        spellings = _encode([storable(which), urls.identity(which)]).decode()
+        row = connection.execute(
+            f"SELECT {_WHOLE} FROM documents WHERE url IN (SELECT value FROM json_each(?))"
+            " ORDER BY fetched_at DESC, id DESC LIMIT 1",
+            (spellings,),
+        ).fetchone()
+    if row is None:
+        raise NotFoundError(f"There is no document {which}.")
+    return Document(
+        **_summary(row),
+        description=row[13],
+        author=row[14],
+        metadata=_decode(row[15]),
+        markdown=row[16],
+        checked_at=row[17],
+        changed_at=row[18],
+        gone_at=row[19],
+    )
+
+
+def _summary(row: tuple[Any, ...]) -> dict[str, Any]:
+    return {
+        "id": row[0],
+        "source_id": row[1],
+        "url": row[2],
+        "title": row[3],
+        "content_type": row[4],
+        "content_hash": row[5],
+        "version": row[6],
+        "duplicate_of": row[7],
+        "language": row[8],
+        "truncated": bool(row[9]),
+        "thin": bool(row[10]),
+        "published_at": row[11],
+        "fetched_at": row[12],
+    }
+
+
+def statistics(connection: sqlite3.Connection) -> Statistics:
+    """Return the library in figures."""
+    hidden = _Hidden.read(connection)
+    (stored,) = connection.execute("SELECT count(*) FROM documents").fetchone()
+    pages, queued, running = connection.execute(
+        "SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER (WHERE status = 'pending'), 0),"
+        " coalesce(sum(n) FILTER (WHERE status = 'running'), 0) FROM child_counts"
+        " WHERE type = ? AND parent_id NOT IN (SELECT value FROM json_each(?))",
+        (JobType.CRAWLER_URL, _ids(hidden.inner)),
+    ).fetchone()
+    (page_count,) = connection.execute("PRAGMA page_count").fetchone()
+    (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    return Statistics(
+        documents=stored, pages=pages, queued=queued, running=running, database_bytes=page_count * page_size
+    )
+
+
+def has_source(connection: sqlite3.Connection, source_id: int) -> bool:
+    """Return whether there is a source with that id."""
+    return connection.execute("SELECT 1 FROM sources WHERE id = ?", (source_id,)).fetchone() is not None

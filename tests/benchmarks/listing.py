@@ -1,0 +1,109 @@
+"""What lists of jobs cost: ``python -m tests.benchmarks.listing [CHILDREN]`` (1,000,000 under one root unless told).
+
+Makes a library with one huge crawl among 200 small ones and prints the best of five readings of each list, in
+milliseconds.
+"""
+
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from quaero_desktop.domain.listing import JobFilter
+from quaero_desktop.storage import migrate, queries, sqlite
+
+NOW = 1_700_000_000_000
+SMALL_ROOTS = 200
+PAGES_OF_A_SMALL_ROOT = 20
+
+
+def build(path: Path, children: int) -> int:
+    """Make the library and return the id of the huge root: of its children every 50th failed, the last tenth waits."""
+    migrate.create(path, NOW)
+    connection = sqlite.connect_writer(path)
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("BEGIN")
+
+    def add(root: int, pages: int) -> None:
+        connection.execute(
+            "INSERT INTO jobs (id, type, status, name, config, created_at, started_at, revision)"
+            " VALUES (?, 'crawl', 'running', ?, '{}', ?, ?, 1)",
+            (root, f"crawl {root}", NOW + root, NOW + root),
+        )
+        connection.execute("INSERT INTO root_progress (root_id) VALUES (?)", (root,))
+        connection.executemany(
+            "INSERT INTO jobs (parent_id, root_id, type, status, url, depth, cause, created_at, completed_at, revision)"
+            " VALUES (?, ?, 'crawler_url', ?, ?, 1, ?, ?, ?, 1)",
+            (
+                (root, root, status, f"https://generated/{root}/{n}", cause, NOW + n, NOW + n)
+                for n in range(pages)
+                for status, cause in [
+                    ("pending", None)
+                    if n > pages * 0.9
+                    else ("failed", "not_found")
+                    if n % 50 == 0
+                    else ("completed", None)
+                ]
+            ),
+        )
+
+    for root in range(1, SMALL_ROOTS + 1):
+        add(root * 100, PAGES_OF_A_SMALL_ROOT)
+    huge = SMALL_ROOTS * 100 + 100
+    add(huge, children)
+    connection.execute("COMMIT")
+    connection.close()
+    return huge
+
+
+def measure(connection: sqlite3.Connection, name: str, read: Callable[[sqlite3.Connection], object]) -> None:
+    """Print the best of five."""
+    took = []
+    for _ in range(5):
+        before = time.perf_counter()
+        read(connection)
+        took.append((time.perf_counter() - before) * 1000)
+    print(f"{name:48}{min(took):10.2f} ms")
+
+
+def main(children: int) -> None:
+    """Print the figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "library.db"
+        started = time.perf_counter()
+        huge = build(path, children)
+        print(f"{children:,} children, made in {time.perf_counter() - started:.0f} s")
+        connection = sqlite.connect_reader(path)
+
+        def children_of_it(**fields: object) -> Callable[[sqlite3.Connection], object]:
+            return lambda connection: queries.jobs(connection, JobFilter(parent=huge, **fields))  # type: ignore[arg-type]
+
+        lists: dict[str, Callable[[sqlite3.Connection], object]] = {
+            "roots, first page": lambda connection: queries.jobs(connection, JobFilter()),
+            "roots by pages": lambda connection: queries.jobs(connection, JobFilter(order="pages")),
+            "roots, searched": lambda connection: queries.jobs(connection, JobFilter(query="crawl 1")),
+            "all jobs, first page": lambda connection: queries.jobs(connection, JobFilter(parent="all")),
+            "children, first page": children_of_it(),
+            "children, oldest first": children_of_it(descending=False),
+            "children by status (running and failed first)": children_of_it(order="status"),
+            "children, page at half": children_of_it(offset=children // 2),
+            "failed children, first page": children_of_it(status=("failed",)),
+            "failed children, last page": children_of_it(status=("failed",), offset=int(children * 0.9 / 50) - 50),
+            "children by URL": children_of_it(order="url"),
+            "children by time of completion": children_of_it(order="completed"),
+            "children, searched": children_of_it(query="/77777"),
+            "details of the root": lambda connection: queries.root_details(connection, huge, now=NOW),
+            "failures by cause": lambda connection: queries.cause_counts(connection, huge),
+            "statistics": queries.statistics,
+            "nothing changed": lambda connection: queries.changed_since(connection, 1),
+            "all changed in one commit": lambda connection: queries.changed_since(connection, 0),
+        }
+        for name, read in lists.items():
+            measure(connection, name, read)
+        connection.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
