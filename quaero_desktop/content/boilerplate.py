@@ -153,11 +153,19 @@ def is_decoration(image: etree._Element) -> bool:
     return "logo" in (image.get("class") or "").split() or image.get("role") == "presentation"
 
 
+def empty(element: etree._Element) -> None:
+    """Take all that is in *element*, and leave it where it is.
+
+    Removing it would take the text after it along, and moving that text fails when it holds control characters.
+    """
+    element.clear(keep_tail=True)  # type: ignore[call-arg]  # lxml-stubs do not know it
+
+
 def settle_in_code(element: etree._Element) -> None:
     """Make an element within a ``pre`` say what it shows: numbers and buttons nothing, a block a line of its own."""
     words = set((element.get("class") or "").split())
     if element.tag == "button" or not words.isdisjoint(_GUTTERS | _HIDDEN_SPANS | _PERMALINKS):
-        element.clear(keep_tail=True)
+        empty(element)
         return
     is_line = element.tag == "div" or (element.tag == "td" and element.getnext() is None)
     if is_line and not (element.tail or "").startswith("\n") and next(element.iter("br"), None) is None:

@@ -29,6 +29,8 @@ _CLASSES = {
     "theme-doc-markdown": 0, "md-content__inner": 0, "vp-doc": 0, "wiki-content": 0, "bd-article": 0, "body": 2,
     "entry-content": 2, "post-content": 2, "article-content": 2, "article-body": 2, "post-body": 2,
     "article__body": 2, "story-body": 2, "markdown-body": 2, "contentContainer": 2, "page-content": 3,
+    "document": 2,
+    "contents": 3,
 }  # fmt: skip
 _MAIN = 1
 _ARTICLE = 2
@@ -187,12 +189,7 @@ def _clear(body: etree._Element, whole: int) -> None:
             or element.tag in ("nav", "footer", "header")
             or (names != " " and kind is None and _NAMED_NOISE.search(names))
         ) and text_length(element) * 2 < whole:
-            _cut(element)
-
-
-def _cut(element: etree._Element) -> None:
-    # Emptied, not removed: what follows it stays, and moving that text fails when it holds control characters.
-    element.clear(keep_tail=True)
+            boilerplate.empty(element)
 
 
 def _weigh(body: etree._Element) -> tuple[dict[etree._Element, int], dict[etree._Element, int]]:
@@ -239,4 +236,4 @@ def _drop_link_lists(
                 and linked.get(element, 0) > 0
                 and element.getparent() is not None
             ):
-                _cut(element)
+                boilerplate.empty(element)

@@ -92,16 +92,6 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     ended: tuple[int, ...] = ()
 
 
-class NewLogLine(msgspec.Struct, frozen=True):
-    """A log line on its way to the library; *at* is milliseconds UTC, *level* one of LOG_LEVELS."""
-
-    job_id: int
-    root_id: int
-    at: int
-    level: str
-    message: str
-
-
 class LedgerPort(Protocol):
     """The only code that changes queue, jobs, documents and counters; each call is one whole transaction."""
 
@@ -137,9 +127,6 @@ class LedgerPort(Protocol):
 
     async def recover(self) -> Recovery:
         """Take back what a dead process left running."""
-
-    async def write_log(self, lines: Sequence[NewLogLine]) -> None:
-        """Store buffered log lines; lines of jobs that are gone are dropped."""
 
     async def plan(self, root_id: int) -> RootPlan:
         """Read what the engine needs to run pages of a root."""

@@ -185,7 +185,9 @@ class WorkerPool:
 
     async def _perform(self, job: JobRef) -> Outcome:
         root = await self._roots.get(job.root_id)
-        self._politeness.admit(root.id, root.config.per_host, root.config.delay_ms)
+        if self._politeness.admit(root.id, root.config.per_host, root.config.delay_ms):
+            # Until now it could start one page only, since nobody knew its pace.
+            self.poke()
         try:
             return await self._registry.run(job, root)
         except Exception as error:

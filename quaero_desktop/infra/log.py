@@ -34,7 +34,6 @@ _NOISY = (
     "httpcore",
     "httpx",
     "keyring",
-    "pebble",
     "qasync",
 )
 _MAX_FILE_BYTES = 2_000_000

@@ -338,9 +338,13 @@ def _run_batch(connection: sqlite3.Connection, functions: list[Callable[[Tx], An
     try:
         (revision,) = connection.execute("UPDATE library SET revision = revision + 1 RETURNING revision").fetchone()
         tx = Tx(connection, now, revision)
+        before = connection.total_changes
         outcomes = [_run_one(tx, function) for function in functions]
-        if all(outcome.error is not None for outcome in outcomes):
+        if connection.total_changes == before or all(outcome.error is not None for outcome in outcomes):
+            # A look at an empty queue costs no write to the disk.
             connection.execute("ROLLBACK")
+            for outcome in outcomes:
+                outcome.revision = None
         else:
             connection.execute("COMMIT")
     except BaseException:

@@ -13,6 +13,9 @@ from quaero_desktop.storage import sqlite
 
 T = TypeVar("T")
 
+_INSTRUCTIONS = 100_000
+"""After how many instructions of SQLite's machine a stop is noticed: some milliseconds."""
+
 
 class Errand:
     """The connections that a piece of long work has open, so that whoever waits for it can interrupt them."""
@@ -36,10 +39,10 @@ class Errand:
         with sqlite.explained(path):
             address = sqlite.uri(path, mode) + ("&immutable=1" if immutable else "")
             connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=sqlite.BUSY_TIMEOUT_MS / 1000)
+            # interrupt() stops what runs; this stops what was about to.
+            connection.set_progress_handler(lambda: self._stopped, _INSTRUCTIONS)
             self._open.append(connection)
             try:
-                if self._stopped:
-                    connection.interrupt()
                 yield connection
             finally:
                 self._open.remove(connection)

@@ -16,7 +16,7 @@ from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.errors import NotAllowedError, NotFoundError, RootClosedError, StaleReceiptError
 from quaero_desktop.domain.jobs import LOG_LEVELS, OPEN_STATUSES, Cause, JobRef, JobType, Status
 from quaero_desktop.domain.outcomes import Discovered, Failed, Recorded, Stored, Withdrawn
-from quaero_desktop.domain.ports import Assignment, NewLogLine, NewRoot, Received, Recovery, RootPlan, Settled
+from quaero_desktop.domain.ports import Assignment, NewRoot, Received, Recovery, RootPlan, Settled
 from quaero_desktop.domain.queue import DeadLetter, Delivery, Receipt, Turns
 from quaero_desktop.domain.text import single_line, storable
 from quaero_desktop.storage import documents
@@ -131,10 +131,6 @@ class Ledger:
         Only under the instance lock: every lease of another owner is taken to be dead.
         """
         return await self._database.write(self._recover)
-
-    async def write_log(self, lines: Sequence[NewLogLine]) -> None:
-        """Store buffered log lines; lines of jobs that are gone are dropped."""
-        await self._database.write(lambda tx: _write_log(tx, lines))
 
     async def plan(self, root_id: int) -> RootPlan:
         """Read what the engine needs to run pages of a root.
@@ -499,7 +495,11 @@ class Ledger:
         )
         tx.execute("UPDATE root_progress SET current_url = NULL WHERE root_id = ?", (root_id,))
         warnings = f" with {failed} warning{'s' if failed != 1 else ''}" if failed and stored else ""
-        message = f"Completed{warnings}: {stored} pages stored" if error is None else f"Failed: {error[0]}"
+        message = (
+            f"Completed{warnings}: {stored} page{'s' if stored != 1 else ''} stored"
+            if error is None
+            else f"Failed: {error[0]}"
+        )
         _log(tx, root_id, root_id, "info" if error is None else "error", message)
         self._configs.pop(root_id, None)
         return status
@@ -574,12 +574,4 @@ def _log(tx: Tx, job_id: int, root_id: int, level: str, message: str) -> None:
     tx.execute(
         "INSERT INTO job_logs (job_id, root_id, at, level, message) VALUES (?, ?, ?, ?, ?)",
         (job_id, root_id, tx.now, LOG_LEVELS.index(level), storable(message)),
-    )
-
-
-def _write_log(tx: Tx, lines: Sequence[NewLogLine]) -> None:
-    tx.executemany(
-        "INSERT INTO job_logs (job_id, root_id, at, level, message) SELECT ?1, ?2, ?3, ?4, ?5"
-        " WHERE EXISTS (SELECT 1 FROM jobs WHERE id = ?1)",
-        [(line.job_id, line.root_id, line.at, LOG_LEVELS.index(line.level), storable(line.message)) for line in lines],
     )

@@ -188,18 +188,22 @@ def _version(work: Errand, library: LibraryFiles, *, alone: bool) -> int:
         raise LibraryDamagedError(f"The library's database {path} is empty.", _RESTORE_HINT)
     # Without a WAL the file itself is all there is to ask, and `immutable` asks it without making files beside it.
     bare = alone and not _size(files.beside(path)[0])
-    # Never by open(): closing that would drop the locks of connections that this process may have.
-    with work.connected(path, immutable=bare) as connection:
-        (identity,) = connection.execute("PRAGMA application_id").fetchone()
-        version = migrate.version_of(connection)
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        (page_size,) = connection.execute("PRAGMA page_size").fetchone()
-        if identity != sqlite.APPLICATION_ID:
-            raise ForeignDatabaseError(
-                f"“{path}” is a database of another application.",
-                "It was left untouched. Choose another folder with --library.",
-            )
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    try:
+        # Never by open(): closing that would drop the locks of connections that this process may have.
+        with work.connected(path, immutable=bare) as connection:
+            (identity,) = connection.execute("PRAGMA application_id").fetchone()
+            version = migrate.version_of(connection)
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+            if identity != sqlite.APPLICATION_ID:
+                raise ForeignDatabaseError(
+                    f"“{path}” is a database of another application.",
+                    "It was left untouched. Choose another folder with --library.",
+                )
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error as error:
+        # We asked for nothing that a sound file would refuse; "unsupported file format", for example, has no code.
+        raise LibraryDamagedError(f"The library's database {path} is damaged: {error}.", _RESTORE_HINT) from error
     if version < 1:
         raise LibraryDamagedError(f"The library's database {path} is damaged: it has no version.", _RESTORE_HINT)
     if bare and pages * page_size > size:

@@ -505,7 +505,9 @@ def _masked_json(text: str | None) -> dict[str, Any] | None:
 def _masked(value: Any) -> Any:
     match value:
         case dict():
-            return {key: _all_masked(below) if _names_secret(key) else _masked(below) for key, below in value.items()}
+            return {
+                key: _all_masked(below) if _is_secret(key, below) else _masked(below) for key, below in value.items()
+            }
         case list():
             return [_masked(below) for below in value]
         case str():
@@ -524,6 +526,11 @@ def _all_masked(value: Any) -> Any:
             return value
         case _:
             return mask(str(value))
+
+
+def _is_secret(key: str, value: Any) -> bool:
+    # "cookies": [...] holds secrets, "max_tokens": 500 counts.
+    return _names_secret(key) or (not isinstance(value, int | float) and _names_secret(key.removesuffix("s")))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -830,4 +837,6 @@ def statistics(connection: sqlite3.Connection) -> Statistics:
 
 def has_source(connection: sqlite3.Connection, source_id: int) -> bool:
     """Return whether there is a source with that id."""
-    return connection.execute("SELECT 1 FROM sources WHERE id = ?", (source_id,)).fetchone() is not None
+    return (
+        connection.execute("SELECT 1 FROM sources WHERE id = ?", (storable_integer(source_id),)).fetchone() is not None
+    )

@@ -34,15 +34,18 @@ class Politeness:
         self._now = 0
         self._swept = 0
 
-    def admit(self, root_id: int, per_host: int, delay_ms: int | None) -> None:
-        """Make a root known, or change its pace.
+    def admit(self, root_id: int, per_host: int, delay_ms: int | None) -> bool:
+        """Make a root known, or change its pace; return whether that changed anything.
 
         Args:
             root_id: the root job.
             per_host: the most requests under way in a lane, this root's and all others' counted together.
             delay_ms: its own delay between starts; None for the lane's.
         """
-        self._paces[root_id] = RootPace(per_host, delay_ms)
+        pace = RootPace(per_host, delay_ms)
+        changed = self._paces.get(root_id) != pace
+        self._paces[root_id] = pace
+        return changed
 
     def forget(self, root_id: int) -> None:
         """Drop a root that ended; requests of it that are still under way are counted until they finish."""

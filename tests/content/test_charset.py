@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from quaero_desktop.content import charset
 
 JAPANESE = "図書館は、資料を集めて保存し、だれでも利用できるようにする場所です。"
-CHINESE = "图书馆是收集、整理和保存书籍的地方，人们可以在这里借阅图书。"
-TAIWANESE = "圖書館是收集、整理和保存書籍的地方，人們可以在這裡借閱圖書。"
+CHINESE = "图书馆是收集、整理和保存书籍的地方，人们可以在这里借阅图书。"  # noqa: RUF001
+TAIWANESE = "圖書館是收集、整理和保存書籍的地方，人們可以在這裡借閱圖書。"  # noqa: RUF001
 KOREAN = "도서관은 책을 모아서 보관하고 누구나 이용할 수 있게 하는 곳입니다."
 RUSSIAN = "Библиотека собирает и хранит книги, и каждый может их читать."
 

@@ -23,8 +23,8 @@ def test_the_base_of_the_page_is_honoured() -> None:
 
 def test_neighbours_and_frames_are_links_but_style_sheets_are_not() -> None:
     page = parsed(
-        '<head><link rel="next" href="2.html"><link rel="prev" href="0.html"><link rel="stylesheet" href="s.css"></head>'
-        '<iframe src="frame.html"></iframe>'
+        '<head><link rel="next" href="2.html"><link rel="prev" href="0.html">'
+        '<link rel="stylesheet" href="s.css"></head><iframe src="frame.html"></iframe>'
     )
     assert {link.rpartition("/")[2] for link in page.links} == {"2.html", "0.html", "frame.html"}
 

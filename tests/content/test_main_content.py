@@ -1,5 +1,7 @@
 """Which part of a page is kept: pages in the manner of well-known generators and of hand-made sites, all our own."""
 
+# ruff: noqa: E501 - a case a line
+
 import pytest
 
 from tests.content.pages import PROSE, parsed
@@ -77,8 +79,10 @@ def test_an_empty_marked_part_does_not_hide_the_text() -> None:
 
 
 def test_a_short_marked_part_is_a_short_page() -> None:
-    page = parsed(f"<body><div class=x><p>{PROSE}</p><p>{PROSE}</p></div><main><h1>Moved</h1><p>See there.</p></main>")
-    assert page.markdown == "# Moved\n\nSee there."
+    page = parsed(
+        f"<body><div class=x><p>{PROSE}</p><p>{PROSE}</p></div><main><h1>Moved</h1><p>See the new place of this page.</p></main>"
+    )
+    assert page.markdown == "# Moved\n\nSee the new place of this page."
 
 
 def test_a_wrapper_with_an_unlucky_name_is_not_cut() -> None:

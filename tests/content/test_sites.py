@@ -85,7 +85,7 @@ def test_every_block_of_code_is_there_to_the_letter(site: str) -> None:
 
 def test_nearly_every_word_is_there(site: str) -> None:
     for main, page in cases(site):
-        words = set(re.findall(r"\w{4,}", " ".join(main.itertext())))
+        words = set(re.findall(r"\w{4,}", " ".join(str(text) for text in main.itertext())))
         lost = words - set(re.findall(r"\w{4,}", page.search_text))
         assert len(lost) <= max(5, 0.02 * len(words)), (page.url, sorted(lost)[:10])
 

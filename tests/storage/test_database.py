@@ -38,6 +38,12 @@ def notes(connection: sqlite3.Connection) -> list[str]:
     return [text for (text,) in connection.execute("SELECT action FROM audit ORDER BY id")]
 
 
+def stamp(tx: Tx) -> int:
+    """Store something and return the revision that it gets."""
+    note("stamped")(tx)
+    return tx.revision
+
+
 def fail(tx: Tx) -> None:
     note("never to be seen")(tx)
     raise ZeroDivisionError
@@ -106,7 +112,7 @@ async def test_functions_that_come_while_a_commit_runs_share_the_next(library):
     gate, before = Gate(), library.revision
     first = asyncio.create_task(library.write(gate))
     await gate.entered()
-    others = [asyncio.create_task(library.write(lambda tx: tx.revision)) for _ in range(20)]
+    others = [asyncio.create_task(library.write(stamp)) for _ in range(20)]
     await asyncio.sleep(0)
     gate.open()
 
@@ -117,7 +123,7 @@ async def test_functions_that_come_while_a_commit_runs_share_the_next(library):
 async def test_a_commit_takes_no_more_than_a_batch(library):
     before = library.revision
 
-    revisions = await asyncio.gather(*(library.write(lambda tx: tx.revision) for _ in range(MAX_BATCH + 1)))
+    revisions = await asyncio.gather(*(library.write(stamp) for _ in range(MAX_BATCH + 1)))
 
     assert revisions == [before + 1] * MAX_BATCH + [before + 2]
 
@@ -127,6 +133,17 @@ async def test_a_write_returns_when_it_is_stored_and_not_before(library):
 
     with contextlib.closing(sqlite3.connect(library.path)) as another_process:
         assert notes(another_process) == ["stored"]
+
+
+async def test_a_look_that_changes_nothing_is_no_commit(library):
+    heard: list[int] = []
+    library.on_commit(heard.append)
+    before = library.revision
+
+    assert await library.write(lambda tx: tx.value("SELECT 42")) == 42
+
+    assert (library.revision, heard) == (before, [])
+    assert await library.write(stamp) == before + 1
 
 
 async def test_a_commit_has_the_time_of_the_clock(library, clock):

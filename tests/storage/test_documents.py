@@ -77,8 +77,8 @@ def test_a_page_becomes_a_document_with_all_that_is_known_of_it(shelf):
     connection = shelf.library.connection
     assert connection.execute(
         "SELECT url, title, markdown, search_text, version, description, language, author, published_at, truncated,"
-        " thin, etag, last_modified, fetched_at, checked_at, changed_at, metadata ->> '$.headings', duplicate_of, origin"
-        " FROM documents WHERE id = ?",
+        " thin, etag, last_modified, fetched_at, checked_at, changed_at, metadata ->> '$.headings', duplicate_of,"
+        " origin FROM documents WHERE id = ?",
         (document_id,),
     ).fetchone() == (
         URL, "Ünïcode 漢字", "The **text**", "The text", 1, "About", "de", "Ann", 123, 1, 1,

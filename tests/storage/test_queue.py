@@ -82,10 +82,8 @@ class Bench:
         )
 
     def set_root(self, root_id: int, **values: Any) -> None:
-        for column, value in values.items():
-            self.library.run(
-                lambda tx, c=column, v=value: tx.execute(f"UPDATE jobs SET {c} = ? WHERE id = ?", (v, root_id))
-            )
+        columns = ", ".join(f"{column} = :{column}" for column in values)
+        self.library.run(lambda tx: tx.execute(f"UPDATE jobs SET {columns} WHERE id = :id", values | {"id": root_id}))
 
     def column(self, name: str, message_id: int) -> Any:
         return self.library.connection.execute(f"SELECT {name} FROM messages WHERE id = ?", (message_id,)).fetchone()[0]
@@ -768,8 +766,8 @@ def test_recovery_leaves_ones_own_leases_and_other_queues_alone(bench):
 
     assert bench.library.run(bench.queue.recover) == ([], [])
 
-    assert bench.delete(mine)
-    assert other.delete(theirs)
+    assert bench.delete(mine).receipt == mine.receipt
+    assert other.delete(theirs).receipt == theirs.receipt
 
 
 def test_recovery_goes_by_identity_and_not_by_time(bench):

@@ -181,7 +181,7 @@ def test_two_documents_of_one_url_fail_their_check_and_no_other(image):
     connection = opened(image)
     connection.execute("PRAGMA foreign_keys = OFF")
     (schema,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'documents'").fetchone()
-    unconstrained = schema.replace("TABLE documents", "TABLE again").replace(",\n    UNIQUE (source_id, url)", "")
+    unconstrained = schema.replace("TABLE documents", "TABLE again").replace("UNIQUE (source_id, url)", "CHECK (TRUE)")
     assert "UNIQUE (source_id" not in unconstrained
     connection.executescript(f"""
         PRAGMA legacy_alter_table = ON;

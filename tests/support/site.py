@@ -6,7 +6,8 @@ In the test's own process::
         await crawl(site.url)
         assert site.counts == dict.fromkeys(site.page_paths, 1)
 
-or in one of its own, which prints its port as its first line and ends when its stdin closes::
+in a thread of the test's process, for tests without a loop, with ``with serving(GeneratedSite(pages=500)) as site:``, or
+in a process of its own, which prints its port as its first line and ends when its stdin closes::
 
     python -m tests.support.site --pages 500 --latency 0.6 --port 0
 """
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -71,11 +72,13 @@ class GeneratedSite:
     Attributes:
         options: what was asked for.
         counts: how often each path (with its query) was requested; not ``/__counts``, which returns this as JSON.
+        asked: the same, but counted before the latency and not after it: also what nobody waited for in the end.
     """
 
     def __init__(self, *, port: int = 0, **options: Any) -> None:
         self.options = SiteOptions(**options)
         self.counts: Counter[str] = Counter()
+        self.asked: Counter[str] = Counter()
         self._port = port
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
@@ -231,6 +234,8 @@ class _Connection(asyncio.Protocol):
             return
         head = self._received[:end].decode("latin-1")
         del self._received[: end + 4]
+        _, _, target = head.partition("\r\n")[0].partition(" ")
+        self._site.asked[target.partition(" ")[0]] += 1
         # At least one turn of the loop, even without latency: many requests in one packet must not starve others.
         self._waiting = self._loop.call_later(self._site.options.latency, self._respond, head)
 
@@ -254,6 +259,32 @@ class _Connection(asyncio.Protocol):
             self._take_request()
         else:
             self._transport.close()
+
+
+@contextmanager
+def serving(site: GeneratedSite) -> Iterator[GeneratedSite]:
+    """Serve *site* from a thread with a loop of its own until the block ends; what it counts may be read meanwhile."""
+    ready = threading.Event()
+    stopping: list[Callable[[], object]] = []
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        async with site:
+            stopping.append(lambda: loop.call_soon_threadsafe(stop.set))
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="generated site")
+    thread.start()
+    try:
+        if not ready.wait(10):
+            raise TimeoutError("The site does not come up.")
+        yield site
+    finally:
+        for stop in stopping:
+            stop()
+        thread.join(10)
 
 
 @dataclass(frozen=True)
