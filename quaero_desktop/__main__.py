@@ -37,9 +37,12 @@ def main() -> None:
 def command_line() -> None:
     """Run `quaero`."""
     multiprocessing.freeze_support()
-    from quaero_desktop.cli.main import run
+    try:
+        from quaero_desktop.cli.main import run
 
-    run()
+        run()
+    except KeyboardInterrupt:  # while this was being imported: later the command line sees to it
+        sys.exit(130)
 
 
 def means_window(arguments: Sequence[str]) -> bool:

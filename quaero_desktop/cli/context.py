@@ -1,25 +1,20 @@
-"""What every command needs: the global options, the open library, and the way out."""
+"""What every command needs: the global options, the open library, and an event loop that signals end."""
 
 import asyncio
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 import msgspec
 
-from quaero_desktop.domain.errors import KnownError, LibraryInUseError, UsageError
+from quaero_desktop.cli.ending import complain
+from quaero_desktop.domain.errors import LibraryError, LibraryMissingError
 from quaero_desktop.domain.events import EngineNotice
 from quaero_desktop.services import compose
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.maintenance import BackupShelf
-
-EXIT_OK = 0
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_IN_USE = 3
-EXIT_INTERRUPTED = 130
 
 T = TypeVar("T")
 
@@ -39,12 +34,12 @@ class Options(msgspec.Struct, frozen=True):
 
     def reading(self) -> AbstractAsyncContextManager[Services]:
         """Open the library to read it."""
-        return compose.reading(compose.library_files(self.library), self._settings().settings)
+        return compose.reading(compose.library_files(self._folder()), self._settings().settings)
 
     def writing(self, *, create: bool = False, engine: bool = False) -> AbstractAsyncContextManager[Services]:
         """Open the library to change it, alone."""
         return compose.writing(
-            compose.library_files(self.library),
+            compose.library_files(self._folder()),
             self._settings().settings,
             create=create,
             engine=engine,
@@ -52,8 +47,27 @@ class Options(msgspec.Struct, frozen=True):
         )
 
     def backups(self) -> BackupShelf:
-        """Return the backups of the library, which must not be open."""
-        return compose.backups(compose.library_files(self.library))
+        """Return the backups of the library, which must not be open.
+
+        Raises:
+            LibraryMissingError: there is not even a folder.
+        """
+        files = compose.library_files(self._folder())
+        if not files.folder.exists():
+            raise LibraryMissingError(f"There is no library in {files.folder} yet.", "Start one with: quaero crawl URL")
+        return compose.backups(files)
+
+    def is_at_work(self) -> bool:
+        """Return whether some process has the library open to change it."""
+        return compose.is_at_work(compose.library_files(self.library))
+
+    def _folder(self) -> str:
+        folder = compose.library_files(self.library).folder
+        if folder.is_file():
+            raise LibraryError(
+                f"“{folder}” is a file; a library is a folder.", "Name the folder that holds it with --library."
+            )
+        return str(folder)
 
     def _settings(self) -> compose.Configuration:
         configuration = compose.configuration()
@@ -68,18 +82,26 @@ def run(options: Options, work: Coroutine[Any, Any, T]) -> T:
     SIGINT and SIGTERM cancel it, unless it took them over with :func:`stopping_by_signal`.
 
     Raises:
-        Interrupted: it was stopped by a signal.
+        KeyboardInterrupt: a signal cancelled it.
     """
-    diagnostics = compose.diagnostics("debug" if options.verbose else "warn")
+    diagnostics = compose.diagnostics("debug" if options.verbose else "warn", cast("TextIO", _CurrentStderr()))
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with asyncio.Runner() as runner:
             return runner.run(work)
     finally:
+        signal.signal(signal.SIGTERM, before)
         diagnostics.close()
 
 
-class InterruptedByUserError(Exception):
-    """The person, or the system, asked the command to stop, and it did so cleanly."""
+class _CurrentStderr:
+    """Writes to what stderr is at that moment: the live progress puts itself there, to keep lines out of its own."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 @contextmanager
@@ -94,6 +116,8 @@ def stopping_by_signal(stop: Callable[[], None]) -> Iterator[Callable[[], bool]]
     def on_signal() -> None:
         nonlocal came
         came += 1
+        if came == 1 and sys.stderr.isatty():
+            complain("Stopping: pages under way may end. Ctrl-C again to stop at once.")
         stop()
 
     before = {}
@@ -105,20 +129,6 @@ def stopping_by_signal(stop: Callable[[], None]) -> Iterator[Callable[[], bool]]
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def exit_code_of(error: KnownError) -> int:
-    """Return the exit code that says what *error* is."""
-    if isinstance(error, UsageError):
-        return EXIT_USAGE
-    if isinstance(error, LibraryInUseError):
-        return EXIT_IN_USE
-    return EXIT_FAILED
-
-
-def complain(message: str, hint: str = "") -> None:
-    """Tell the person something on stderr."""
-    sys.stderr.write(f"{message}\n{hint}\n" if hint else f"{message}\n")
 
 
 def _show_notice(notice: EngineNotice) -> None:

@@ -1,44 +1,20 @@
 """``quaero crawl`` and ``quaero work``: what runs jobs in this process."""
 
-import asyncio
+import argparse
+import re
 import sys
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from enum import StrEnum
-from typing import Annotated
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import msgspec
-import typer
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
 from quaero_desktop.cli import output
-from quaero_desktop.cli.context import (
-    EXIT_FAILED,
-    EXIT_OK,
-    InterruptedByUserError,
-    Options,
-    complain,
-    run,
-    stopping_by_signal,
-)
-from quaero_desktop.domain.jobs import Job, Status
-from quaero_desktop.domain.progress import ProgressMeter
-from quaero_desktop.domain.urls import path_of
+from quaero_desktop.cli.context import Options, run, stopping_by_signal
+from quaero_desktop.cli.ending import EXIT_FAILED, EXIT_OK, InterruptedByUserError, complain
+from quaero_desktop.domain.jobs import TERMINAL_STATUSES, Job, Status
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.jobs import CrawlRequest
 
-_REFRESH_SECONDS = 0.25
-
-
-class Scope(StrEnum):
-    """How far a crawl goes."""
-
-    HOST = "host"
-    PREFIX = "prefix"
-    DOMAIN = "domain"
+_USER_PART = re.compile(r"\s*https?://[^/?#]*@", re.IGNORECASE)
 
 
 class CrawlResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,52 +39,26 @@ class WorkResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-def crawl(
-    context: typer.Context,
-    urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Where to start.")],
-    depth: Annotated[
-        int | None, typer.Option(metavar="N", help="The most links to follow from there. [default: 5]")
-    ] = None,
-    max_pages: Annotated[int | None, typer.Option(metavar="N", help="The most pages. [default: no limit]")] = None,
-    source: Annotated[int | None, typer.Option(metavar="ID", help="The source to collect for.")] = None,
-    scope: Annotated[
-        Scope | None, typer.Option(help="The same host, below the folder of URL, or sub-domains too.")
-    ] = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="P",
-            help="Only URLs with P in them; * is any text, ? any character, re:... a regular expression.",
-        ),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(metavar="P", help="No URLs with P in them; wins over --include.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(metavar="N", help="How many pages at a time, in all and at one host.")
-    ] = None,
-    delay: Annotated[
-        float | None, typer.Option(metavar="S", help="Seconds between two requests to one host; 0 for none.")
-    ] = None,
-    no_robots: Annotated[bool, typer.Option("--no-robots", help="Do not let robots.txt decide.")] = False,
-    name: Annotated[str | None, typer.Option(metavar="T", help="What the job is called.")] = None,
-) -> int:
-    """Crawl a site into the library, to the end."""
-    options: Options = context.obj
+def run_command(options: Options, given: argparse.Namespace) -> int:
+    """Run ``crawl`` or ``work``."""
+    if given.command == "work":
+        return run(options, _work(options, given.until_idle))
+    if any(_USER_PART.match(url) for url in given.urls):
+        complain("The user name and password in the address are left out: Quaero does not log in yet.")
     request = CrawlRequest(
-        urls=tuple(urls),
-        depth=depth,
-        max_pages=max_pages,
-        source_id=source,
-        scope=None if scope is None else scope.value,
-        include=tuple(include or ()),
-        exclude=tuple(exclude or ()),
-        per_host=workers,
-        delay_seconds=delay,
-        obey_robots=False if no_robots else None,
-        name=name,
+        urls=tuple(given.urls),
+        depth=given.depth,
+        max_pages=given.max_pages,
+        source_id=given.source,
+        scope=given.scope,
+        include=tuple(given.include),
+        exclude=tuple(given.exclude),
+        per_host=given.workers,
+        delay_seconds=given.delay,
+        obey_robots=False if given.no_robots else None,
+        name=given.name,
     )
-    return run(options, _crawl(options, request, workers))
+    return run(options, _crawl(options, request, given.workers))
 
 
 async def _crawl(options: Options, request: CrawlRequest, workers: int | None) -> int:
@@ -133,25 +83,17 @@ async def _crawl(options: Options, request: CrawlRequest, workers: int | None) -
             seconds=round(report.seconds, 3),
             pages_per_second=round(ended / report.seconds, 1) if report.seconds else 0.0,
         )
-    stopped = interrupted() and job.status not in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
-    if options.json and not stopped:
+    if interrupted() and job.status not in TERMINAL_STATUSES:
+        complain(
+            f"Stopped after {output.count(ended, 'page')}; {job.progress_total - ended:,} are queued.",
+            f"Job {job_id} goes on where it was with: quaero work --until-idle",
+        )
+        raise InterruptedByUserError
+    if options.json:
         output.print_json(result)
-    elif stopped:
-        complain(f"Stopped. Job {job_id} goes on where it was with: quaero work --until-idle")
     else:
         _print_result(job, result)
-    if stopped:
-        raise InterruptedByUserError
     return EXIT_OK if job.status == Status.COMPLETED else EXIT_FAILED
-
-
-def work(
-    context: typer.Context,
-    until_idle: Annotated[bool, typer.Option("--until-idle", help="End when nothing is left to do.")] = False,
-) -> int:
-    """Run whatever is queued: after a crash, after a quit, or to serve."""
-    options: Options = context.obj
-    return run(options, _work(options, until_idle))
 
 
 async def _work(options: Options, until_idle: bool) -> int:
@@ -159,9 +101,14 @@ async def _work(options: Options, until_idle: bool) -> int:
         engine = services.engine
         assert engine is not None
         roots = await services.jobs.open_roots()
+        if not roots and not until_idle:
+            complain("Nothing is queued. Waiting for jobs; Ctrl-C ends that.")
         with stopping_by_signal(engine.stop) as interrupted:
             async with _live_progress(options, services, roots):
                 report = await engine.run(until_idle=until_idle)
+        paused = [
+            root_id for root_id in roots if until_idle and (await services.jobs.get(root_id)).status == Status.PAUSED
+        ]
     result = WorkResult(
         processed=report.processed,
         completed=report.completed,
@@ -170,67 +117,40 @@ async def _work(options: Options, until_idle: bool) -> int:
     )
     if options.json:
         output.print_json(result)
-    else:
-        output.console().print(
+    elif result.processed or not paused:
+        output.lines(
             f"{output.count(result.processed, 'page')} in {output.duration(result.seconds)}:"
             f" {result.completed:,} done, {result.failed:,} failed."
         )
+    for root_id in paused:
+        complain(f"Job {root_id} is paused.", f"Let it go on with: quaero jobs resume {root_id}")
     if interrupted():
         raise InterruptedByUserError
     return EXIT_OK
 
 
-@asynccontextmanager
-async def _live_progress(options: Options, services: Services, roots: list[int]) -> AsyncIterator[None]:
-    """Show how the roots get on, on a terminal only and on stderr, so that stdout stays clean."""
-    if options.json or not sys.stderr.isatty() or not roots:
-        yield
-        return
-    console = Console(stderr=True, markup=False, highlight=False)
-    with Live(Text(""), console=console, transient=True, auto_refresh=False) as live:
-        task = asyncio.create_task(_refresh(live, services, roots), name="progress")
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+def _live_progress(options: Options, services: Services, roots: list[int]) -> AbstractAsyncContextManager[None]:
+    if options.json or not roots or not sys.stderr.isatty():
+        return nullcontext()
+    from quaero_desktop.cli.progress import live_progress
 
-
-async def _refresh(live: Live, services: Services, roots: list[int]) -> None:
-    meters = {root_id: ProgressMeter() for root_id in roots}
-    while True:
-        lines = Text()
-        for root_id in roots:
-            details = await services.jobs.details(root_id)
-            progress = meters[root_id].update(details.job, round(time.time() * 1000))
-            current = details.root.current_url if details.root else None
-            lines.append_text(output.status_text(details.job.status, details.job.warnings))
-            eta = "" if progress.eta_seconds is None else f" · about {output.duration(progress.eta_seconds)} left"
-            lines.append(
-                f"  {details.job.name}: {progress.done:,} done · {progress.failed:,} failed"
-                f" · {progress.queued:,} queued · {progress.rate:.1f} pages/s{eta}\n"
-            )
-            if current:
-                lines.append(f"   {path_of(current)[: max(20, live.console.width - 4)]}\n", style="dim")
-        live.update(lines, refresh=True)
-        await asyncio.sleep(_REFRESH_SECONDS)
+    return live_progress(services.jobs.details, roots)
 
 
 def _print_result(job: Job, result: CrawlResult) -> None:
-    console = output.console()
     line = output.status_text(job.status, job.warnings)
     line.append(
-        f"  {job.name}: {output.count(result.documents, 'document')} from {output.count(result.pages, 'page')}", ""
+        f"  {output.safe(job.name)}: {output.count(result.documents, 'document')}"
+        f" from {output.count(result.pages, 'page')} in {output.duration(result.seconds)}"
+        f" ({result.pages_per_second:,.1f} pages/s)",
+        "default",
     )
-    line.append(f" in {output.duration(result.seconds)} ({result.pages_per_second:,.1f} pages/s)")
     if result.failed:
-        line.append(f", {result.failed:,} failed")
+        line.append(f", {result.failed:,} failed", "default")
     if result.skipped:
-        line.append(f", {result.skipped:,} links skipped")
-    console.print(line)
-    if job.error:
-        console.print(job.error)
+        line.append(f", {output.count(result.skipped, 'link')} skipped", "default")
+    output.lines(line, *([job.error] if job.error else []))
     if result.failed or result.skipped:
-        console.print(f"Why: quaero jobs show {job.id}")
+        output.lines(f"Why: quaero jobs show {job.id}")
     if result.documents:
-        console.print("Search: quaero search WORDS")
+        output.lines("Search: quaero search WORDS")

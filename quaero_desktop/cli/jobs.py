@@ -1,130 +1,136 @@
 """``quaero jobs``: list, look into, cancel, pause and resume jobs."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+import argparse
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
-import typer
 
-from quaero_desktop.cli import output
-from quaero_desktop.cli.context import EXIT_OK, Options, run
-from quaero_desktop.domain.errors import UsageError
-from quaero_desktop.domain.jobs import Job
-from quaero_desktop.domain.listing import JobFilter
+from quaero_desktop.cli import output, words
+from quaero_desktop.cli.context import Options, run
+from quaero_desktop.cli.ending import EXIT_OK, complain
+from quaero_desktop.domain.jobs import Job, Status
+from quaero_desktop.domain.listing import JobFilter, RootDetails, SkipPage
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.jobs import JobDetails
 
-app = typer.Typer(no_args_is_help=True, help="List, look into, cancel, pause and resume jobs.")
-
-JobId = Annotated[int, typer.Argument(metavar="ID", help="The job's number.")]
-
-
-@app.command("list")
-def list_jobs(
-    context: typer.Context,
-    parent: Annotated[
-        str, typer.Option(metavar="all|root|ID", help="Whose children; root: jobs without a parent.")
-    ] = "root",
-    status: Annotated[list[str] | None, typer.Option(metavar="S", help="Only these statuses.")] = None,
-    job_type: Annotated[list[str] | None, typer.Option("--type", metavar="T", help="Only these types.")] = None,
-    source: Annotated[int | None, typer.Option(metavar="ID", help="Only jobs of this source.")] = None,
-    query: Annotated[str, typer.Option(metavar="Q", help="Only names, URLs or ids with this text.")] = "",
-    limit: Annotated[int, typer.Option(metavar="N", help="The most jobs.")] = 50,
-    offset: Annotated[int, typer.Option(metavar="N", help="Leave out so many first.")] = 0,
-    order: Annotated[str | None, typer.Option(metavar="F", help="The field to sort by; -F turns it round.")] = None,
-    grouped: Annotated[bool, typer.Option("--grouped", help="Parents with their children.")] = False,
-) -> int:
-    """List jobs: those without a parent, newest first, unless asked otherwise."""
-    options: Options = context.obj
-    which = _filter(parent, status, job_type, source, query, limit, offset, order)
-    return run(options, _list(options, which, grouped))
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
-def _filter(
-    parent: str,
-    status: list[str] | None,
-    job_type: list[str] | None,
-    source: int | None,
-    query: str,
-    limit: int,
-    offset: int,
-    order: str | None,
-) -> JobFilter:
-    if parent not in ("all", "root") and not parent.isdigit():
-        raise UsageError(f"--parent is “{parent}”; it must be all, root or the number of a job.")
+def run_command(options: Options, given: argparse.Namespace) -> int:
+    """Run one of the actions of ``jobs``."""
+    match given.action:
+        case "list":
+            return run(options, _list(options, _filter(given), given.grouped))
+        case "show":
+            return run(options, _show(options, given.id, given.skipped, given.limit))
+        case "logs":
+            return run(options, _logs(options, given))
+        case "cancel":
+            return _change(options, given.id, lambda services: services.jobs.cancel(given.id))
+        case "pause":
+            return _change(options, given.id, lambda services: services.jobs.pause(given.id))
+        case _:
+            return _change(options, given.id, lambda services: services.jobs.resume(given.id))
+
+
+# --- list -------------------------------------------------------------------------------------------------------------
+
+
+def _filter(given: argparse.Namespace) -> JobFilter:
     which = JobFilter(
-        parent=int(parent) if parent.isdigit() else "all" if parent == "all" else "root",
-        status=tuple(status or ()),
-        type=tuple(job_type or ()),
-        source=source,
-        query=query,
-        limit=limit,
-        offset=offset,
+        parent=given.parent,
+        status=tuple(given.status),
+        type=tuple(given.type),
+        source=given.source,
+        query=given.query,
+        limit=given.limit,
+        offset=given.offset,
     )
-    if order is not None:
+    if given.order is not None:
+        order = given.order
         which = msgspec.structs.replace(which, order=order.removeprefix("-"), descending=order.startswith("-"))
-    return which
+    return which.checked()
 
 
 async def _list(options: Options, which: JobFilter, grouped: bool) -> int:
     async with options.reading() as services:
+        if isinstance(which.parent, int):
+            # An empty list would not say that there is no such parent.
+            await services.jobs.get(which.parent)
         if grouped:
             groups = await services.jobs.grouped(which)
-            if options.json:
-                output.print_json(groups)
-                return EXIT_OK
+            value: msgspec.Struct = groups
             rows = [job for group in groups.groups for job in (group.parent, *group.children)] + list(groups.orphans)
-            _print_list(rows, groups.total_count)
+            total, warning = groups.total_count, groups.warning
         else:
             page = await services.jobs.page(which)
-            if options.json:
-                output.print_json(page)
-                return EXIT_OK
-            _print_list(page.jobs, page.total_count)
+            value, rows, total, warning = page, list(page.jobs), page.total_count, page.warning
+    if warning:
+        complain(warning)
+    if options.json:
+        output.print_json(value)
+    else:
+        _print_list(rows, which, total)
+        _tell_who_waits(options, rows)
     return EXIT_OK
 
 
-def _print_list(jobs: "list[Job] | tuple[Job, ...]", total: int) -> None:
-    console = output.console()
+def _tell_who_waits(options: Options, jobs: Sequence[Job]) -> None:
+    """Say how to go on with what was interrupted: its status is that of the work, not of a process."""
+    if any(job.status in (Status.PENDING, Status.RUNNING) for job in jobs) and not options.is_at_work():
+        output.lines("No Quaero is at work on this library now. Go on with: quaero work --until-idle")
+
+
+def _print_list(jobs: Sequence[Job], which: JobFilter, total: int) -> None:
     if not jobs:
-        console.print("No jobs. Start one with: quaero crawl URL" if total == 0 else "No jobs on this page.")
+        everything = msgspec.structs.replace(which, limit=50, offset=0, order="created", descending=None)
+        started = everything != JobFilter() or total
+        output.lines("No job is like that." if started else "No jobs. Start one: quaero crawl URL")
         return
-    table = output.table("id", "status", "name", "pages", "failed", "started", numbers=("id", "pages", "failed"))
+    roots = any(job.is_root for job in jobs)
+    children = any(not job.is_root for job in jobs)
+    header = [
+        "id",
+        "status",
+        "name",
+        *(["pages", "failed"] if roots else []),
+        "started",
+        *(["why"] if children else []),
+    ]
+    rows: list[list[str | Text]] = []
     for job in jobs:
-        name = job.name if job.is_root else f"  {job.name}"
-        pages = f"{job.pages:,}" if job.is_root else ""
-        failed = f"{job.failed_children:,}" if job.is_root else ""
-        table.add_row(
-            str(job.id),
-            output.status_text(job.status, job.warnings),
-            name,
-            pages,
-            failed,
-            output.moment(job.started_at),
-        )
-    console.print(table)
-    if total > len(jobs):
-        console.print(f"{len(jobs):,} of {total:,}")
+        name = job.name if job.is_root or not roots else f"  {job.name}"
+        row: list[str | Text] = [str(job.id), output.status_text(job.status, job.warnings), name]
+        if roots:
+            row += [f"{job.pages:,}", f"{job.failed_children:,}"] if job.is_root else ["", ""]
+        row.append(output.moment(job.started_at))
+        if children:
+            row.append(words.CAUSES.get(job.cause or "", job.cause or ""))
+        rows.append(row)
+    output.table(header, rows, numbers=("id", "pages", "failed"), flexible="name")
+    output.rest(which.offset, len(jobs), total)
 
 
-@app.command("show")
-def show(context: typer.Context, job_id: JobId) -> int:
-    """Tell everything about one job: counts, failures by cause, skipped links by reason."""
-    options: Options = context.obj
-    return run(options, _show(options, job_id))
+# --- show -------------------------------------------------------------------------------------------------------------
 
 
-async def _show(options: Options, job_id: int) -> int:
+async def _show(options: Options, job_id: int, skipped: bool, limit: int) -> int:
     async with options.reading() as services:
         details = await services.jobs.details(job_id)
-        if options.json:
-            output.print_json(_flat(details))
-        else:
-            _print_details(details)
+        skips = await services.jobs.skips(details.job.root_id, limit=limit) if skipped else None
+    if options.json:
+        output.print_json(_flat(details, skips))
+    else:
+        _print_details(details)
+        _tell_who_waits(options, [details.job])
+        if skips is not None:
+            _print_skips(skips)
     return EXIT_OK
 
 
-def _flat(details: JobDetails) -> dict[str, object]:
+def _flat(details: JobDetails, skips: SkipPage | None) -> dict[str, object]:
     """Return the job's own fields (the contract of ``--json``) with what else is known beside them."""
     flat: dict[str, object] = msgspec.to_builtins(details.job)
     flat["attempts"] = msgspec.to_builtins(details.attempts)
@@ -132,92 +138,84 @@ def _flat(details: JobDetails) -> dict[str, object]:
         known = msgspec.to_builtins(details.root)
         del known["job"]
         flat["details"] = known
+    if skips is not None:
+        flat["skips"] = msgspec.to_builtins(skips)
     return flat
 
 
 def _print_details(details: JobDetails) -> None:
-    console = output.console()
     job = details.job
-    console.print(job.name)
     heading = output.status_text(job.status, job.warnings)
-    heading.append(f"  ({job.type}, job {job.id})", "")
-    console.print(heading)
-    if job.error:
-        console.print(job.error)
-    table = output.table("", "")
-    table.show_header = False
-    table.add_row("created", output.moment(job.created_at))
-    table.add_row("started", output.moment(job.started_at))
-    table.add_row("ended", output.moment(job.completed_at))
-    if details.root is not None:
-        root = details.root
-        table.add_row("documents", f"{root.documents:,} ({output.size(root.bytes)} received)")
-        table.add_row(
-            "URLs met", f"{root.discovered:,} = {job.pages:,} pages + {root.discovered - job.pages:,} skipped"
+    heading.append(f"  {job.type}, job {job.id}", "dim")
+    output.lines(job.name, heading, *([job.error] if job.error else []), "")
+    rows = [("created", output.moment(job.created_at)), ("started", output.moment(job.started_at))]
+    if job.completed_at is not None:
+        took = (
+            "" if job.started_at is None else f", after {output.duration((job.completed_at - job.started_at) / 1000)}"
         )
-        for status, number in sorted(job.children.items()):
-            if number:
-                table.add_row(f"pages {status}", f"{number:,}")
-        for cause, number in root.failures.items():
-            table.add_row(f"failed: {cause}", f"{number:,}")
-        for reason, number in root.skipped.items():
-            table.add_row(f"skipped: {reason}", f"{number:,}")
+        rows.append(("ended", output.moment(job.completed_at) + took))
+    if details.root is not None:
+        rows += _root_rows(job, details.root)
     else:
-        table.add_row("depth", str(job.depth))
+        rows.append(("depth", output.count(job.depth, "link") + " from the start"))
         for attempt in details.attempts:
             why = f": {attempt.error}" if attempt.error else ""
-            table.add_row(f"attempt {attempt.attempt}", f"{attempt.outcome} {output.moment(attempt.ended_at)}{why}")
-    console.print(table)
+            rows.append((f"try {attempt.delivery}", f"{attempt.outcome} {output.moment(attempt.ended_at)}{why}"))
+    output.table(("", ""), rows)
+    if details.root is not None:
+        if job.failed_children:
+            output.lines("", f"Which failed: quaero jobs list --parent {job.id} --status failed")
+        if details.root.skipped:
+            output.lines(
+                *([] if job.failed_children else [""]), f"Which were skipped: quaero jobs show {job.id} --skipped"
+            )
 
 
-@app.command("logs")
-def logs(
-    context: typer.Context,
-    job_id: JobId,
-    level: Annotated[
-        str, typer.Option(metavar="L", help="The least important level: debug, info, warn or error.")
-    ] = "info",
-    limit: Annotated[int, typer.Option(metavar="N", help="The most lines, the newest.")] = 200,
-    children: Annotated[bool, typer.Option("--children", help="Also those of the jobs below it.")] = False,
-) -> int:
-    """Print the log of a job."""
-    options: Options = context.obj
-    return run(options, _logs(options, job_id, level, limit, children))
+def _root_rows(job: Job, root: RootDetails) -> list[tuple[str, str]]:
+    rows = []
+    if job.payload.get("seeds"):
+        rows.append(("from", ", ".join(job.payload["seeds"])))
+    rows.append(("documents", f"{root.documents:,} ({output.size(root.bytes)} received)"))
+    parts = [f"{number:,} {status}" for status, number in job.children.items() if number]
+    rows.append(("pages", f"{job.pages:,}" + (f": {', '.join(parts)}" if parts else "")))
+    for cause, number in root.failures.items():
+        rows.append(("  failed", f"{number:,}: {words.CAUSES.get(cause, cause)}"))
+    if skipped := sum(root.skipped.values()):
+        rows.append(("skipped", output.count(skipped, "link")))
+    for reason, number in root.skipped.items():
+        rows.append(("  skipped", f"{number:,}: {words.REASONS.get(reason, reason)}"))
+    if job.status == Status.RUNNING:
+        left = "" if root.seconds_left is None else f", about {output.duration(root.seconds_left)} left"
+        rows.append(("pace", f"{root.pages_per_second:,.1f} pages/s{left}"))
+    return rows
 
 
-async def _logs(options: Options, job_id: int, level: str, limit: int, children: bool) -> int:
+def _print_skips(page: SkipPage) -> None:
+    output.lines("")
+    if not page.skips:
+        output.lines("No link was skipped.")
+        return
+    rows = [(skip.url, words.REASONS.get(skip.reason, skip.reason), skip.rule) for skip in page.skips]
+    output.table(("url", "why", "rule"), rows, flexible="url")
+    output.rest(page.offset, len(page.skips), page.total_count)
+
+
+# --- logs and changes -------------------------------------------------------------------------------------------------
+
+
+async def _logs(options: Options, given: argparse.Namespace) -> int:
     async with options.reading() as services:
-        lines = await services.jobs.logs(job_id, level=level, limit=limit, children=children)
+        found = await services.jobs.logs(given.id, level=given.level, limit=given.limit, children=given.children)
     if options.json:
-        output.print_json({"logs": lines})
+        output.print_json({"logs": found})
         return EXIT_OK
-    console = output.console()
-    for line in lines:
-        console.print(f"{output.moment(line.at)}  {line.level:<5}  {line.message}", soft_wrap=True)
+    for line in found:
+        whose = f"  job {line.job_id}" if given.children else ""
+        output.plain_lines(f"{output.moment(line.at)}  {line.level:<5}{whose}  {line.message}")
     return EXIT_OK
 
 
-@app.command("cancel")
-def cancel(context: typer.Context, job_id: JobId) -> int:
-    """Cancel a job and everything open below it."""
-    return _change(context, job_id, lambda services: services.jobs.cancel(job_id))
-
-
-@app.command("pause")
-def pause(context: typer.Context, job_id: JobId) -> int:
-    """Let no more of a crawl start until it is resumed."""
-    return _change(context, job_id, lambda services: services.jobs.pause(job_id))
-
-
-@app.command("resume")
-def resume(context: typer.Context, job_id: JobId) -> int:
-    """Let a paused crawl go on; quaero work runs it."""
-    return _change(context, job_id, lambda services: services.jobs.resume(job_id))
-
-
-def _change(context: typer.Context, job_id: int, change: Callable[[Services], Awaitable[None]]) -> int:
-    options: Options = context.obj
-
+def _change(options: Options, job_id: int, change: Callable[[Services], Awaitable[None]]) -> int:
     async def perform() -> int:
         async with options.writing() as services:
             await change(services)
@@ -226,8 +224,8 @@ def _change(context: typer.Context, job_id: int, change: Callable[[Services], Aw
             output.print_json(job)
         else:
             line = output.status_text(job.status, job.warnings)
-            line.append(f"  {job.name}", "")
-            output.console().print(line)
+            line.append(f"  {output.safe(job.name)}", "default")
+            output.lines(line)
         return EXIT_OK
 
     return run(options, perform())

@@ -1,66 +1,22 @@
-"""``quaero``: the commands, their exit codes, and what happens when something goes wrong."""
+"""``quaero``: runs a command, and decides what happens when something goes wrong."""
 
+import argparse
+import errno
 import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
 
-import click
-import typer
-
-from quaero_desktop import __version__
-from quaero_desktop.cli import crawling, documents, jobs, maintenance
-from quaero_desktop.cli.context import (
+from quaero_desktop.cli import parser
+from quaero_desktop.cli.ending import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     InterruptedByUserError,
-    Options,
     complain,
     exit_code_of,
 )
+from quaero_desktop.cli.streams import prepare_streams
 from quaero_desktop.domain.errors import KnownError
-
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Collect web knowledge into a private, searchable library.",
-)
-app.command("crawl")(crawling.crawl)
-app.command("work")(crawling.work)
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(documents.app, name="documents")
-app.command("search", context_settings={"ignore_unknown_options": True})(documents.search)
-app.add_typer(maintenance.backup_app, name="backup")
-app.command("verify")(maintenance.verify)
-
-_FLAGS = frozenset({"--json", "-v", "--verbose"})
-
-
-def _show_version(value: bool) -> None:
-    if value:
-        typer.echo(f"quaero {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _globals(
-    context: typer.Context,
-    library: Annotated[
-        str | None,
-        typer.Option("--library", metavar="DIR", help="The library's folder (or QUAERO_LIBRARY in the environment)."),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON value on stdout, everything else on stderr.")
-    ] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    context.obj = Options(library=library, json=json, verbose=verbose)
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -70,42 +26,70 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 def execute(arguments: Sequence[str]) -> int:
     """Run the command of *arguments* and return its exit code; what a person did wrong is told on stderr."""
+    prepare_streams()
     try:
-        result = app(args=globals_first(arguments), prog_name="quaero", standalone_mode=False)
-    except InterruptedByUserError:
+        code = _dispatch(parser.parse(arguments))
+        # Here and not at exit, where nobody could tell why it failed.
+        sys.stdout.flush()
+    except SystemExit as ended:
+        # Help and the version; and rich, when whoever read our output has seen enough.
+        return ended.code if isinstance(ended.code, int) else EXIT_FAILED
+    except (InterruptedByUserError, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except KnownError as error:
         complain(error.message, error.hint)
         return exit_code_of(error)
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; stdout must not be flushed again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return EXIT_FAILED
-    except Exception:
-        logging.getLogger(__name__).exception("quaero failed; this is a bug")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            _report_bug(error)
+            return EXIT_FAILED
+        _drop_output()
+        complain(f"What the command prints cannot be written: {error.strerror}.")
         return EXIT_FAILED
-    return result if isinstance(result, int) else 0
+    except Exception as error:
+        _report_bug(error)
+        return EXIT_FAILED
+    return code
 
 
-def globals_first(arguments: Sequence[str]) -> list[str]:
-    """Return *arguments* with the global options, which may stand anywhere before ``--``, moved to the front."""
-    first: list[str] = []
-    rest: list[str] = []
-    remaining = list(arguments)
-    while remaining:
-        argument = remaining.pop(0)
-        if argument == "--":
-            rest += [argument, *remaining]
-            break
-        if argument in _FLAGS or argument.startswith("--library="):
-            first.append(argument)
-        elif argument == "--library" and remaining:
-            first += [argument, remaining.pop(0)]
-        else:
-            rest.append(argument)
-    return first + rest
+def _dispatch(given: argparse.Namespace) -> int:
+    # Imported by need: listing jobs must not wait for what crawls.
+    from quaero_desktop.cli.context import Options
+
+    options = Options(library=given.library, json=given.json, verbose=given.verbose)
+    match given.command:
+        case "crawl" | "work":
+            from quaero_desktop.cli import crawling
+
+            return crawling.run_command(options, given)
+        case "jobs":
+            from quaero_desktop.cli import jobs
+
+            return jobs.run_command(options, given)
+        case "documents" | "search":
+            from quaero_desktop.cli import documents
+
+            return documents.run_command(options, given)
+        case _:
+            from quaero_desktop.cli import maintenance
+
+            return maintenance.run_command(options, given)
+
+
+def _drop_output() -> None:
+    """Let the rest of our output go nowhere: it must not be flushed again, and fail again, at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report_bug(error: Exception) -> None:
+    """Tell of our own mistake, with what helps to find it and without secrets."""
+    from quaero_desktop.services import compose
+
+    diagnostics = compose.diagnostics("error")
+    logging.getLogger(__name__).error(
+        "Quaero made a mistake; nothing that was stored is lost. What helps to find it:", exc_info=error
+    )
+    diagnostics.close()

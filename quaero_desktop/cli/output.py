@@ -1,13 +1,16 @@
 """How answers are printed: one JSON value, or text for people."""
 
+import re
 import sys
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 STATUS_GLYPHS = {
     "pending": "○",
@@ -19,35 +22,130 @@ STATUS_GLYPHS = {
     "skipped": "↷",
 }
 _STATUS_STYLES = {
-    "running": "blue",
+    "pending": "dim",
+    "running": "cyan",
     "paused": "yellow",
     "completed": "green",
     "failed": "red",
+    "cancelled": "dim",
     "skipped": "magenta",
 }
+_GAP = 2
+_LEAST_FLEXIBLE = 12
+# C0 and C1 controls but for tab and line feed, which command a terminal, and what lets text lie about its order.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def print_json(value: Any) -> None:
     """Print *value* as the one JSON value of this command."""
+    sys.stdout.flush()
     sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
     sys.stdout.buffer.flush()
 
 
-def console() -> Console:
-    """Return a console on stdout. Text from the web never counts as markup there."""
-    return Console(markup=False, highlight=False, soft_wrap=not sys.stdout.isatty())
+def safe(text: str) -> str:
+    """Return *text*, which may come from the web, without what commands a terminal."""
+    return _UNSAFE.sub("\ufffd", text)
 
 
-def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
-    """Return a plain table; the columns named in *numbers* are right-aligned."""
-    made = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
-    return made
+def console(*, stderr: bool = False) -> "Console":
+    """Return a console. Text from the web never counts as markup there, and lines are as long as they are."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
-def status_text(status: str, warnings: int = 0) -> Text:
+def lines(*texts: "str | Text") -> None:
+    """Print each of *texts* as a line."""
+    out = console()
+    for text in texts:
+        out.print(safe(text) if isinstance(text, str) else text)
+
+
+def plain_lines(*texts: str) -> None:
+    """Print each of *texts* as it is, without colours and without rich."""
+    # A text that is piped into a file or a program is data; on a terminal it must not command it.
+    show = safe if sys.stdout.isatty() else str
+    for text in texts:
+        sys.stdout.write(f"{show(text)}\n")
+
+
+def wrapped(text: "Text") -> None:
+    """Print *text* wrapped at the words, on a terminal."""
+    out = console()
+    out.print(text, soft_wrap=not out.is_terminal)
+
+
+def rest(offset: int, shown: int, total: int) -> None:
+    """Say where in the list the lines shown stand, unless they are all of it."""
+    if shown < total:
+        lines(
+            f"{offset + 1:,}–{offset + shown:,} of {total:,}. More: --offset {offset + shown}"
+            if offset + shown < total
+            else f"{offset + 1:,}–{offset + shown:,} of {total:,}"
+        )
+
+
+def table(
+    header: Sequence[str], rows: Iterable[Sequence["str | Text"]], *, numbers: Sequence[str] = (), flexible: str = ""
+) -> None:
+    """Print a table without frames.
+
+    Args:
+        header: the names of the columns; all empty for no header.
+        rows: a cell for each column.
+        numbers: the columns that are right-aligned.
+        flexible: the column whose cells are elided in the middle where the terminal is too narrow.
+    """
+    from rich.text import Text
+
+    out = console()
+    cells = [[cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row] for row in rows]
+    titles = [Text(name, style="bold") for name in header]
+    every = [titles, *cells] if any(header) else cells
+    if not every:
+        return
+    widths = [max(row[column].cell_len for row in every) for column in range(len(header))]
+    if flexible and out.is_terminal:
+        which = list(header).index(flexible)
+        others = sum(widths) - widths[which] + _GAP * (len(widths) - 1)
+        widths[which] = min(widths[which], max(out.width - others, _LEAST_FLEXIBLE))
+    for row in every:
+        line = Text()
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            if cell.cell_len > width:
+                cell = Text(elided(cell.plain, width), style=cell.style)
+            fill = " " * (width - cell.cell_len)
+            line.append(" " * _GAP if column else "")
+            if header[column] in numbers:
+                line.append(fill)
+                line.append_text(cell)
+            else:
+                line.append_text(cell)
+                line.append(fill)
+        line.rstrip()
+        out.print(line)
+
+
+def elided(text: str, width: int) -> str:
+    """Return *text* cut in the middle to at most *width* columns of a terminal."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= width:
+        return text
+    if width < 3:
+        return set_cell_size(text, max(width, 0))
+    end_width = (width - 1) // 2
+    end = text[-end_width:]
+    while cell_len(end) > end_width:
+        end = end[1:]
+    return f"{set_cell_size(text, width - 1 - cell_len(end)).rstrip()}…{end}"
+
+
+def status_text(status: str, warnings: int = 0) -> "Text":
     """Return a status as glyph, word and colour: never by colour alone."""
+    from rich.text import Text
+
     glyph = STATUS_GLYPHS.get(status, "?")
     if status == "completed" and warnings:
         return Text(f"{glyph}! completed, {count(warnings, 'warning')}", style="yellow")
@@ -67,8 +165,8 @@ def moment(milliseconds: int | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return ``34 s``, ``1 m 12 s`` or ``2 h 5 m``."""
-    if seconds < 10:
+    """Return ``3.2 s``, ``34 s``, ``1 m 12 s`` or ``2 h 5 m``."""
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:

@@ -63,6 +63,10 @@ class LibraryDamagedError(LibraryError):
     """The database file is damaged; nothing was written to it."""
 
 
+class SearchIndexDamagedError(LibraryError):
+    """Only the full-text index is damaged; it can be built anew from the documents, which are sound."""
+
+
 class LibraryReadOnlyError(LibraryError):
     """The library's folder or file cannot be written."""
 

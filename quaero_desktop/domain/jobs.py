@@ -59,6 +59,7 @@ class Cause(StrEnum):
     DNS = "dns"
     CONNECT = "connect"
     TLS = "tls"
+    ADDRESS_REFUSED = "address_refused"  # a private address, where a crawl of the public web must not go
     TIMEOUT = "timeout"
     DISCONNECTED = "disconnected"  # the server hung up, or broke the protocol, half-way
     PROTOCOL = "protocol"  # not HTTP, or a header that cannot be right
@@ -116,6 +117,7 @@ class JobRef(msgspec.Struct, frozen=True):
         depth: the shortest known distance from a seed when it was received; the ledger re-reads it when storing.
         attempt: 1 for the first try; the retries of one attempt are deliveries of its message.
         payload: the message's payload.
+        crashes: how many times the process died while this ran.
     """
 
     id: int
@@ -125,6 +127,7 @@ class JobRef(msgspec.Struct, frozen=True):
     depth: int
     attempt: int
     payload: dict[str, Any]
+    crashes: int = 0
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

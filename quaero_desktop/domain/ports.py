@@ -113,6 +113,9 @@ class LedgerPort(Protocol):
     async def release(self, receipts: Sequence[Receipt]) -> int:
         """Give jobs back uncounted, as a clean stop does; return how many were still held."""
 
+    async def wait_elsewhere(self, job_id: int, waiting: bool) -> None:
+        """Note whether all that a running job does for now is to wait for somebody else (Q7)."""
+
     async def extend(self, receipts: Sequence[Receipt]) -> list[Receipt]:
         """Start the leases anew; return those that were lost."""
 

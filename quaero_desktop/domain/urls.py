@@ -4,6 +4,7 @@ A *canonical* URL here is an absolute http or https URL as :func:`identity` writ
 or fetches a URL uses exactly that text.
 """
 
+import functools
 import re
 
 import ada_url
@@ -15,6 +16,9 @@ MAX_URL_LENGTH = 4096
 
 _WEB_SCHEMES = ("http://", "https://")
 _LOWER_CASE_ESCAPE = re.compile(r"%(?:[0-9A-F][a-f]|[a-f][0-9A-Fa-f])")
+# A relative link that every browser and we read alike: joining it is writing it behind a folder. No segment of it starts
+# with a dot, so none is a dot segment; no colon, so it has no scheme; one slash at a time, so it names no host.
+_PLAIN = re.compile(r"(/?|(?:\.\./)+)((?:[A-Za-z0-9_~+,-][A-Za-z0-9_.~+,-]*/)*(?:[A-Za-z0-9_~+,-][A-Za-z0-9_.~+,-]*)?)")
 _HAS_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 _HOST_AND_PORT = re.compile(r"^[^/:]+:\d{1,5}(?:[/?#]|$)")
 
@@ -29,6 +33,20 @@ def join(base: str, link: str) -> str | None:
     Returns:
         The canonical URL, or None when the link does not parse or is not http(s).
     """
+    # Nearly all links of real pages are plain, and cost a fifth of what the parser costs (tests/benchmarks/rules.py).
+    if link and (plain := _PLAIN.fullmatch(link)):
+        folder = _folder(base, plain[1])
+        return None if folder is None else folder + plain[2]
+    return _join(base, link)
+
+
+@functools.lru_cache(maxsize=256)
+def _folder(base: str, way: str) -> str | None:
+    """Return the folder that links on *base* start from after going *way*: nowhere, ``/``, or some ``../``."""
+    return _join(base, way or "./")
+
+
+def _join(base: str, link: str) -> str | None:
     try:
         href = ada_url.join_url(base, link)
     except (ValueError, UnicodeError):

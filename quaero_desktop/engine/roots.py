@@ -1,7 +1,10 @@
 """The roots that are running: their configuration and scope, kept while their pages pass through."""
 
+from collections.abc import Awaitable, Callable
+
 from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope
 from quaero_desktop.domain.ports import LedgerPort
+from quaero_desktop.domain.urls import host_of
 
 
 class RootContext:
@@ -17,6 +20,35 @@ class RootContext:
         self.id = root_id
         self.config = config
         self.scope = CrawlScope(config, scope_roots)
+        # The person's own seeds only: what they redirect to belongs to the scope as well.
+        self._seeds = {host_of(url): url for url in config.seeds}
+        self._private: dict[str, bool] = {}
+
+    async def allows_private(self, url: str, is_private: Callable[[str], Awaitable[bool | None]]) -> bool:
+        """Return whether *url* may be at a private address: only what a seed at such an address stands for.
+
+        A public site must not lead the crawl into the person's own network, by a link, by a redirect, or by a name that
+        means something else later. So the kind of a seed is decided once, when it is first known.
+
+        Args:
+            url: a page of this root.
+            is_private: whether a URL's host has an address that is not public; None when nobody knows now.
+        """
+        host = host_of(url)
+        if host in self._seeds:
+            return await self._is_private(host, is_private)
+        for seed in self._seeds:
+            if not await self._is_private(seed, is_private):
+                return False
+        return True
+
+    async def _is_private(self, host: str, is_private: Callable[[str], Awaitable[bool | None]]) -> bool:
+        if host not in self._private:
+            private = await is_private(self._seeds[host])
+            if private is None:
+                return False
+            self._private.setdefault(host, private)
+        return self._private[host]
 
     def widen(self, url: str) -> None:
         """Let the scope span *url* too: where a seed redirects to is what the person meant."""

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
@@ -13,11 +14,11 @@ from quaero_desktop.domain.events import EngineNotice
 from quaero_desktop.domain.ports import Recovery
 from quaero_desktop.infra import log, paths
 from quaero_desktop.infra.clock import Clock, SystemClock
-from quaero_desktop.infra.lock import InstanceLock
+from quaero_desktop.infra.lock import InstanceLock, is_held
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.redact import Redactor
+from quaero_desktop.infra.redact import Redactor, redact
 from quaero_desktop.infra.settings import LoadedSettings, LogLevel, Settings, load
-from quaero_desktop.services.engine import Engine
+from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.services.jobs import JobService
 from quaero_desktop.services.library import LibraryService
 from quaero_desktop.services.maintenance import BackupShelf, MaintenanceService
@@ -25,6 +26,9 @@ from quaero_desktop.storage import opening
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.ledger import Backoff, Ledger
 from quaero_desktop.storage.queue import Queue
+
+if TYPE_CHECKING:
+    from quaero_desktop.services.engine import Engine
 
 QUEUE_NAME = "jobs"
 
@@ -45,7 +49,7 @@ class Services:
         database: Database,
         settings: Settings,
         clock: Clock,
-        engine: Engine | None = None,
+        engine: "Engine | None" = None,
         ledger: Ledger | None = None,
     ) -> None:
         self.files = files
@@ -82,9 +86,19 @@ def backups(files: LibraryFiles, clock: Clock | None = None) -> BackupShelf:
     return BackupShelf(files, clock or SystemClock())
 
 
-def diagnostics(level: LogLevel) -> log.Diagnostics:
-    """Send diagnostics of this process to stderr, without secrets; close what is returned to undo it."""
-    return log.configure(level, redactor=Redactor())
+def is_at_work(files: LibraryFiles) -> bool:
+    """Return whether some process has the library open to change it; otherwise no job of it runs just now."""
+    return is_held(files.lock)
+
+
+def diagnostics(level: LogLevel, stream: TextIO | None = None) -> log.Diagnostics:
+    """Send diagnostics of this process to *stream* or stderr, without secrets; close what is returned to undo it."""
+    return log.configure(level, redactor=Redactor(), stream=stream)
+
+
+def without_secrets(text: str) -> str:
+    """Return *text* with what looks like a secret masked (J8), for what a front end says about what was typed."""
+    return redact(text)
 
 
 @asynccontextmanager
@@ -99,7 +113,7 @@ async def reading(files: LibraryFiles, settings: Settings, clock: Clock | None =
     try:
         yield Services(files, database, settings, clock)
     finally:
-        await database.close()
+        await to_the_end(database.close())
 
 
 @asynccontextmanager
@@ -140,14 +154,28 @@ async def writing(
             ledger = _ledger(database, settings)
             recovery = await ledger.recover()
             if engine:
-                running = Engine(ledger, settings, clock, notify)
+                running = _engine(ledger, settings, clock, notify)
             services = Services(files, database, settings, clock, running, ledger)
             services.recovery = recovery
             yield services
         finally:
-            if running is not None:
-                await running.close()
-            await database.close()
+            # Before the lock is given back, whoever is cancelled meanwhile.
+            await to_the_end(_close(running, database))
+
+
+def _engine(ledger: Ledger, settings: Settings, clock: Clock, notify: Callable[[EngineNotice], None]) -> "Engine":
+    # What fetches and parses takes most of a second to import, and only who runs jobs needs it.
+    from quaero_desktop.services.engine import Engine
+
+    return Engine(ledger, settings, clock, notify)
+
+
+async def _close(engine: "Engine | None", database: Database) -> None:
+    try:
+        if engine is not None:
+            await engine.close()
+    finally:
+        await database.close()
 
 
 def _ledger(database: Database, settings: Settings) -> Ledger:

@@ -62,7 +62,7 @@ class Engine:
             clock, round(settings.crawl.delay_seconds * 1000), round(settings.crawl.local_delay_seconds * 1000)
         )
         registry = Registry()
-        registry.register(JobType.CRAWLER_URL, PageCrawler(self._fetcher, robots, self._parser, politeness))
+        registry.register(JobType.CRAWLER_URL, PageCrawler(self._fetcher, robots, self._parser, politeness, ledger))
         self._pool = WorkerPool(
             ledger,
             registry,
@@ -107,5 +107,7 @@ class Engine:
 
     async def close(self) -> None:
         """Close connections and end the parse processes. The pool must have ended."""
-        await self._fetcher.aclose()
-        await self._parser.aclose()
+        try:
+            await self._fetcher.aclose()
+        finally:
+            await self._parser.aclose()

@@ -1,5 +1,7 @@
 """Jobs: start, list, look into, cancel, pause and resume them."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from quaero_desktop.domain import urls
@@ -8,12 +10,16 @@ from quaero_desktop.domain.errors import NotFoundError, UsageError
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, LogLine
 from quaero_desktop.domain.listing import Attempt, GroupedPage, JobFilter, JobPage, RootDetails, SkipPage
 from quaero_desktop.domain.ports import NewRoot
+from quaero_desktop.domain.text import storable
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.settings import Settings
-from quaero_desktop.services.engine import Engine
+from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.storage import queries
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.ledger import Ledger
+
+if TYPE_CHECKING:
+    from quaero_desktop.services.engine import Engine
 
 
 class CrawlRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +71,7 @@ class JobService:
     """
 
     def __init__(
-        self, database: Database, ledger: Ledger, settings: Settings, clock: Clock, engine: Engine | None
+        self, database: Database, ledger: Ledger, settings: Settings, clock: Clock, engine: "Engine | None"
     ) -> None:
         self._database = database
         self._ledger = ledger
@@ -86,10 +92,7 @@ class JobService:
         ):
             raise NotFoundError(f"There is no source {request.source_id}.")
         name = request.name or ", ".join(dict.fromkeys(urls.host_of(url) for url in config.seeds))
-        job_id = await self._ledger.start(NewRoot(name=name, config=config, source_id=request.source_id))
-        if self._engine is not None:
-            self._engine.poke()
-        return job_id
+        return await to_the_end(self._start(NewRoot(name=name, config=config, source_id=request.source_id)))
 
     def crawl_config(self, request: CrawlRequest) -> CrawlConfig:
         """Return the configuration that *request* means under the settings.
@@ -103,6 +106,9 @@ class JobService:
             raise UsageError(f"delay is {delay:g} seconds; it must be between 0 and 86400.")
         if request.max_pages is not None and request.max_pages < 1:
             raise UsageError(f"max-pages is {request.max_pages}; 1 is the least.")
+        for pattern in (*request.include, *request.exclude):
+            if storable(pattern) != pattern:
+                raise UsageError("An include or exclude rule holds what is no text.")
         return CrawlConfig(
             seeds=tuple(dict.fromkeys(urls.seed(text) for text in request.urls)),
             scope=request.scope or crawl.scope,
@@ -199,9 +205,7 @@ class JobService:
             NotFoundError: there is no such job.
             NotAllowedError: it has ended already.
         """
-        await self._ledger.cancel(job_id)
-        if self._engine is not None:
-            self._engine.cancel(job_id)
+        await to_the_end(self._cancel(job_id))
 
     async def pause(self, root_id: int) -> None:
         """Let no more of a root start; pages in flight finish.
@@ -210,7 +214,7 @@ class JobService:
             NotFoundError: there is no such job.
             NotAllowedError: it is no root, or does not run.
         """
-        await self._ledger.pause(root_id)
+        await to_the_end(self._ledger.pause(root_id))
 
     async def resume(self, root_id: int) -> None:
         """Let a paused root go on.
@@ -219,6 +223,22 @@ class JobService:
             NotFoundError: there is no such job.
             NotAllowedError: it is not paused.
         """
+        await to_the_end(self._resume(root_id))
+
+    # What is committed must reach the engine, also when the caller is cancelled in between.
+
+    async def _start(self, root: NewRoot) -> int:
+        job_id = await self._ledger.start(root)
+        if self._engine is not None:
+            self._engine.poke()
+        return job_id
+
+    async def _cancel(self, job_id: int) -> None:
+        await self._ledger.cancel(job_id)
+        if self._engine is not None:
+            self._engine.cancel(job_id)
+
+    async def _resume(self, root_id: int) -> None:
         await self._ledger.resume(root_id)
         if self._engine is not None:
             self._engine.poke()

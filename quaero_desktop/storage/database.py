@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import aiosqlite
 
-from quaero_desktop.domain.errors import BugError, LibraryDamagedError, LibraryError
+from quaero_desktop.domain.errors import BugError, LibraryDamagedError, LibraryError, SearchIndexDamagedError
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.storage import sqlite
 
@@ -166,9 +166,21 @@ class Database:
     async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run *function* on a reader, all its queries in one snapshot, and return its value.
 
+        A damaged full-text index is built anew on the way, where this process may write.
+
         Raises:
+            SearchIndexDamagedError: that index is damaged, and this process only reads.
             LibraryError: the world's fault.
         """
+        try:
+            return await self._read(function)
+        except SearchIndexDamagedError:
+            if not self.writable:
+                raise
+        await self.write(rebuild_search_index)
+        return await self._read(function)
+
+    async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         if self._closed or not self._readers:
             raise LibraryError("The library is closed.")
         index = min(range(len(self._readers)), key=self._reads_under_way.__getitem__)
@@ -251,7 +263,7 @@ class Database:
         now = self._clock.now_ms()
         functions = [waiting.function for waiting in batch]
         try:
-            results = await self._on_writer(lambda connection: _run_batch(connection, functions, now))
+            results = await self._on_writer(lambda connection: _run_mending(connection, functions, now))
         except asyncio.CancelledError:
             # Only a loop that is being torn down cancels this task; nobody may wait for ever.
             results = [_Outcome(error=LibraryError("The library was closed.")) for _ in batch]
@@ -279,8 +291,7 @@ class Database:
         if not isinstance(error, sqlite3.Error):
             return error
         known = sqlite.explain(error, self.path)
-        # A full-text index in disorder is no damage to what was stored; it can be built anew.
-        if isinstance(known, LibraryDamagedError) and error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT_VTAB:
+        if isinstance(known, LibraryDamagedError):
             # From here on nothing is written, so that database, WAL and shared memory stay as they are.
             self._damage = known
         if known is not error:
@@ -330,6 +341,23 @@ def _tell(batch: list[_Waiting[Any]], outcomes: list[_Outcome]) -> None:
         waiting.future.set_exception(error)
         # Whoever waited may have been cancelled: the exception counts as seen.
         waiting.future.exception()
+
+
+def rebuild_search_index(tx: Tx) -> None:
+    """Make the full-text index anew from the documents, which hold everything that is in it."""
+    _log.warning("the full-text index is damaged; it is built anew from the documents")
+    tx.execute("INSERT INTO documents_fts (documents_fts) VALUES ('rebuild')")
+
+
+def _run_mending(connection: sqlite3.Connection, functions: list[Callable[[Tx], Any]], now: int) -> list[_Outcome]:
+    """Run *functions* as :func:`_run_batch` does, and mend the full-text index if that stands in the way."""
+    try:
+        return _run_batch(connection, functions, now)
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_CORRUPT_VTAB:
+            raise
+    _run_batch(connection, [rebuild_search_index], now)
+    return _run_batch(connection, functions, now)
 
 
 def _run_batch(connection: sqlite3.Connection, functions: list[Callable[[Tx], Any]], now: int) -> list[_Outcome]:

@@ -18,7 +18,7 @@ from quaero_desktop.domain.jobs import LOG_LEVELS, OPEN_STATUSES, Cause, JobRef,
 from quaero_desktop.domain.outcomes import Discovered, Failed, Recorded, Stored, Withdrawn
 from quaero_desktop.domain.ports import Assignment, NewRoot, Received, Recovery, RootPlan, Settled
 from quaero_desktop.domain.queue import DeadLetter, Delivery, Receipt, Turns
-from quaero_desktop.domain.text import single_line, storable
+from quaero_desktop.domain.text import single_line, storable, storable_integer
 from quaero_desktop.storage import documents
 from quaero_desktop.storage.database import Database, Tx
 from quaero_desktop.storage.discovery import Frontier
@@ -93,6 +93,10 @@ class Ledger:
     async def release(self, receipts: Sequence[Receipt]) -> int:
         """Give jobs back uncounted, as a clean stop does; return how many were still held."""
         return await self._database.write(lambda tx: self._release(tx, receipts))
+
+    async def wait_elsewhere(self, job_id: int, waiting: bool) -> None:
+        """Note whether all that a running job does for now is to wait for somebody else (Q7)."""
+        await self._database.write(lambda tx: self._queue.wait_elsewhere(tx, job_id, waiting))
 
     async def extend(self, receipts: Sequence[Receipt]) -> list[Receipt]:
         """Start the leases of running jobs anew, note the heartbeat of their roots, and return what was lost."""
@@ -189,7 +193,7 @@ class Ledger:
                 # An error here would repeat itself at each receive, and nothing would ever run again.
                 self._queue.bury(tx, delivery.receipt.message_id, "it belongs to no job")
                 continue
-            job = JobRef(row[0], row[1], delivery.type, row[2], row[3], row[4], delivery.payload)
+            job = JobRef(row[0], row[1], delivery.type, row[2], row[3], row[4], delivery.payload, delivery.crashes)
             assignments.append(Assignment(delivery, job))
             current[job.root_id] = job.url
         for root_id, url in current.items():
@@ -525,7 +529,9 @@ def _decode_config(text: str) -> CrawlConfig:
 
 
 def _place(tx: Tx, job_id: int) -> tuple[int | None, int, str]:
-    row = tx.one("SELECT parent_id, coalesce(root_id, id), status FROM jobs WHERE id = ?", (job_id,))
+    # A number of any size may be asked for.
+    sql = "SELECT parent_id, coalesce(root_id, id), status FROM jobs WHERE id = ?"
+    row = tx.one(sql, (storable_integer(job_id),))
     if row is None:
         raise NotFoundError(f"There is no job {job_id}.")
     return row[0], row[1], row[2]

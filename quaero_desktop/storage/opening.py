@@ -18,7 +18,7 @@ from quaero_desktop.infra import lock
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.paths import LibraryFiles, library_error
 from quaero_desktop.storage import backup, errand, files, migrate, sqlite
-from quaero_desktop.storage.database import Database, Tx
+from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.errand import Errand
 from quaero_desktop.storage.migrate import Migration
 
@@ -83,11 +83,6 @@ async def open_for_reading(library: LibraryFiles, *, clock: Clock) -> Database:
         await database.close()
         raise
     return database
-
-
-def rebuild_search_index(tx: Tx) -> None:
-    """Make the full-text index anew from the documents, which hold everything that is in it."""
-    tx.execute("INSERT INTO documents_fts (documents_fts) VALUES ('rebuild')")
 
 
 class _Reading(Database):

@@ -240,19 +240,27 @@ class Queue:
             (lane, until, reason),
         )
 
+    def wait_elsewhere(self, tx: Tx, job_id: int, waiting: bool) -> None:
+        """Note whether all that a running job does for now is to wait for somebody else, a server or another process."""
+        tx.execute("UPDATE messages SET waiting = ? WHERE job_id = ? AND owner = ?", (int(waiting), job_id, self.owner))
+
     def recover(self, tx: Tx) -> tuple[list[Delivery], list[DeadLetter]]:
         """Take back every lease of another owner: this process holds the library alone, so they are all dead.
+
+        It counts as a crash of what ran, but not of what only waited for somebody else (:meth:`wait_elsewhere`): a page
+        spends nearly all its time waiting for its server, and whoever kills the process four times, or loses power,
+        meets the same first pages of the queue each time, without their doing.
 
         Returns:
             The messages that are ready again, and those that died with their process once too often.
         """
         rows = tx.execute(
-            f"SELECT {_COLUMNS} FROM messages WHERE queue = ? AND state = 'leased' AND owner <> ?",
+            f"SELECT {_COLUMNS}, waiting FROM messages WHERE queue = ? AND state = 'leased' AND owner <> ?",
             (self.name, self.owner),
         ).fetchall()
         back, dead = [], []
         for row in rows:
-            message_id, crashes = row[0], row[10] + 1
+            message_id, crashes = row[0], row[10] + (not row[12])
             tx.execute("UPDATE messages SET crashes = ? WHERE id = ?", (crashes, message_id))
             if crashes >= DEAD_AFTER_CRASHES:
                 dead.append(self.bury(tx, message_id, f"the process died {crashes} times while this ran"))
@@ -366,7 +374,7 @@ class Queue:
 
     def _lease(self, tx: Tx, which: str, parameters: tuple[Any, ...]) -> list[Row]:
         return tx.execute(
-            "UPDATE messages SET state = 'leased', owner = ?, lease_until = ?, delivery = delivery + 1,"
+            "UPDATE messages SET state = 'leased', owner = ?, lease_until = ?, delivery = delivery + 1, waiting = 0,"
             f" tries = tries + 1 WHERE id = ({which}) RETURNING {_COLUMNS}",
             (self.owner, tx.now + self.lease_ms, *parameters),
         ).fetchall()

@@ -14,6 +14,7 @@ from quaero_desktop.domain.errors import (
     LibraryDamagedError,
     LibraryError,
     LibraryReadOnlyError,
+    SearchIndexDamagedError,
 )
 
 APPLICATION_ID = 0x51554152
@@ -111,9 +112,14 @@ def explain(error: sqlite3.Error, path: Path) -> Exception:
         path: the library's database, named in the message.
 
     Returns:
-        DiskFullError, LibraryReadOnlyError, LibraryDamagedError, LibraryError, or *error*.
+        DiskFullError, LibraryReadOnlyError, LibraryDamagedError, SearchIndexDamagedError, LibraryError, or *error*.
     """
     code = getattr(error, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_CORRUPT_VTAB:
+        return SearchIndexDamagedError(
+            "The search index of the library is damaged; the documents are not.",
+            "It is built anew by the next search that may write to the library.",
+        )
     primary = code & 0xFF if code is not None else None
     known: Callable[[], KnownError] | None = {
         sqlite3.SQLITE_FULL: lambda: DiskFullError(

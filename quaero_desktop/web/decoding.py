@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Iterator
 
 from quaero_desktop.domain.errors import KnownError
+from quaero_desktop.domain.text import single_line
 
 STEP = 262_144
 """The most bytes that are decoded in one go: about a millisecond of work."""
@@ -35,7 +36,7 @@ class Inflater:
     def __init__(self, encoding: str, max_ratio: int) -> None:
         self._gzip = encoding in ("gzip", "x-gzip")
         if not self._gzip and encoding != "deflate":
-            raise DecodeError(f"The page is compressed in a way that we did not ask for ({encoding[:40]}).")
+            raise DecodeError(f"The page is compressed in a way that we did not ask for ({single_line(encoding, 40)}).")
         self._max_ratio = max_ratio
         self._inflate: zlib._Decompress | None = None
         self._held = b""

@@ -6,8 +6,9 @@ import email.utils
 import errno
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import httpx
 import msgspec
@@ -19,6 +20,7 @@ from quaero_desktop.infra.clock import Clock
 from quaero_desktop.web.decoding import DecodeError, Inflater
 from quaero_desktop.web.transport import (
     FRESH_CONNECTION,
+    PUBLIC_ONLY,
     AddressRefusedError,
     AiohttpTransport,
     NameLookupError,
@@ -116,6 +118,8 @@ class Fetcher:
         *,
         any_type: bool = False,
         cut_at: int | None = None,
+        allow_private: bool = True,
+        on_answer: Callable[[], Awaitable[None]] | None = None,
     ) -> FetchResult:
         """Fetch one page.
 
@@ -128,6 +132,9 @@ class Fetcher:
                 ``Fetched`` with status 304 and an empty body.
             any_type: read the body whatever its type.
             cut_at: keep so many decoded bytes and hang up, instead of failing above ``limits.max_bytes``.
+            allow_private: whether the host may have an address that is not public. A crawl that began on the public web
+                must not be led to one: to the router, or to a service on this very machine.
+            on_answer: awaited when an answer begins, before any of its body is read.
 
         Returns:
             What came of it. Nothing but CancelledError is raised.
@@ -136,7 +143,8 @@ class Fetcher:
         failed: FetchFailed
         try:
             async with asyncio.timeout(self._limits.total_seconds) as deadline:
-                return await self._fetch(url, headers, any_type, cut_at, started)
+                request = self._request(url, headers, allow_private)
+                return await self._fetch(request, url, headers, any_type, cut_at, on_answer, started)
         except _RefusedError as error:
             failed = FetchFailed(url=url, cause=error.cause, message=error.message, status=error.status)
         except httpx.TransportError as error:
@@ -158,10 +166,28 @@ class Fetcher:
     def _elapsed_ms(self, started: float) -> int:
         return round((self._clock.monotonic() - started) * 1000)
 
+    async def is_private(self, url: str) -> bool | None:
+        """Return whether the host of a canonical URL has an address that is not public; None when nobody knows now."""
+        if not isinstance(self._transport, AiohttpTransport):
+            return False
+        host = urls.host_of(url)
+        name, colon, port = host.rpartition(":")
+        try:
+            async with asyncio.timeout(self._limits.connect_seconds):
+                return await self._transport.is_private(name if colon and port.isdigit() else host)
+        except (OSError, ValueError):  # TimeoutError is an OSError
+            return None
+
     async def _fetch(
-        self, url: str, headers: Mapping[str, str], any_type: bool, cut_at: int | None, started: float
+        self,
+        request: httpx.Request,
+        url: str,
+        headers: Mapping[str, str],
+        any_type: bool,
+        cut_at: int | None,
+        on_answer: Callable[[], Awaitable[None]] | None,
+        started: float,
     ) -> FetchResult:
-        request = self._request(url, headers)
         try:
             response = await self._transport.handle_async_request(request)
         except StaleConnectionError:
@@ -170,22 +196,26 @@ class Fetcher:
         stream = response.stream
         assert isinstance(stream, httpx.AsyncByteStream)
         try:
+            if on_answer is not None:
+                await on_answer()
             return await self._result(url, headers, response, stream, any_type, cut_at, started)
         finally:
             await stream.aclose()
 
-    def _request(self, url: str, headers: Mapping[str, str]) -> httpx.Request:
+    def _request(self, url: str, headers: Mapping[str, str], allow_private: bool) -> httpx.Request:
         """Build the request by hand: httpx would decode the host's punycode, and escape the target once more."""
         try:
             lines = [(b"Host", urls.host_of(url).encode("ascii")), *self._headers]
             lines += [(name.encode("ascii"), value.encode("utf-8")) for name, value in headers.items()]
-            target = urls.path_of(url).encode("ascii")
+            extensions: dict[str, Any] = {"timeout": self._timeouts, "target": urls.path_of(url).encode("ascii")}
+            if not allow_private:
+                extensions[PUBLIC_ONLY] = True
             return httpx.Request(
                 "GET",
                 url,
                 headers=lines,
                 stream=httpx.ByteStream(b""),
-                extensions={"timeout": self._timeouts, "target": target},
+                extensions=extensions,
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise _RefusedError(Cause.BAD_URL, "The address cannot be sent to a server.") from error
@@ -404,7 +434,7 @@ def _transport_failure(url: str, error: httpx.TransportError) -> FetchFailed:
     cause, message, retryable, host_wide = Cause.PROTOCOL, "The server's answer is not HTTP.", False, False
     match error:
         case AddressRefusedError():
-            cause, message = Cause.CONNECT, str(error)
+            cause, message = Cause.ADDRESS_REFUSED, str(error)
         case NameLookupError():
             cause, message = Cause.DNS, f"The name “{urls.host_of(url)}” could not be found."
             retryable = host_wide = True

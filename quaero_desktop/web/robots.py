@@ -29,6 +29,7 @@ _FIRST_RETRY_MS = 30_000
 _LAST_RETRY_MS = 3_600_000
 _MAX_CRAWL_DELAY_MS = KEEP_MS
 _USER_AGENT_LINE = re.compile(r"user[ -]?agent\s*[:\s]\s*(.*)", re.IGNORECASE)
+_Key = tuple[str, bool]
 _SITEMAP_LINE = re.compile(r"site-?maps?\s*[:\s]", re.IGNORECASE)
 
 
@@ -167,66 +168,74 @@ class Robots:
         self._fetcher = fetcher
         self._agent = user_agent_token
         self._clock = clock
-        self._kept: OrderedDict[str, tuple[int, RobotsRules]] = OrderedDict()
-        self._failures: dict[str, int] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+        # By origin, and by whether it may have a private address: who may not must not learn what another read there.
+        self._kept: OrderedDict[_Key, tuple[int, RobotsRules]] = OrderedDict()
+        self._failures: dict[_Key, int] = {}
+        self._locks: dict[_Key, asyncio.Lock] = {}
 
-    async def rules(self, origin: str) -> RobotsRules:
-        """Return the rules of *origin* (``scheme://host[:port]``). Callers at the same time share one fetch.
+    async def rules(self, origin: str, *, allow_private: bool = True) -> RobotsRules:
+        """Return the rules of an origin. Callers at the same time share one fetch.
 
         Whatever goes wrong is in the result: rules whose ``unavailable`` says when to ask again.
+
+        Args:
+            origin: ``scheme://host[:port]``.
+            allow_private: see :meth:`quaero_desktop.web.fetcher.Fetcher.fetch`. Where that refuses there are no rules:
+                it will refuse the page as well, and say why.
         """
-        if (rules := self._still_kept(origin)) is not None:
+        key = (origin, allow_private)
+        if (rules := self._still_kept(key)) is not None:
             return rules
         # A lock and no task: when the one who fetches is cancelled, the next in line fetches.
-        lock = self._locks.setdefault(origin, asyncio.Lock())
+        lock = self._locks.setdefault(key, asyncio.Lock())
         try:
             async with lock:
-                if (rules := self._still_kept(origin)) is not None:
+                if (rules := self._still_kept(key)) is not None:
                     return rules
-                rules = await self._fetched(origin)
-                self._keep(origin, rules)
+                rules = await self._fetched(key)
+                self._keep(key, rules)
                 return rules
         finally:
-            if not lock.locked() and self._locks.get(origin) is lock:
-                del self._locks[origin]
+            if not lock.locked() and self._locks.get(key) is lock:
+                del self._locks[key]
 
-    def _still_kept(self, origin: str) -> RobotsRules | None:
-        kept = self._kept.get(origin)
+    def _still_kept(self, key: _Key) -> RobotsRules | None:
+        kept = self._kept.get(key)
         if kept is None or not kept[0] - KEEP_MS <= self._clock.now_ms() < kept[0]:
             return None
-        self._kept.move_to_end(origin)
+        self._kept.move_to_end(key)
         return kept[1]
 
-    def _keep(self, origin: str, rules: RobotsRules) -> None:
+    def _keep(self, key: _Key, rules: RobotsRules) -> None:
         until = rules.unavailable if rules.unavailable is not None else self._clock.now_ms() + KEEP_MS
-        self._kept[origin] = (until, rules)
-        self._kept.move_to_end(origin)
+        self._kept[key] = (until, rules)
+        self._kept.move_to_end(key)
         if len(self._kept) > _MAX_KEPT:
             oldest, _ = self._kept.popitem(last=False)
             self._failures.pop(oldest, None)
 
-    async def _fetched(self, origin: str) -> RobotsRules:
+    async def _fetched(self, key: _Key) -> RobotsRules:
+        origin, allow_private = key
         url = f"{origin}/robots.txt"
         for _ in range(MAX_REDIRECTS + 1):
-            match await self._fetcher.fetch(url, any_type=True, cut_at=MAX_BYTES):
+            match await self._fetcher.fetch(url, any_type=True, cut_at=MAX_BYTES, allow_private=allow_private):
                 case Redirected(target=target):
                     url = target
                 case Fetched(body=body):
-                    self._failures.pop(origin, None)
+                    self._failures.pop(key, None)
                     return parse_rules(body, origin, self._agent)
                 case FetchFailed() as failed:
-                    return self._without_rules(origin, failed)
+                    return self._without_rules(key, failed)
         return RobotsRules(None, self._agent, note="robots.txt redirects too often: there are no rules.")
 
-    def _without_rules(self, origin: str, failed: FetchFailed) -> RobotsRules:
+    def _without_rules(self, key: _Key, failed: FetchFailed) -> RobotsRules:
         """Return what a failure means: no rules (the 4xx), or nothing for now (5xx, 429 and no answer)."""
         is_refusal = failed.status is not None and 400 <= failed.status <= 499 and failed.cause != Cause.RATE_LIMITED
-        if is_refusal or failed.cause == Cause.BAD_REDIRECT:
-            self._failures.pop(origin, None)
+        if is_refusal or failed.cause in (Cause.BAD_REDIRECT, Cause.ADDRESS_REFUSED):
+            self._failures.pop(key, None)
             return RobotsRules(None, self._agent, note=f"There is no robots.txt: {failed.message}")
-        failures = self._failures.get(origin, 0)
-        self._failures[origin] = failures + 1
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
         wait = max(min(_FIRST_RETRY_MS << min(failures, 20), _LAST_RETRY_MS), failed.retry_after_ms or 0)
         return RobotsRules(
             None,

@@ -10,6 +10,7 @@ import contextvars
 import functools
 import ssl
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -23,11 +24,15 @@ from yarl import URL
 
 from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.web.names import (
+    Address,
     AddressPolicy,
     CheckedResolver,
     Lookup,
+    Names,
     allow_every_address,
+    is_public,
     literal_address,
+    refuse_private,
     system_lookup,
 )
 
@@ -36,6 +41,9 @@ MAX_HEADERS = 256
 
 FRESH_CONNECTION = "fresh_connection"
 """Request extension: do not use a kept connection."""
+
+PUBLIC_ONLY = "public_only"
+"""Request extension: refuse a host with an address that is not public."""
 
 
 class NameLookupError(httpx.ConnectError):
@@ -147,13 +155,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     """Sends httpx requests through aiohttp.
 
     Honours the extensions ``timeout`` (``connect`` covers name look-up, TCP and TLS together), ``target`` (the request
-    target, byte for byte; else the URL's path and query) and :data:`FRESH_CONNECTION`. Every fault is an
-    ``httpx.TransportError``; only CancelledError passes as it is.
+    target, byte for byte; else the URL's path and query), :data:`FRESH_CONNECTION` and :data:`PUBLIC_ONLY`. Every fault
+    is an ``httpx.TransportError``; only CancelledError passes as it is.
 
     Args:
         connections: the most requests under way; more wait.
         max_header_bytes: the most bytes of the status line and of each header line.
-        policy: asked about the addresses of each new connection.
+        policy: asked about the addresses of each new connection, whatever the request says.
         lookup: how names become addresses.
         tls: the TLS settings; None for the operating system's trust store.
     """
@@ -170,10 +178,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._slots = asyncio.Semaphore(connections)
         self._max_header_bytes = max_header_bytes
         self._policy = policy
-        self._lookup = lookup
+        self._names = Names(lookup)
         self._tls = tls
-        self._resolver: CheckedResolver | None = None
-        self._session: aiohttp.ClientSession | None = None
+        # By whether they refuse private addresses. Two sessions, because each has its own kept connections: a request
+        # that must not reach a private address never gets one that was made for another that may.
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -184,7 +193,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """
         if self._closed:
             raise httpx.TransportError("The transport is closed.")
-        session = self._session or self._open()
+        public_only = PUBLIC_ONLY in request.extensions
+        session = self._sessions.get(public_only) or self._open(public_only)
         timeouts = request.extensions.get("timeout", {})
         exchange = _Exchange(FRESH_CONNECTION in request.extensions)
         try:
@@ -220,6 +230,27 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             },
         )
 
+    async def is_private(self, host: str) -> bool:
+        """Return whether *host* (a name or an address, as in a canonical URL) has an address that is not public.
+
+        Raises:
+            OSError: the name is unknown.
+            ValueError: it is neither.
+        """
+        address = literal_address(host)
+        addresses = (address,) if address is not None else await self._names.addresses(host)
+        return not all(is_public(address) for address in addresses)
+
+    def _policy_of(self, public_only: bool) -> AddressPolicy:
+        if not public_only:
+            return self._policy
+
+        def both(host: str, addresses: Sequence[Address]) -> None:
+            refuse_private(host, addresses)
+            self._policy(host, addresses)
+
+        return both
+
     def _checked_url(self, request: httpx.Request) -> URL:
         if request.url.scheme not in ("http", "https"):
             raise httpx.UnsupportedProtocol("Only http and https addresses can be fetched.")
@@ -229,7 +260,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         # aiohttp does not ask its resolver about addresses, only about names.
         address = literal_address(host)
         if address is not None:
-            self._policy(host, (address,))
+            self._policy_of(PUBLIC_ONLY in request.extensions)(host, (address,))
         target: bytes = request.extensions.get("target") or request.url.raw_path
         # The whole target goes in as a path: yarl neither parses nor rewrites it, nor drops an empty query's "?".
         return URL.build(
@@ -246,20 +277,19 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         except TimeoutError:
             raise httpx.PoolTimeout("No connection became free.") from None
 
-    def _open(self) -> aiohttp.ClientSession:
-        """Make the session: needs a running loop, so not before the first request."""
-        self._resolver = CheckedResolver(self._policy, self._lookup)
+    def _open(self, public_only: bool) -> aiohttp.ClientSession:
+        """Make a session: needs a running loop, so not before its first request."""
         if self._tls is None:
             self._tls = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             self._tls.set_alpn_protocols(["http/1.1"])
         connector = _Connector(
-            resolver=self._resolver,
+            resolver=CheckedResolver(self._policy_of(public_only), self._names),
             use_dns_cache=False,
             ssl=self._tls,
             limit=0,  # ours counts: aiohttp's would take the wait for a connection out of the time to connect
             keepalive_timeout=KEEP_ALIVE_SECONDS,
         )
-        self._session = aiohttp.ClientSession(
+        session = self._sessions[public_only] = aiohttp.ClientSession(
             connector=connector,
             request_class=_Request,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -270,17 +300,16 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         )
         # aiohttp sends an idempotent request again by itself, and has no option against it but the switch of its own
         # tests (aiohttp/test_utils.py): https://github.com/aio-libs/aiohttp/pull/7297
-        self._session._retry_connection = False
-        return self._session
+        session._retry_connection = False
+        return session
 
     async def aclose(self) -> None:
         """Close every connection. Idempotent; requests under way fail."""
         self._closed = True
-        session, self._session = self._session, None
-        if session is not None:
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
             await session.close()
-        if self._resolver is not None:
-            await self._resolver.close()
+        self._names.close()
         await asyncio.sleep(0)  # lets the sockets' own close callbacks run
 
 

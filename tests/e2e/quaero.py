@@ -119,11 +119,19 @@ class QuaeroLibrary:
         self.environment = environment
 
     @contextmanager
-    def running(self, *arguments: str, **options: Any) -> Iterator[Running]:
-        """Run ``quaero ARGUMENTS`` for the length of the block."""
+    def running(
+        self, *arguments: str, program: tuple[str, ...] = ("-m", "quaero_desktop"), **options: Any
+    ) -> Iterator[Running]:
+        """Run ``quaero ARGUMENTS`` for the length of the block.
+
+        Args:
+            arguments: of the command.
+            program: what Python runs, when it is not ``quaero`` itself.
+            options: of ``subprocess.Popen``.
+        """
         started = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "quaero_desktop", "--library", str(self.folder), *arguments],
+            [sys.executable, *program, "--library", str(self.folder), *arguments],
             **{
                 "cwd": CHECKOUT,
                 "env": os.environ | self.environment,
@@ -175,8 +183,9 @@ class QuaeroLibrary:
         return shown
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Ask the database of a library that nobody writes at the moment, through a connection that cannot write."""
-        with contextlib.closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as connection:
+        """Ask the database of a library that nobody writes at the moment, and leave its folder as it is."""
+        address = f"{self.database.as_uri()}?mode=ro{'' if self.wal.exists() else '&immutable=1'}"
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
             return connection.execute(sql).fetchall()
 
     def value(self, sql: str) -> Any:

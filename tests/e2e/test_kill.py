@@ -18,7 +18,7 @@ KILLS = int(os.environ.get("QUAERO_TEST_KILLS", "60"))
 SEED = int(os.environ.get("QUAERO_TEST_SEED", "1"))
 
 PAGES = 500
-WORKERS = 5
+WORKERS = 3
 LATENCY_SECONDS = max(1.0, KILLS / 60) * 60 * WORKERS / PAGES
 """Undisturbed, a crawl takes a minute; the more kills, the longer, so that none of them hits a finished crawl."""
 VERIFY_EVERY = 12
@@ -51,7 +51,7 @@ def planned_kills(number: int, seed: int) -> list[Kill]:
         if i % 3 == 0
         else Kill(Moment.RECOVERY, choose.uniform(0, 0.05))
         if i % 6 == 1
-        else Kill(Moment.LATER, choose.uniform(0.3, 1.3))
+        else Kill(Moment.LATER, choose.uniform(0.3, 2.0))
         for i in range(number)
     ]
     choose.shuffle(kills)
@@ -64,17 +64,17 @@ def test_random_kills_lose_no_page_and_store_none_twice(library):
     site = GeneratedSite(pages=PAGES, latency=LATENCY_SECONDS)
     resumed: list[float] = []
     with serving(site):
-        commands = [("crawl", site.url, "--workers", str(WORKERS), "--json")]
         for number, kill in enumerate(planned_kills(KILLS, SEED), start=1):
             # Until the library knows the crawl, a kill leaves nothing to go on with.
             begun = library.database.exists() and library.value("SELECT count(*) FROM jobs") > 0
-            command = ("work", "--until-idle", "--json") if begun else commands[0]
-            with library.running(*command) as running:
+            command = ("work", "--until-idle") if begun else ("crawl", site.url, "--workers", str(WORKERS))
+            with library.running(*command, "--json") as running:
                 time_to_ask = die(running, kill, library, site)
             if begun and time_to_ask is not None:
                 resumed.append(time_to_ask)
             if number % VERIFY_EVERY == 0:
                 library.verify()
+        stored = library.value("SELECT count(*) FROM documents")
         # The kills are over, so the server need not be slow any more.
         site.options = replace(site.options, latency=0.0)
         library.finish()
@@ -89,11 +89,12 @@ def test_random_kills_lose_no_page_and_store_none_twice(library):
     assert library.value("SELECT count(*) FROM messages") == 0
     refetches = sum(site.asked[path] for path in site.page_paths) - PAGES
     assert refetches <= KILLS * WORKERS
+    assert stored < PAGES, "the kills were to hit a crawl under way"
     assert max(resumed) < RESUME_SECONDS + SLOW_MACHINE_SECONDS
     print(
-        f"\n{KILLS} kills, {refetches} refetches; from the start of a process to its first request:"
+        f"\n{KILLS} kills, {stored} pages stored between them, {refetches} refetches; from the start of a process to its first request:"
         f" median {statistics.median(resumed):.2f} s, at most {max(resumed):.2f} s ({len(resumed)} processes);"
-        f" crashes counted: {library.value('SELECT count(*) FROM attempts') - PAGES}"
+        f" {library.value('SELECT count(*) FROM attempts') - PAGES} tries interrupted"
     )
 
 
@@ -121,7 +122,8 @@ def die(running: Running, kill: Kill, library: QuaeroLibrary, site: GeneratedSit
         time.sleep(0.001)
     ended = running.kill()
     assert ended.code == -signal.SIGKILL
-    assert ended.stderr == ""
+    # A parse process whose parent dies while it is being launched says so, before it runs any line of ours.
+    assert "quaero_desktop" not in ended.stderr, ended.stderr
     running.wait_for_the_group()
     return time_to_ask
 

@@ -16,10 +16,10 @@ from quaero_desktop.storage import files, migrate, sqlite
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.ledger import Backoff, Ledger
 from quaero_desktop.storage.queue import Queue
-from quaero_desktop.storage.verify import VerifyReport, verify_library
-from tests.storage.populated import populate
+from quaero_desktop.storage.verify import verify_library
 from tests.support.clock import ManualClock
 from tests.support.plain_library import PlainLibrary, at_once
+from tests.support.used_library import assert_sound, populate
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,16 +49,6 @@ async def library(library_files, clock, request) -> AsyncIterator[Database]:
             assert_sound(await verify_library(database))
     finally:
         await database.close()
-
-
-def assert_sound(report: VerifyReport) -> None:
-    """Fail with a line for each invariant of the library that does not hold."""
-    assert report.ok, "\n".join(f"{check.name}: {check.detail}" for check in report.checks if not check.ok)
-
-
-def listing(folder: Path) -> dict[str, bytes]:
-    """Return the files below *folder* by name, with their bytes; only for libraries that this process has not open."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="session")

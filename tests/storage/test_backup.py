@@ -24,8 +24,7 @@ from quaero_desktop.storage import backup, files, migrate
 from quaero_desktop.storage.errand import Errand
 from quaero_desktop.storage.opening import open_library
 from quaero_desktop.storage.verify import verify_library
-from tests.storage.conftest import assert_sound
-from tests.storage.populated import populate
+from tests.support.used_library import assert_sound, populate
 
 NAME = "library-20231114T221320Z.db"
 
@@ -217,6 +216,7 @@ async def test_restoring_puts_the_backup_in_place_and_keeps_what_was_there_toget
     assert before["library.db-wal"]
     clock.advance(5)
     aside = await backup.restore(library_files, backed_up.name, clock)
+    assert aside is not None
     assert aside == library_files.folder / "library-before-restore-20231114T221325Z"
     assert {path.name: path.read_bytes() for path in aside.iterdir()} == before
     assert names(library_files.folder) == ["backups", aside.name, "library.db"]
@@ -254,6 +254,7 @@ async def test_restoring_works_without_hard_links(backed_up, library_files, cloc
     before = library_files.database.read_bytes()
     monkeypatch.setattr(os, "link", refuse)
     aside = await backup.restore(library_files, backed_up.name, clock)
+    assert aside is not None
     assert (aside / "library.db").read_bytes() == before
 
 

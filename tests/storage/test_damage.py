@@ -8,11 +8,12 @@ from contextlib import closing
 
 import pytest
 
-from quaero_desktop.domain.errors import LibraryDamagedError, LibraryError
+from quaero_desktop.domain.errors import LibraryDamagedError, LibraryError, SearchIndexDamagedError
 from quaero_desktop.storage import backup, files
+from quaero_desktop.storage.database import rebuild_search_index
 from quaero_desktop.storage.opening import open_for_reading, open_library
 from quaero_desktop.storage.verify import verify_library
-from tests.storage.conftest import assert_sound, listing
+from tests.support.used_library import assert_sound, listing, populate
 
 OPENERS = ["writing", "reading"]
 PAGE = 4096
@@ -133,9 +134,10 @@ async def test_a_damaged_write_stops_all_writing(closed_library, clock):
     flip(closed_library.database, (root - 1) * PAGE)
     before = closed_library.database.read_bytes()
     database = await open_library(closed_library, clock=clock, create=False)
-    for sql in ("INSERT INTO lanes VALUES ('x', 0, '')", "DELETE FROM skips"):
-        with pytest.raises(LibraryDamagedError):
-            await database.write(lambda tx, sql=sql: tx.execute(sql))
+    with pytest.raises(LibraryDamagedError):
+        await database.write(lambda tx: tx.execute("INSERT INTO lanes VALUES ('x', 0, '')"))
+    with pytest.raises(LibraryDamagedError):
+        await database.write(lambda tx: tx.execute("DELETE FROM skips"))
     await database.close()
     assert closed_library.database.read_bytes() == before
 
@@ -149,3 +151,40 @@ async def test_a_damaged_wal_leaves_a_whole_library_of_an_earlier_moment(crashed
     report = await verify_library(database)
     await database.close()
     assert_sound(report)
+
+
+async def broken_index(library, ledger):
+    """Fill the library and take the segments of its full-text index away; the documents it is made of are sound."""
+    await populate(ledger)
+    await library.write(lambda tx: tx.execute("UPDATE documents_fts_data SET block = x'0000' WHERE id > 10") and None)
+
+
+def hits(connection):
+    return connection.execute("SELECT count(*) FROM documents_fts WHERE documents_fts MATCH 'start'").fetchone()[0]
+
+
+async def test_a_search_that_meets_a_damaged_full_text_index_has_it_built_anew(library, ledger):
+    await broken_index(library, ledger)
+
+    assert await library.read(hits) >= 1
+
+
+async def test_a_process_that_only_reads_says_that_only_the_full_text_index_is_damaged(
+    library, library_files, ledger, clock
+):
+    await broken_index(library, ledger)
+    reading = await open_for_reading(library_files, clock=clock)
+    try:
+        with pytest.raises(SearchIndexDamagedError):
+            await reading.read(hits)
+    finally:
+        await reading.close()
+    await library.write(rebuild_search_index)
+
+
+async def test_a_write_that_meets_a_damaged_full_text_index_has_it_built_anew(library, ledger):
+    await broken_index(library, ledger)
+
+    await library.write(lambda tx: tx.execute("INSERT INTO documents_fts (documents_fts) VALUES ('optimize')") and None)
+
+    assert await library.read(hits) >= 1

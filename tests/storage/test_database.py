@@ -19,6 +19,7 @@ from quaero_desktop.domain.errors import (
     LibraryDamagedError,
     LibraryError,
     LibraryReadOnlyError,
+    SearchIndexDamagedError,
 )
 from quaero_desktop.storage import database as database_module
 from quaero_desktop.storage.database import MAX_BATCH, Database, Tx
@@ -666,7 +667,7 @@ async def test_damage_stops_those_who_were_waiting_too(library):
 
 
 async def test_a_full_text_index_in_disorder_does_not_stop_the_library(library):
-    with pytest.raises(LibraryDamagedError):
+    with pytest.raises(SearchIndexDamagedError):
         await library.read(raising(sqlite_error(sqlite3.SQLITE_CORRUPT_VTAB, sqlite3.DatabaseError)))
 
     await library.write(note("goes on"))

@@ -26,8 +26,7 @@ from quaero_desktop.storage import backup, files, migrate
 from quaero_desktop.storage.migrate import Migration
 from quaero_desktop.storage.opening import open_for_reading, open_library
 from quaero_desktop.storage.verify import verify_library
-from tests.storage.conftest import assert_sound, listing
-from tests.storage.populated import populate
+from tests.support.used_library import assert_sound, listing, populate
 
 NEXT = Migration(migrate.shipped()[-1].version + 1, "next", "CREATE TABLE fresh (id INTEGER PRIMARY KEY) STRICT;")
 STEPS = (*migrate.shipped(), NEXT)
@@ -41,6 +40,10 @@ async def opened(how, library, clock, *, create=False):
     else:
         database = await open_for_reading(library, clock=clock)
     await database.close()
+
+
+def in_another_process(code, *arguments):
+    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=False).returncode
 
 
 async def count_of_jobs(database):
@@ -142,7 +145,7 @@ async def test_a_reader_that_was_killed_leaves_nothing_for_good(closed_library, 
         "c.execute('SELECT count(*) FROM jobs').fetchone(); os.kill(os.getpid(), signal.SIGKILL)"
     )
     address = f"{closed_library.database.as_uri()}?mode=ro"
-    subprocess.run([sys.executable, "-c", code, address], check=False)
+    in_another_process(code, address)
     assert set(listing(closed_library.folder)) == {"library.db", "library.db-wal", "library.db-shm"}
     await opened("reading", closed_library, clock)
     assert listing(closed_library.folder) == before
@@ -158,7 +161,7 @@ async def test_opening_does_not_drop_the_locks_of_this_process(closed_library, c
     backup.list_backups(closed_library.backups)
     wal = files.beside(closed_library.database)[0]
     code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT count(*) FROM jobs'); c.close()"
-    subprocess.run([sys.executable, "-c", code, str(closed_library.database)], check=True)
+    assert in_another_process(code, closed_library.database) == 0
     assert wal.exists()
     await writer.close()
 
@@ -172,8 +175,7 @@ def change(library, sql, *, crash):
         "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.executescript(sys.argv[2]);"
         "os._exit(0) if sys.argv[3] else c.close()"
     )
-    arguments = [str(library.database), sql, "crash" if crash else ""]
-    subprocess.run([sys.executable, "-c", code, *arguments], check=True)
+    assert in_another_process(code, library.database, sql, "crash" if crash else "") == 0
 
 
 @pytest.mark.parametrize("crash", [False, True], ids=["closed", "crashed"])

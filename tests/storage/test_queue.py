@@ -878,6 +878,32 @@ def test_a_crash_counts_for_what_was_running_and_not_for_what_waited(bench):
     assert (bench.column("crashes", running), bench.column("crashes", waiting)) == (1, 0)
 
 
+def test_a_crash_does_not_count_for_what_only_waited_for_somebody_else(bench):
+    working, waiting = bench.root(), bench.root()
+    ids = [bench.send(job_id=working), bench.send(job_id=waiting)]
+    bench.take(2)
+    bench.library.run(lambda tx: bench.queue.wait_elsewhere(tx, waiting, True))
+
+    bench.die_and_recover()
+
+    assert [bench.column("crashes", message_id) for message_id in ids] == [1, 0]
+    bench.take(2)
+    bench.die_and_recover()
+    assert [bench.column("crashes", message_id) for message_id in ids] == [2, 1], "each delivery starts at work"
+
+
+def test_what_has_waited_and_works_again_is_counted(bench):
+    job_id = bench.root()
+    message_id = bench.send(job_id=job_id)
+    bench.take_one()
+    for waiting in (True, False):
+        bench.library.run(lambda tx, w=waiting: bench.queue.wait_elsewhere(tx, job_id, w))
+
+    bench.die_and_recover()
+
+    assert bench.column("crashes", message_id) == 1
+
+
 # --- the table itself ----------------------------------------------------------------------------------------------
 
 

@@ -4,18 +4,18 @@ import asyncio
 import random
 import sqlite3
 from contextlib import closing
+from typing import Any, cast
 
 import pytest
 
 from quaero_desktop.domain.jobs import MAX_TREE_DEPTH
 from quaero_desktop.storage import verify as verify_module
+from quaero_desktop.storage.database import rebuild_search_index
 from quaero_desktop.storage.ledger import Ledger
-from quaero_desktop.storage.opening import rebuild_search_index
 from quaero_desktop.storage.queue import Queue
 from quaero_desktop.storage.verify import verify, verify_library
-from tests.storage.conftest import assert_sound
-from tests.storage.populated import populate
 from tests.support.plain_library import PlainLibrary, at_once
+from tests.support.used_library import assert_sound, populate
 
 # A job below the first root that takes part in no other invariant.
 ASIDE = (
@@ -129,7 +129,7 @@ BREAKS = {
 def image():
     """A sound library with something of everything, as bytes."""
     library = PlainLibrary()
-    at_once(populate(Ledger(library, Queue(owner="engine-1"), rng=random.Random(0))))
+    at_once(populate(Ledger(cast(Any, library), Queue(owner="engine-1"), rng=random.Random(0))))
     try:
         yield library.connection.serialize()
     finally:

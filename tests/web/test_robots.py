@@ -239,6 +239,6 @@ async def test_a_huge_file_is_not_downloaded_whole(robots: Robots, server: Recor
 
 async def test_memory_is_bounded(robots: Robots, server: RecordingServer) -> None:
     for number in range(300):
-        robots._keep(f"http://name{number}.test", rules(""))
+        robots._keep((f"http://name{number}.test", True), rules(""))
     assert len(robots._kept) == 256
     assert robots._locks == {}

@@ -319,7 +319,7 @@ async def test_a_policy_refuses_before_anything_is_sent(server: RecordingServer,
     result = await fetcher.fetch(f"http://{host}:{port}/")
     await fetcher.aclose()
     assert isinstance(result, FetchFailed)
-    assert (result.cause, result.message, result.retryable) == (Cause.CONNECT, "That address is private.", False)
+    assert (result.cause, result.message, result.retryable) == (Cause.ADDRESS_REFUSED, "That address is private.", False)
     assert server.connections == 0
 
 

@@ -1,7 +1,9 @@
 """The executor of ``crawler_url``: one page, from robots.txt to its links."""
 
+import contextlib
 from typing import Protocol
 
+from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.domain.jobs import Cause, JobRef, SkipReason
 from quaero_desktop.domain.outcomes import Discovered, Failed, Outcome, Recorded, Refusal, Stored, Withdrawn
 from quaero_desktop.domain.pages import (
@@ -13,6 +15,7 @@ from quaero_desktop.domain.pages import (
     ParseResult,
     Redirected,
 )
+from quaero_desktop.domain.ports import LedgerPort
 from quaero_desktop.domain.urls import origin_of
 from quaero_desktop.engine.roots import RootContext
 from quaero_desktop.web.fetcher import Fetcher
@@ -38,19 +41,24 @@ class PageCrawler:
     scoped, paced and fetched once like any other (J2).
     """
 
-    def __init__(self, fetcher: Fetcher, robots: Robots, parser: Parser, politeness: Politeness) -> None:
+    def __init__(
+        self, fetcher: Fetcher, robots: Robots, parser: Parser, politeness: Politeness, ledger: LedgerPort
+    ) -> None:
         self._fetcher = fetcher
         self._robots = robots
         self._parser = parser
         self._politeness = politeness
+        self._ledger = ledger
 
     async def run(self, job: JobRef, root: RootContext) -> Outcome:
         """Perform *job*; see :class:`quaero_desktop.engine.executors.registry.Executor`."""
         if job.url is None:
             return Failed(cause=Cause.BAD_PAYLOAD, message="A page without a URL cannot be fetched.")
+        await self._waits(job, True)
         rules = None
+        private = await root.allows_private(job.url, self._fetcher.is_private)
         if root.config.obey_robots:
-            rules = await self._robots.rules(origin_of(job.url))
+            rules = await self._robots.rules(origin_of(job.url), allow_private=private)
             if rules.unavailable:
                 return Failed(
                     cause=Cause.ROBOTS,
@@ -63,7 +71,7 @@ class PageCrawler:
             allowed, rule = rules.allows(job.url)
             if not allowed:
                 return Withdrawn(reason=SkipReason.ROBOTS, rule=f"robots.txt: {rule}")
-        match await self._fetcher.fetch(job.url):
+        match await self._fetcher.fetch(job.url, allow_private=private, on_answer=lambda: self._waits(job, False)):
             case FetchFailed() as failure:
                 return _failed(failure)
             case Redirected() as redirect:
@@ -75,7 +83,10 @@ class PageCrawler:
         if not fetched.body:
             return _not_text(fetched.content_type, fetched.status)
         page = PageInput(url=fetched.url, body=fetched.body, content_type=fetched.content_type, charset=fetched.charset)
-        match await self._parser.parse(page):
+        await self._waits(job, True)
+        result = await self._parser.parse(page)
+        await self._waits(job, False)
+        match result:
             case ParseFailed(cause=cause, message=message):
                 return Failed(
                     cause=cause, message=message, status=fetched.status, retryable=True, elapsed_ms=fetched.elapsed_ms
@@ -85,6 +96,16 @@ class PageCrawler:
             case ParsedPage() as parsed:
                 links = () if parsed.nofollow or not root.config.follow_links else parsed.links
                 return Stored(fetched=fetched, page=parsed, discovered=_decided(links, root, rules, fetched.url))
+
+    async def _waits(self, job: JobRef, waiting: bool) -> None:
+        """Note whether all that *job* does for now is to wait for its server or a parser process.
+
+        Only of a job that was running when the process died: of others the first time counts anyway (Q7), and they save
+        the commits. A hint, so nothing fails for want of it.
+        """
+        if job.crashes:
+            with contextlib.suppress(KnownError):
+                await self._ledger.wait_elsewhere(job.id, waiting)
 
 
 def _decided(links: tuple[str, ...], root: RootContext, rules: RobotsRules | None, url: str) -> Discovered:

@@ -79,7 +79,8 @@ CREATE TABLE documents (
 ) STRICT;
 CREATE INDEX documents_url ON documents (url);
 CREATE INDEX documents_hash ON documents (content_hash);
-CREATE INDEX documents_fetched ON documents (fetched_at);
+-- Covering: filters by date and language never read the documents themselves.
+CREATE INDEX documents_fetched ON documents (fetched_at, published_at, language);
 CREATE INDEX documents_duplicate ON documents (duplicate_of) WHERE duplicate_of IS NOT NULL;
 
 -- Earlier versions of changed documents (D4).
@@ -277,6 +278,7 @@ CREATE TABLE messages (
     delivery    INTEGER NOT NULL DEFAULT 0,            -- raised by each receive: the fence (Q2)
     tries       INTEGER NOT NULL DEFAULT 0,            -- receives but for those released, snoozed or interrupted
     crashes     INTEGER NOT NULL DEFAULT 0,            -- how often the process died while it ran
+    waiting     INTEGER NOT NULL DEFAULT 0 CHECK (waiting IN (0, 1)),  -- leased: for somebody else; see Queue.recover
     reason      TEXT,                                  -- dead: why
     died_at     INTEGER,
     created_at  INTEGER NOT NULL,

@@ -1,0 +1,475 @@
+"""The syntax of the command line: every command with its options, its help and an example.
+
+The standard library's argparse rather than a framework: ``quaero --version`` starts in the time that Python needs, and
+every sentence about a wrong command line is ours.
+"""
+
+import argparse
+import difflib
+import re
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from quaero_desktop import __version__
+from quaero_desktop.cli.ending import EXIT_USAGE
+from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.errors import UsageError
+from quaero_desktop.domain.jobs import LOG_LEVELS, JobType, Status
+from quaero_desktop.domain.listing import ORDERS
+
+SEARCH = "search"
+_WIDEST = 100
+_DEFAULTS = CrawlConfig(seeds=())
+_ARGUMENT = re.compile(r"argument (?P<name>[^:]+): (?P<what>.*)", re.DOTALL)
+_CHOICE = re.compile(r"invalid choice: '?(?P<given>.*?)'? \(choose from (?P<choices>.*)\)", re.DOTALL)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises :class:`UsageError` with a sentence, where argparse would print and exit."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(
+            **settings,
+            add_help=False,
+            # "--max" today would be another option tomorrow.
+            allow_abbrev=False,
+            formatter_class=_Formatter,
+        )
+        self.add_argument("-h", "--help", action="help", help="Show this help and exit.")
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(self._sentence(message), f"Help: {self.prog} --help")
+
+    def _sentence(self, message: str) -> str:
+        """Return argparse's *message* as a sentence."""
+        if message.startswith("unrecognized arguments: "):
+            unknown = message.removeprefix("unrecognized arguments: ").split(" ")[0]
+            if not unknown.startswith("-"):
+                return f"“{unknown}” is one word too many."
+            near = difflib.get_close_matches(unknown.partition("=")[0], self.option_strings(), 1)
+            return f"There is no option {unknown}." + (f" Did you mean {near[0]}?" if near else "")
+        if message.startswith("the following arguments are required: "):
+            return f"{message.removeprefix('the following arguments are required: ')} is missing."
+        argument = _ARGUMENT.fullmatch(message)
+        if argument is None:
+            return message
+        name, what = argument["name"], argument["what"]
+        if choice := _CHOICE.fullmatch(what):
+            choices = choice["choices"].replace("'", "").split(", ")
+            near = difflib.get_close_matches(choice["given"], choices, 1)
+            return f"There is no command “{choice['given']}”." + (
+                f" Did you mean {near[0]}?" if near else f" There are {', '.join(choices)}."
+            )
+        if what.startswith("expected "):
+            return f"{name} needs a value."
+        return f"{name} {what}"
+
+    def option_strings(self) -> list[str]:
+        """Return the names of the options that this parser and its commands know."""
+        names = list(self._option_string_actions)
+        for command in self.commands().values():
+            names += command.option_strings()
+        return names
+
+    def takes_value(self, option: str) -> bool:
+        """Return whether *option* is one of this parser's that takes a value."""
+        action = self._option_string_actions.get(option)
+        return action is not None and action.nargs != 0
+
+    def commands(self) -> "dict[str, Parser]":
+        """Return the parsers of the commands below this one."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                return dict(action.choices)
+        return {}
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help no wider than can be read; examples as they were written."""
+
+    def __init__(self, prog: str) -> None:
+        width = min(shutil.get_terminal_size().columns, _WIDEST) - 1
+        super().__init__(prog, max_help_position=26, width=max(width, 40))
+
+
+class _Version(argparse.Action):
+    def __call__(self, *_: object, **__: object) -> NoReturn:
+        sys.stdout.write(f"quaero {__version__}\n")
+        sys.exit(0)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return what *arguments* ask for: ``command``, ``action`` where the command has some, and their options.
+
+    Raises:
+        UsageError: they make no sense.
+        SystemExit: help or the version was asked for, and printed.
+    """
+    parser = build()
+    given, unknown = parser.parse_known_args(_readied(parser, arguments))
+    command = parser.commands().get(given.command)
+    action = command.commands().get(getattr(given, "action", None) or "") if command is not None else None
+    if unknown:
+        (action or command or parser).error(f"unrecognized arguments: {' '.join(unknown)}")
+    if given.library == "":
+        raise UsageError("--library needs the name of a folder.")
+    incomplete = command or parser
+    if incomplete.commands() and action is None:
+        sys.stderr.write(incomplete.format_help())
+        sys.exit(EXIT_USAGE)
+    return given
+
+
+def _readied(parser: Parser, arguments: Sequence[str]) -> list[str]:
+    """Return *arguments* with dashes made safe for argparse.
+
+    The value of an option may begin with a dash (``--order -started``), and so may the words of a search
+    (``search vacuum -full``): what looks like a short option there and is none is a word.
+    """
+    done: list[str] = []
+    words: list[str] = []
+    current = parser
+    remaining = list(arguments)
+    while remaining:
+        argument = remaining.pop(0)
+        searching = current.prog.endswith(" " + SEARCH)
+        if argument == "--":
+            words += remaining
+            break
+        if current.takes_value(argument):
+            if remaining and remaining[0] != "--" and remaining[0] not in current.option_strings():
+                argument = f"{argument}={remaining.pop(0)}"
+            done.append(argument)
+        elif searching and not argument.startswith("--") and argument not in current.option_strings():
+            words.append(argument)
+        else:
+            done.append(argument)
+            current = current.commands().get(argument, current)
+    return [*done, "--", *words] if words else done
+
+
+def build() -> Parser:
+    """Return the parser of the whole command line."""
+    parser = Parser(
+        prog="quaero",
+        usage="quaero COMMAND ... [options]",
+        description="Collect web knowledge into a private, searchable library.",
+        epilog=_examples(
+            "quaero crawl https://docs.python.org/3/tutorial/ --scope prefix",
+            "quaero search 'list comprehension'",
+            "quaero COMMAND --help",
+        ),
+    )
+    _add_globals(parser, default=None)
+    parser.add_argument("--version", action=_Version, nargs=0, help="Print the version and exit.")
+    commands = _group(parser, "command")
+    _add_crawl(commands)
+    _add_work(commands)
+    _add_jobs(commands)
+    _add_documents(commands)
+    _add_search(commands)
+    _add_backup(commands)
+    _command(commands, "verify", "Check every promise that the library makes.", "quaero verify")
+    return parser
+
+
+def _add_crawl(commands: Any) -> None:
+    crawl = _command(
+        commands,
+        "crawl",
+        "Crawl a site into the library, to the end.",
+        "quaero crawl https://www.sqlite.org/docs.html --max-pages 200",
+        "quaero crawl https://docs.python.org/3/library/ --scope prefix --exclude '*/whatsnew/*'",
+        "quaero crawl wiki.intern:8080 --delay 0 --workers 8",
+        usage="URL...",
+        more="A crawl that was stopped goes on with: quaero work --until-idle",
+    )
+    crawl.add_argument("urls", metavar="URL", nargs="+", help="Where to start; https:// is added where it is missing.")
+    add = crawl.add_argument
+    add(
+        "--depth",
+        metavar="N",
+        type=_whole,
+        help=f"The most links to follow from there; 0 for these pages only. [default: {_DEFAULTS.max_depth}]",
+    )
+    add("--max-pages", metavar="N", type=_whole, help="The most pages to fetch. [default: no limit]")
+    add(
+        "--scope",
+        metavar="host|prefix|domain",
+        type=_scope,
+        help="How far to go: the same host, below the folder of URL, or its sub-domains too."
+        f" [default: {_DEFAULTS.scope}]",
+    )
+    add(
+        "--include",
+        metavar="P",
+        action="append",
+        default=[],
+        help="Only URLs that hold P: words, * for any text, ? for any one character, or re: and a regular"
+        " expression. Can be repeated: one of them is enough.",
+    )
+    add(
+        "--exclude",
+        metavar="P",
+        action="append",
+        default=[],
+        help="No URLs that hold P. Wins over --include; can be repeated.",
+    )
+    add(
+        "--workers",
+        metavar="N",
+        type=_whole,
+        help=f"How many pages at a time, in all and at one host. [default: 5 in all, {_DEFAULTS.per_host} at one host]",
+    )
+    add(
+        "--delay",
+        metavar="S",
+        type=_seconds,
+        help="Seconds between two requests to one host; 0 turns the pace off."
+        " [default: 0.25; none for this very computer]",
+    )
+    add("--no-robots", action="store_true", help="Fetch also what the site's robots.txt forbids.")
+    add("--name", metavar="T", help="What to call the job. [default: the host]")
+    add("--source", metavar="ID", type=_number, help="The source to collect for. [default: one for the origin of URL]")
+
+
+def _add_work(commands: Any) -> None:
+    work = _command(
+        commands,
+        "work",
+        "Run whatever is queued, after a crash or a quit, each crawl with its own settings.",
+        "quaero work --until-idle",
+    )
+    work.add_argument(
+        "--until-idle", action="store_true", help="End when nothing is left to do. [default: wait until Ctrl-C]"
+    )
+
+
+def _add_jobs(commands: Any) -> None:
+    jobs = _group(
+        _command(
+            commands, "jobs", "List, look into, cancel, pause and resume jobs.", "quaero jobs list", usage="ACTION"
+        ),
+        "action",
+    )
+    listing = _command(
+        jobs,
+        "list",
+        "List jobs: those without a parent, newest first, unless asked otherwise.",
+        "quaero jobs list --status running",
+        "quaero jobs list --parent 1 --status failed",
+        "quaero jobs list --parent all --order -started --limit 10",
+    )
+    add = listing.add_argument
+    add(
+        "--parent",
+        metavar="root|all|ID",
+        type=_parent,
+        default="root",
+        help="Jobs without a parent, all jobs, or the pages of that job. [default: root]",
+    )
+    add(
+        "--status",
+        metavar="S",
+        action="append",
+        default=[],
+        help=f"Only this status: {', '.join(Status)}. Can be repeated.",
+    )
+    add(
+        "--type",
+        metavar="T",
+        action="append",
+        default=[],
+        help=f"Only this type: {', '.join(JobType)}. Can be repeated.",
+    )
+    add("--source", metavar="ID", type=_number, help="Only jobs of this source.")
+    add("--query", metavar="Q", default="", help="Only jobs with this text in their name or URL, or with this id.")
+    _add_window(listing, "jobs", 50)
+    add(
+        "--order",
+        metavar="F",
+        help=f"What to sort by: {', '.join(ORDERS)}; F upwards, -F downwards. [default: -created]",
+    )
+    add("--grouped", action="store_true", help="Put the jobs of the list below their parents.")
+    show = _command(
+        jobs,
+        "show",
+        "Tell everything about a job: its counts, its failures by cause, its refused links by reason.",
+        "quaero jobs show 1",
+        "quaero jobs show 1 --skipped",
+        usage="ID",
+    )
+    _add_job_id(show)
+    show.add_argument("--skipped", action="store_true", help="List the refused links, each with the rule that said so.")
+    show.add_argument(
+        "--limit", metavar="N", type=_whole, default=100, help="With --skipped: the most links. [default: 100]"
+    )
+    logs = _command(jobs, "logs", "Print the log of a job.", "quaero jobs logs 1 --children --level warn", usage="ID")
+    _add_job_id(logs)
+    logs.add_argument(
+        "--level",
+        metavar="L",
+        default="info",
+        help=f"The least important level: {', '.join(LOG_LEVELS)}. [default: info]",
+    )
+    logs.add_argument(
+        "--limit", metavar="N", type=_whole, default=200, help="The most lines, the newest. [default: 200]"
+    )
+    logs.add_argument("--children", action="store_true", help="Also the lines of the jobs below it.")
+    for name, summary in (
+        ("cancel", "Cancel a job and everything open below it."),
+        ("pause", "Let no more of a crawl start until it is resumed."),
+        ("resume", "Let a paused crawl go on; quaero work runs it."),
+    ):
+        _add_job_id(_command(jobs, name, summary, f"quaero jobs {name} 1", usage="ID"))
+
+
+def _add_documents(commands: Any) -> None:
+    documents = _group(
+        _command(commands, "documents", "List and read collected documents.", "quaero documents list", usage="ACTION"),
+        "action",
+    )
+    listing = _command(
+        documents, "list", "List documents, newest first.", "quaero documents list --query tutorial --limit 10"
+    )
+    listing.add_argument("--source", metavar="ID", type=_number, help="Only documents of this source.")
+    listing.add_argument("--query", metavar="Q", default="", help="Only documents with this text in title or URL.")
+    _add_window(listing, "documents", 50)
+    show = _command(documents, "show", "Print a document's markdown.", "quaero documents show 12 | less", usage="ID")
+    show.add_argument("id", metavar="ID", type=_number, help="The document's number.")
+
+
+def _add_search(commands: Any) -> None:
+    search = _command(
+        commands,
+        SEARCH,
+        "Search the library, best first.",
+        "quaero search vacuum analyze",
+        "quaero search '\"exact phrase\" OR prefix* -without'",
+        "quaero search title:index site:sqlite.org after:2024-01-01 lang:en",
+        usage="WORDS...",
+        more='All words must be there; "a phrase", OR, -not, prefix*, title:, site:, url:, after:, before:, lang:.',
+    )
+    search.add_argument("query", metavar="WORDS", nargs="+", help="What to look for.")
+    _add_window(search, "results", 20)
+
+
+def _add_backup(commands: Any) -> None:
+    backup = _command(
+        commands,
+        "backup",
+        "Make, list and restore backups of the library; alone, make one.",
+        "quaero backup",
+        "quaero backup list",
+        usage="[ACTION]",
+    )
+    actions = _group(backup, "action")
+    backup.set_defaults(action="create")
+    _command(actions, "create", "Make a backup and check it.", "quaero backup create")
+    _command(actions, "list", "List the backups, newest first.", "quaero backup list")
+    restore = _command(
+        actions,
+        "restore",
+        "Put a backup in the place of the library; what was there is kept beside it.",
+        "quaero backup restore library-20260131T120000Z.db",
+        usage="NAME",
+    )
+    restore.add_argument("name", metavar="NAME", help="A backup, as quaero backup list names it.")
+
+
+# --- what commands share ----------------------------------------------------------------------------------------------
+
+
+def _group(parser: Parser, where: str) -> Any:
+    return parser.add_subparsers(
+        dest=where, metavar=where.upper(), title=where + "s", prog=parser.prog, parser_class=Parser
+    )
+
+
+def _command(group: Any, name: str, summary: str, *examples: str, usage: str = "", more: str = "") -> Parser:
+    command: Parser = group.add_parser(
+        name,
+        help=summary,
+        description=f"{summary}\n{more}" if more else summary,
+        epilog=_examples(*examples),
+    )
+    command.usage = " ".join(filter(None, (command.prog, usage, "[options]")))
+    # Only what was given: the options before the command must not be undone by the defaults of those after it.
+    _add_globals(command, default=argparse.SUPPRESS)
+    return command
+
+
+def _examples(*lines: str) -> str:
+    return "examples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _add_globals(parser: Parser, default: Any) -> None:
+    group = parser.add_argument_group("options of every command")
+    group.add_argument(
+        "--library",
+        metavar="DIR",
+        default=default,
+        help="The library's folder. [default: QUAERO_LIBRARY of the environment, else your data folder]",
+    )
+    off = default if default is argparse.SUPPRESS else False
+    group.add_argument(
+        "--json", action="store_true", default=off, help="Print one JSON value on stdout, everything else on stderr."
+    )
+    group.add_argument("-v", "--verbose", action="store_true", default=off, help="Say more on stderr.")
+
+
+def _add_window(parser: Parser, what: str, limit: int) -> None:
+    parser.add_argument("--limit", metavar="N", type=_whole, default=limit, help=f"The most {what}. [default: {limit}]")
+    parser.add_argument(
+        "--offset", metavar="N", type=_whole, default=0, help=f"How many {what} to pass over first. [default: 0]"
+    )
+
+
+def _add_job_id(parser: Parser) -> None:
+    parser.add_argument("id", metavar="ID", type=_number, help="The job's number.")
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def _checked(convert: Callable[[str], Any], wanted: str, text: str) -> Any:
+    try:
+        return convert(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"needs {wanted}, not “{text[:60]}”.") from None
+
+
+def _whole(text: str) -> int:
+    number: int = _checked(int, "a whole number", text)
+    return number
+
+
+def _number(text: str) -> int:
+    number: int = _checked(int, "a number, as the lists show it", text)
+    return number
+
+
+def _seconds(text: str) -> float:
+    number: float = _checked(float, "a number of seconds", text)
+    return number
+
+
+def _scope(text: str) -> str:
+    if text not in ("host", "prefix", "domain"):
+        raise argparse.ArgumentTypeError(f"needs host, prefix or domain, not “{text[:60]}”.")
+    return text
+
+
+def _parent(text: str) -> str | int:
+    if text in ("all", "root"):
+        return text
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"needs root, all or the number of a job, not “{text[:60]}”.")

@@ -1,0 +1,44 @@
+"""Plain words for the enumerations of the domain."""
+
+from quaero_desktop.domain.jobs import Cause, SkipReason
+
+CAUSES: dict[str, str] = {
+    Cause.NOT_FOUND: "the page does not exist (404)",
+    Cause.GONE: "the page is gone for good (410)",
+    Cause.HTTP_CLIENT_ERROR: "the server refused the request (4xx)",
+    Cause.HTTP_SERVER_ERROR: "the server had a problem (5xx)",
+    Cause.RATE_LIMITED: "the server asked us to slow down (429)",
+    Cause.FORBIDDEN: "the server does not let us in (401, 403)",
+    Cause.DNS: "the name of the server could not be found",
+    Cause.CONNECT: "the server could not be reached",
+    Cause.TLS: "no secure connection to the server",
+    Cause.ADDRESS_REFUSED: "a private address, where a crawl of a public site must not go",
+    Cause.TIMEOUT: "the server took too long",
+    Cause.DISCONNECTED: "the server hung up half-way",
+    Cause.PROTOCOL: "the server's answer is not HTTP",
+    Cause.BAD_REDIRECT: "the server redirects to nowhere",
+    Cause.BAD_URL: "the address cannot be sent to a server",
+    Cause.TOO_LARGE: "the page is too large",
+    Cause.DECODE: "the page's compression is broken",
+    Cause.ROBOTS: "robots.txt forbids it",
+    Cause.PARSE: "the page could not be read",
+    Cause.PARSE_TIMEOUT: "reading the page took too long",
+    Cause.PARSE_CRASH: "reading the page crashed its process",
+    Cause.CRASHED: "Quaero died while it worked on the page, again and again",
+    Cause.EXECUTOR_ERROR: "a mistake of Quaero's: see the log",
+    Cause.NO_EXECUTOR: "this version cannot run jobs of that type",
+    Cause.BAD_PAYLOAD: "its message makes no sense",
+    Cause.CANCELLED: "cancelled",
+    Cause.LIMIT: "over a limit of the crawl",
+}
+
+REASONS: dict[str, str] = {
+    SkipReason.SCOPE: "outside the scope",
+    SkipReason.SCHEME: "not a web address",
+    SkipReason.EXCLUDED: "excluded by a rule",
+    SkipReason.NOT_INCLUDED: "not included by a rule",
+    SkipReason.ROBOTS: "forbidden by robots.txt",
+    SkipReason.DEPTH: "too many links away",
+    SkipReason.MAX_PAGES: "over the most pages",
+    SkipReason.TOO_LONG: "the address is too long",
+}
