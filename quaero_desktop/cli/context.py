@@ -34,13 +34,13 @@ class Options(msgspec.Struct, frozen=True):
 
     def reading(self) -> AbstractAsyncContextManager[Services]:
         """Open the library to read it."""
-        return compose.reading(compose.library_files(self._folder()), self._settings().settings)
+        return compose.reading(compose.library_files(self._folder()), self.configuration().settings)
 
     def writing(self, *, create: bool = False, engine: bool = False) -> AbstractAsyncContextManager[Services]:
         """Open the library to change it, alone."""
         return compose.writing(
             compose.library_files(self._folder()),
-            self._settings().settings,
+            self.configuration().settings,
             create=create,
             engine=engine,
             notify=_show_notice,
@@ -69,7 +69,8 @@ class Options(msgspec.Struct, frozen=True):
             )
         return str(folder)
 
-    def _settings(self) -> compose.Configuration:
+    def configuration(self) -> compose.Configuration:
+        """Read the settings, and tell what of them could not be used."""
         configuration = compose.configuration()
         for problem in configuration.problems:
             complain(problem)

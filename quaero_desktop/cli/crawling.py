@@ -10,6 +10,7 @@ import msgspec
 from quaero_desktop.cli import output
 from quaero_desktop.cli.context import Options, run, stopping_by_signal
 from quaero_desktop.cli.ending import EXIT_FAILED, EXIT_OK, InterruptedByUserError, complain
+from quaero_desktop.domain.documents import changes_in_words, is_recrawl
 from quaero_desktop.domain.jobs import TERMINAL_STATUSES, Job, Status
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.jobs import CrawlRequest
@@ -18,12 +19,18 @@ _USER_PART = re.compile(r"\s*https?://[^/?#]*@", re.IGNORECASE)
 
 
 class CrawlResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``crawl --json`` prints; *seconds* runs from the start of the engine to the last commit."""
+    """What ``crawl --json`` prints.
+
+    Attributes:
+        changes: how many of the documents are new, changed and unchanged, and how many are gone since (D4).
+        seconds: from the start of the engine to the last commit.
+    """
 
     job_id: int
     status: str
     pages: int
     documents: int
+    changes: dict[str, int]
     failed: int
     skipped: int
     seconds: float
@@ -78,6 +85,7 @@ async def _crawl(options: Options, request: CrawlRequest, workers: int | None) -
             status=job.status,
             pages=job.pages,
             documents=root.documents,
+            changes=root.changes,
             failed=job.failed_children,
             skipped=sum(root.skipped.values()) + job.children.get(Status.SKIPPED, 0),
             seconds=round(report.seconds, 3),
@@ -93,6 +101,8 @@ async def _crawl(options: Options, request: CrawlRequest, workers: int | None) -
         output.print_json(result)
     else:
         _print_result(job, result)
+    if job.status == Status.PAUSED:
+        _tell_paused(job)
     return EXIT_OK if job.status == Status.COMPLETED else EXIT_FAILED
 
 
@@ -106,9 +116,8 @@ async def _work(options: Options, until_idle: bool) -> int:
         with stopping_by_signal(engine.stop) as interrupted:
             async with _live_progress(options, services, roots):
                 report = await engine.run(until_idle=until_idle)
-        paused = [
-            root_id for root_id in roots if until_idle and (await services.jobs.get(root_id)).status == Status.PAUSED
-        ]
+        jobs = [await services.jobs.get(root_id) for root_id in roots] if until_idle else []
+        paused = [job for job in jobs if job.status == Status.PAUSED]
     result = WorkResult(
         processed=report.processed,
         completed=report.completed,
@@ -122,11 +131,17 @@ async def _work(options: Options, until_idle: bool) -> int:
             f"{output.count(result.processed, 'page')} in {output.duration(result.seconds)}:"
             f" {result.completed:,} done, {result.failed:,} failed."
         )
-    for root_id in paused:
-        complain(f"Job {root_id} is paused.", f"Let it go on with: quaero jobs resume {root_id}")
+    for job in paused:
+        _tell_paused(job)
     if interrupted():
         raise InterruptedByUserError
     return EXIT_OK
+
+
+def _tell_paused(job: Job) -> None:
+    why = f": {job.error}" if job.error else "."
+    go_on = f"quaero jobs resume {job.id}, then quaero work --until-idle"
+    complain(f"Job {job.id} is paused{why}", f"Let it go on with: {go_on}")
 
 
 def _live_progress(options: Options, services: Services, roots: list[int]) -> AbstractAsyncContextManager[None]:
@@ -140,11 +155,13 @@ def _live_progress(options: Options, services: Services, roots: list[int]) -> Ab
 def _print_result(job: Job, result: CrawlResult) -> None:
     line = output.status_text(job.status, job.warnings)
     line.append(
-        f"  {output.safe(job.name)}: {output.count(result.documents, 'document')}"
+        f"  {output.one_line(job.name)}: {output.count(result.documents, 'document')}"
         f" from {output.count(result.pages, 'page')} in {output.duration(result.seconds)}"
         f" ({result.pages_per_second:,.1f} pages/s)",
         "default",
     )
+    if is_recrawl(result.changes):
+        line.append(f": {changes_in_words(result.changes)}", "default")
     if result.failed:
         line.append(f", {result.failed:,} failed", "default")
     if result.skipped:

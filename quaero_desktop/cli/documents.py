@@ -7,7 +7,14 @@ import msgspec
 from quaero_desktop.cli import output
 from quaero_desktop.cli.context import Options, run
 from quaero_desktop.cli.ending import EXIT_OK, complain
-from quaero_desktop.domain.documents import HIGHLIGHT_END, HIGHLIGHT_START, DocumentFilter, SearchHit, marked
+from quaero_desktop.domain.documents import (
+    HIGHLIGHT_END,
+    HIGHLIGHT_START,
+    DocumentFilter,
+    DocumentSummary,
+    SearchHit,
+    marked,
+)
 
 
 def run_command(options: Options, given: argparse.Namespace) -> int:
@@ -15,7 +22,7 @@ def run_command(options: Options, given: argparse.Namespace) -> int:
     if given.command == "search":
         return run(options, _search(options, " ".join(given.query), given.limit, given.offset))
     if given.action == "show":
-        return run(options, _show(options, given.id))
+        return run(options, _versions(options, given.id) if given.versions else _show(options, given.id))
     which = DocumentFilter(source=given.source, query=given.query, limit=given.limit, offset=given.offset)
     return run(options, _list(options, which))
 
@@ -32,12 +39,16 @@ async def _list(options: Options, which: DocumentFilter) -> int:
         return EXIT_OK
     output.table(
         ("id", "title", "url"),
-        [(str(document.id), output.elided(document.title, 50), document.url) for document in page.documents],
+        [(str(document.id), _title(document), document.url) for document in page.documents],
         numbers=("id",),
-        flexible="url",
+        flexible=("url", "title"),
     )
     output.rest(which.offset, len(page.documents), page.total_count)
     return EXIT_OK
+
+
+def _title(document: DocumentSummary) -> str:
+    return document.title if document.gone_at is None else f"{document.title} (gone)"
 
 
 async def _show(options: Options, document_id: int) -> int:
@@ -46,8 +57,21 @@ async def _show(options: Options, document_id: int) -> int:
     if options.json:
         output.print_json(document)
         return EXIT_OK
-    heading = [] if document.markdown.startswith(f"# {document.title}\n") else [f"# {document.title}", ""]
-    output.plain_lines(f"<{document.url}>", "", *heading, document.markdown.rstrip())
+    heading = [] if document.markdown.startswith("# ") else [f"# {document.title}", ""]
+    gone = "" if document.gone_at is None else f" (gone since {output.moment(document.gone_at)})"
+    output.plain_lines(f"<{document.url}>{gone}", "", *heading, document.markdown.rstrip())
+    return EXIT_OK
+
+
+async def _versions(options: Options, document_id: int) -> int:
+    async with options.reading() as services:
+        document = await services.library.document(document_id)
+        versions = await services.library.versions(document_id)
+    if options.json:
+        output.print_json(msgspec.to_builtins(document) | {"versions": versions})
+        return EXIT_OK
+    rows = [(str(version.version), output.moment(version.changed_at), version.title) for version in versions]
+    output.table(("version", "stored", "title"), rows, numbers=("version",), flexible=("title",))
     return EXIT_OK
 
 
@@ -76,10 +100,10 @@ def _print_hit(hit: SearchHit) -> None:
     snippet = Text()
     for number, part in enumerate(hit.snippet.split(HIGHLIGHT_START)):
         inside, _, after = part.partition(HIGHLIGHT_END) if number else ("", "", part)
-        snippet.append(output.safe(inside), style="bold green")
-        snippet.append(output.safe(after))
-    address = Text(output.safe(hit.url), style="cyan")
+        snippet.append(output.one_line(inside), style="bold green")
+        snippet.append(output.one_line(after))
+    address = Text(output.one_line(hit.url), style="cyan")
     address.append(f"  (document {hit.document_id})", style="dim")
-    output.lines(Text(output.safe(hit.title), style="bold"), address)
+    output.lines(Text(output.one_line(hit.title), style="bold"), address)
     output.wrapped(snippet)
     output.lines("")

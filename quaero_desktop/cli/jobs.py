@@ -9,6 +9,7 @@ import msgspec
 from quaero_desktop.cli import output, words
 from quaero_desktop.cli.context import Options, run
 from quaero_desktop.cli.ending import EXIT_OK, complain
+from quaero_desktop.domain.documents import changes_in_words, is_recrawl
 from quaero_desktop.domain.jobs import Job, Status
 from quaero_desktop.domain.listing import JobFilter, RootDetails, SkipPage
 from quaero_desktop.services.compose import Services
@@ -24,7 +25,7 @@ def run_command(options: Options, given: argparse.Namespace) -> int:
         case "list":
             return run(options, _list(options, _filter(given), given.grouped))
         case "show":
-            return run(options, _show(options, given.id, given.skipped, given.limit))
+            return run(options, _show(options, given))
         case "logs":
             return run(options, _logs(options, given))
         case "cancel":
@@ -95,8 +96,7 @@ def _print_list(jobs: Sequence[Job], which: JobFilter, total: int) -> None:
         "id",
         "status",
         "name",
-        *(["pages", "failed"] if roots else []),
-        "started",
+        *(["pages", "failed", "started"] if roots else []),
         *(["why"] if children else []),
     ]
     rows: list[list[str | Text]] = []
@@ -104,22 +104,24 @@ def _print_list(jobs: Sequence[Job], which: JobFilter, total: int) -> None:
         name = job.name if job.is_root or not roots else f"  {job.name}"
         row: list[str | Text] = [str(job.id), output.status_text(job.status, job.warnings), name]
         if roots:
-            row += [f"{job.pages:,}", f"{job.failed_children:,}"] if job.is_root else ["", ""]
-        row.append(output.moment(job.started_at))
+            counts = [f"{job.pages:,}", f"{job.failed_children:,}"] if job.is_root else ["", ""]
+            row += [*counts, output.moment(job.started_at)]
         if children:
             row.append(words.CAUSES.get(job.cause or "", job.cause or ""))
         rows.append(row)
-    output.table(header, rows, numbers=("id", "pages", "failed"), flexible="name")
+    output.table(header, rows, numbers=("id", "pages", "failed"), flexible=("name",))
     output.rest(which.offset, len(jobs), total)
 
 
 # --- show -------------------------------------------------------------------------------------------------------------
 
 
-async def _show(options: Options, job_id: int, skipped: bool, limit: int) -> int:
+async def _show(options: Options, given: argparse.Namespace) -> int:
+    skips = None
     async with options.reading() as services:
-        details = await services.jobs.details(job_id)
-        skips = await services.jobs.skips(details.job.root_id, limit=limit) if skipped else None
+        details = await services.jobs.details(given.id)
+        if given.skipped:
+            skips = await services.jobs.skips(details.job.root_id, limit=given.limit, offset=given.offset)
     if options.json:
         output.print_json(_flat(details, skips))
     else:
@@ -147,7 +149,7 @@ def _print_details(details: JobDetails) -> None:
     job = details.job
     heading = output.status_text(job.status, job.warnings)
     heading.append(f"  {job.type}, job {job.id}", "dim")
-    output.lines(job.name, heading, *([job.error] if job.error else []), "")
+    output.lines(output.one_line(job.name), heading, *([job.error] if job.error else []), "")
     rows = [("created", output.moment(job.created_at)), ("started", output.moment(job.started_at))]
     if job.completed_at is not None:
         took = (
@@ -176,6 +178,8 @@ def _root_rows(job: Job, root: RootDetails) -> list[tuple[str, str]]:
     if job.payload.get("seeds"):
         rows.append(("from", ", ".join(job.payload["seeds"])))
     rows.append(("documents", f"{root.documents:,} ({output.size(root.bytes)} received)"))
+    if is_recrawl(root.changes):
+        rows.append(("  of them", changes_in_words(root.changes)))
     parts = [f"{number:,} {status}" for status, number in job.children.items() if number]
     rows.append(("pages", f"{job.pages:,}" + (f": {', '.join(parts)}" if parts else "")))
     for cause, number in root.failures.items():
@@ -184,6 +188,7 @@ def _root_rows(job: Job, root: RootDetails) -> list[tuple[str, str]]:
         rows.append(("skipped", output.count(skipped, "link")))
     for reason, number in root.skipped.items():
         rows.append(("  skipped", f"{number:,}: {words.REASONS.get(reason, reason)}"))
+    rows += [("waits", f"{rest.lane} until {output.moment(rest.until)}: {rest.reason}") for rest in root.waiting]
     if job.status == Status.RUNNING:
         left = "" if root.seconds_left is None else f", about {output.duration(root.seconds_left)} left"
         rows.append(("pace", f"{root.pages_per_second:,.1f} pages/s{left}"))
@@ -196,7 +201,7 @@ def _print_skips(page: SkipPage) -> None:
         output.lines("No link was skipped.")
         return
     rows = [(skip.url, words.REASONS.get(skip.reason, skip.reason), skip.rule) for skip in page.skips]
-    output.table(("url", "why", "rule"), rows, flexible="url")
+    output.table(("url", "why", "rule"), rows, flexible=("url",))
     output.rest(page.offset, len(page.skips), page.total_count)
 
 
@@ -224,7 +229,7 @@ def _change(options: Options, job_id: int, change: Callable[[Services], Awaitabl
             output.print_json(job)
         else:
             line = output.status_text(job.status, job.warnings)
-            line.append(f"  {output.safe(job.name)}", "default")
+            line.append(f"  {output.one_line(job.name)}", "default")
             output.lines(line)
         return EXIT_OK
 

@@ -69,6 +69,10 @@ def _dispatch(given: argparse.Namespace) -> int:
             from quaero_desktop.cli import jobs
 
             return jobs.run_command(options, given)
+        case "rules":
+            from quaero_desktop.cli import rules
+
+            return rules.run_command(options, given)
         case "documents" | "search":
             from quaero_desktop.cli import documents
 

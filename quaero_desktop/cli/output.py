@@ -39,13 +39,19 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u206
 def print_json(value: Any) -> None:
     """Print *value* as the one JSON value of this command."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
+    # The one type in our answers that msgspec does not know is Path.
+    sys.stdout.buffer.write(msgspec.json.encode(value, enc_hook=str) + b"\n")
     sys.stdout.buffer.flush()
 
 
 def safe(text: str) -> str:
     """Return *text*, which may come from the web, without what commands a terminal."""
     return _UNSAFE.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    """Return *text* as :func:`safe` does, on one line."""
+    return safe(text).replace("\n", " ").replace("\t", " ")
 
 
 def console(*, stderr: bool = False) -> "Console":
@@ -87,7 +93,11 @@ def rest(offset: int, shown: int, total: int) -> None:
 
 
 def table(
-    header: Sequence[str], rows: Iterable[Sequence["str | Text"]], *, numbers: Sequence[str] = (), flexible: str = ""
+    header: Sequence[str],
+    rows: Iterable[Sequence["str | Text"]],
+    *,
+    numbers: Sequence[str] = (),
+    flexible: Sequence[str] = (),
 ) -> None:
     """Print a table without frames.
 
@@ -95,21 +105,25 @@ def table(
         header: the names of the columns; all empty for no header.
         rows: a cell for each column.
         numbers: the columns that are right-aligned.
-        flexible: the column whose cells are elided in the middle where the terminal is too narrow.
+        flexible: the columns whose cells are elided in the middle where the terminal is too narrow; they share what
+            the others leave, and what one of them does not need goes to the next.
     """
     from rich.text import Text
 
     out = console()
-    cells = [[cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row] for row in rows]
+    cells = [[cell if isinstance(cell, Text) else Text(one_line(cell)) for cell in row] for row in rows]
     titles = [Text(name, style="bold") for name in header]
     every = [titles, *cells] if any(header) else cells
     if not every:
         return
     widths = [max(row[column].cell_len for row in every) for column in range(len(header))]
-    if flexible and out.is_terminal:
-        which = list(header).index(flexible)
-        others = sum(widths) - widths[which] + _GAP * (len(widths) - 1)
-        widths[which] = min(widths[which], max(out.width - others, _LEAST_FLEXIBLE))
+    if out.is_terminal:
+        room = out.width - sum(widths) - _GAP * (len(widths) - 1)
+        shrinking = sorted((header.index(name) for name in flexible), key=widths.__getitem__)
+        room += sum(widths[column] for column in shrinking)
+        for left, column in zip(range(len(shrinking), 0, -1), shrinking, strict=True):
+            widths[column] = min(widths[column], max(room // left, _LEAST_FLEXIBLE))
+            room -= widths[column]
     for row in every:
         line = Text()
         for column, (cell, width) in enumerate(zip(row, widths, strict=True)):

@@ -173,6 +173,7 @@ def build() -> Parser:
     _add_crawl(commands)
     _add_work(commands)
     _add_jobs(commands)
+    _add_rules_check(commands)
     _add_documents(commands)
     _add_search(commands)
     _add_backup(commands)
@@ -200,28 +201,7 @@ def _add_crawl(commands: Any) -> None:
         help=f"The most links to follow from there; 0 for these pages only. [default: {_DEFAULTS.max_depth}]",
     )
     add("--max-pages", metavar="N", type=_whole, help="The most pages to fetch. [default: no limit]")
-    add(
-        "--scope",
-        metavar="host|prefix|domain",
-        type=_scope,
-        help="How far to go: the same host, below the folder of URL, or its sub-domains too."
-        f" [default: {_DEFAULTS.scope}]",
-    )
-    add(
-        "--include",
-        metavar="P",
-        action="append",
-        default=[],
-        help="Only URLs that hold P: words, * for any text, ? for any one character, or re: and a regular"
-        " expression. Can be repeated: one of them is enough.",
-    )
-    add(
-        "--exclude",
-        metavar="P",
-        action="append",
-        default=[],
-        help="No URLs that hold P. Wins over --include; can be repeated.",
-    )
+    _add_rules(crawl)
     add(
         "--workers",
         metavar="N",
@@ -308,9 +288,7 @@ def _add_jobs(commands: Any) -> None:
     )
     _add_job_id(show)
     show.add_argument("--skipped", action="store_true", help="List the refused links, each with the rule that said so.")
-    show.add_argument(
-        "--limit", metavar="N", type=_whole, default=100, help="With --skipped: the most links. [default: 100]"
-    )
+    _add_window(show, "links of --skipped", 100)
     logs = _command(jobs, "logs", "Print the log of a job.", "quaero jobs logs 1 --children --level warn", usage="ID")
     _add_job_id(logs)
     logs.add_argument(
@@ -331,6 +309,39 @@ def _add_jobs(commands: Any) -> None:
         _add_job_id(_command(jobs, name, summary, f"quaero jobs {name} 1", usage="ID"))
 
 
+def _add_rules_check(commands: Any) -> None:
+    rules = _group(
+        _command(
+            commands,
+            "rules",
+            "Try out the rules of a crawl.",
+            "quaero rules check https://docs.python.org/3/ --exclude /3/",
+            usage="ACTION",
+        ),
+        "action",
+    )
+    check = _command(
+        rules,
+        "check",
+        "Tell whether a crawl would follow a link, and which rule says so.",
+        "quaero rules check https://docs.python.org/3/whatsnew/3.11.html --exclude '*/whatsnew/*'",
+        "quaero rules check /3/c-api/ --seed https://docs.python.org/3/library/ --scope prefix",
+        "quaero rules check https://docs.python.org/3/c-api/ --job 1",
+        usage="URL",
+        more="Scope and rules only: robots.txt, depth and the most pages come on top.",
+    )
+    check.add_argument("url", metavar="URL", help="The link; or a path at the first seed.")
+    check.add_argument(
+        "--seed",
+        metavar="S",
+        action="append",
+        default=[],
+        help="Where the crawl starts. Can be repeated. [default: URL itself, so that only the rules decide]",
+    )
+    check.add_argument("--job", metavar="ID", type=_number, help="Take seeds, scope and rules of that crawl.")
+    _add_rules(check)
+
+
 def _add_documents(commands: Any) -> None:
     documents = _group(
         _command(commands, "documents", "List and read collected documents.", "quaero documents list", usage="ACTION"),
@@ -344,6 +355,7 @@ def _add_documents(commands: Any) -> None:
     _add_window(listing, "documents", 50)
     show = _command(documents, "show", "Print a document's markdown.", "quaero documents show 12 | less", usage="ID")
     show.add_argument("id", metavar="ID", type=_number, help="The document's number.")
+    show.add_argument("--versions", action="store_true", help="List its versions instead, with their times.")
 
 
 def _add_search(commands: Any) -> None:
@@ -429,6 +441,32 @@ def _add_window(parser: Parser, what: str, limit: int) -> None:
     parser.add_argument("--limit", metavar="N", type=_whole, default=limit, help=f"The most {what}. [default: {limit}]")
     parser.add_argument(
         "--offset", metavar="N", type=_whole, default=0, help=f"How many {what} to pass over first. [default: 0]"
+    )
+
+
+def _add_rules(parser: Parser) -> None:
+    add = parser.add_argument
+    add(
+        "--scope",
+        metavar="host|prefix|domain",
+        type=_scope,
+        help="How far to go: the same host, below the folder of URL, or all hosts of its domain."
+        f" [default: {_DEFAULTS.scope}]",
+    )
+    add(
+        "--include",
+        metavar="P",
+        action="append",
+        default=[],
+        help="Only URLs that fit P: words match anywhere; * is any text and ? any one character, and after a * the rest"
+        " must be the end (*.pdf, */old/*); or re: and a regular expression. Can be repeated: one of them is enough.",
+    )
+    add(
+        "--exclude",
+        metavar="P",
+        action="append",
+        default=[],
+        help="No URLs that fit P. Wins over --include; can be repeated.",
     )
 
 

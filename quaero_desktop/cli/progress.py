@@ -57,7 +57,7 @@ def root_lines(known: JobDetails, now: Progress, width: int) -> Text:
     facts = [f"{now.done:,} done", f"{now.failed:,} failed", f"{now.queued:,} queued", f"{now.rate:.1f} pages/s"]
     if now.eta_seconds is not None and now.queued:
         facts.append(f"about {output.duration(now.eta_seconds)} left")
-    name = output.safe(known.job.name)
+    name = output.one_line(known.job.name)
     # What does not fit goes: the time left first, then the rate.
     while True:
         numbers = " · ".join(facts)
@@ -70,6 +70,6 @@ def root_lines(known: JobDetails, now: Progress, width: int) -> Text:
     line.append(f"  {output.elided(name, max(room, 0))}  {numbers}")
     line.truncate(width - 1)
     current = known.root.current_url if known.root is not None else None
-    page = output.elided(output.safe(current), max(width - 4, 0)) if current else ""
+    page = output.elided(output.one_line(current), max(width - 4, 0)) if current else ""
     line.append(f"\n  {page}", style="dim")
     return line.append("\n")

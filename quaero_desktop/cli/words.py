@@ -20,7 +20,7 @@ CAUSES: dict[str, str] = {
     Cause.BAD_URL: "the address cannot be sent to a server",
     Cause.TOO_LARGE: "the page is too large",
     Cause.DECODE: "the page's compression is broken",
-    Cause.ROBOTS: "robots.txt forbids it",
+    Cause.ROBOTS: "robots.txt forbids it, or could not be read",
     Cause.PARSE: "the page could not be read",
     Cause.PARSE_TIMEOUT: "reading the page took too long",
     Cause.PARSE_CRASH: "reading the page crashed its process",
@@ -41,4 +41,6 @@ REASONS: dict[str, str] = {
     SkipReason.DEPTH: "too many links away",
     SkipReason.MAX_PAGES: "over the most pages",
     SkipReason.TOO_LONG: "the address is too long",
+    SkipReason.NOFOLLOW: "its page asks not to follow it",
+    SkipReason.TRAP: "one more of too many without anything new",
 }

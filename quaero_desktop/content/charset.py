@@ -134,6 +134,22 @@ def decode(body: bytes, declared: str = "") -> Decoded:
     return Decoded(text, body, "utf-8")
 
 
+def codec_of(start: bytes, declared: str = "") -> str:
+    """Return Python's codec for a document of which only the start is known yet, as :func:`decode` would choose it.
+
+    Args:
+        start: its first bytes, at least some thousand unless it is shorter.
+        declared: the charset of the HTTP header, as the server wrote it.
+    """
+    # The last character may be cut in two, and ASCII so far says nothing about the rest: then what it declares counts.
+    start = start[: start.rfind(b">") + 1] or start
+    found = decode(start, declared)
+    if found.encoding == "utf-8" and found.text.isascii():
+        found_inside = _declared_inside(start) or known(declared)
+        return _CODECS[found_inside] if found_inside and not found_inside.startswith("utf-16") else "utf-8"
+    return _CODECS[found.encoding]
+
+
 def without_comments(prefix: bytes) -> bytes:
     """Return the start of a page without its comments, the last one possibly open."""
     return _COMMENT.sub(b"", prefix)

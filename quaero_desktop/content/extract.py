@@ -8,12 +8,10 @@ from lxml import etree
 
 from quaero_desktop.content import charset, links, maincontent, metadata, searchtext
 from quaero_desktop.content.markdown import fenced, render
+from quaero_desktop.content.version import EXTRACTOR_VERSION
 from quaero_desktop.domain.cjk import split_cjk
 from quaero_desktop.domain.pages import PageInput, ParsedPage
 from quaero_desktop.domain.text import single_line, storable
-
-EXTRACTOR_VERSION = 1
-"""Grows with each change that makes another text of a page; a page of an older version can be extracted again."""
 
 _THIN = 200
 """Characters of search text below which a page is thin; an ideograph counts as two, with its blank."""
@@ -109,6 +107,7 @@ def _html(page: PageInput, media_type: str) -> ParsedPage:
         markdown=markdown,
         search_text=search_text,
         links=found.found,
+        nofollow_links=found.unfollowed,
         other_links=found.others,
         canonical=about.canonical,
         description=about.description,
@@ -216,6 +215,7 @@ def _page(
     markdown: str = "",
     search_text: str = "",
     links: tuple[str, ...] = (),
+    nofollow_links: tuple[str, ...] = (),
     other_links: int = 0,
     canonical: str | None = None,
     description: str = "",
@@ -237,6 +237,7 @@ def _page(
         markdown=markdown,
         search_text=search_text,
         links=links,
+        nofollow_links=nofollow_links,
         other_links=other_links,
         canonical=canonical,
         description=description,

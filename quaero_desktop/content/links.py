@@ -16,12 +16,14 @@ class Links(NamedTuple):
     Attributes:
         base: the absolute URL that its relative links start from.
         found: canonical http(s) URLs in the page's order, without duplicates, ``nofollow`` ones left out.
+        unfollowed: the ``nofollow`` ones that are not among *found*.
         others: how many of its distinct links are not followed: another scheme, no URL at all, or ``nofollow``.
         author: the text of the first link to the page's author.
     """
 
     base: str
     found: tuple[str, ...]
+    unfollowed: tuple[str, ...]
     others: int
     author: str
 
@@ -63,6 +65,7 @@ def collect(root: etree._Element, resolve: Resolver) -> Links:
     found: dict[str, None] = {}
     others: set[str] = set()
     author = ""
+    unwanted: list[str] = []
     hrefs = [
         href
         for element in root.iter("link")
@@ -77,6 +80,7 @@ def collect(root: etree._Element, resolve: Resolver) -> Links:
                 hrefs.append(href)
             elif "nofollow" in relation.lower():
                 others.add(href)
+                unwanted.append(href)
             else:
                 hrefs.append(href)
                 if relation == "author" and not author:
@@ -88,4 +92,7 @@ def collect(root: etree._Element, resolve: Resolver) -> Links:
             found[url] = None
         elif href[0] != "#":
             others.add(href)
-    return Links(resolve.base, tuple(found), len(others), single_line(author, 200))
+    unfollowed = dict.fromkeys(
+        url for href in unwanted if (url := resolve[href.partition("#")[0]]) is not None and url not in found
+    )
+    return Links(resolve.base, tuple(found), tuple(unfollowed), len(others), single_line(author, 200))

@@ -89,7 +89,7 @@ def read(root: etree._Element, resolve: Resolver, linked_author: str = "") -> Me
         elif element.get("type") == "application/ld+json" and element.text:
             written.append(element.text)
     structured = _structured(written)
-    robots = f"{metas.get('robots', '')},{metas.get('quaero', '')}".lower()
+    robots = f"{metas.get('robots', '')},{metas.get('quaerodesktop', '')}".lower()
     asked = {word.strip() for word in robots.split(",")}
     return Metadata(
         title=title or _first(metas, _TITLES, _TITLE_LIMIT),

@@ -25,10 +25,17 @@ from typing import Final
 
 import msgspec
 
-from quaero_desktop.content.worker import REPLY_HEADER, REQUEST_HEADER, STOP_SIGNALS, Reply, serve
+from quaero_desktop.content.worker import REPLY_HEADER, REQUEST_HEADER, STOP_SIGNALS, Reply, Request, serve
 from quaero_desktop.domain.errors import BugError
 from quaero_desktop.domain.jobs import Cause
-from quaero_desktop.domain.pages import PageInput, ParsedPage, ParseFailed, ParseResult
+from quaero_desktop.domain.pages import (
+    PageInput,
+    ParsedPage,
+    ParsedSitemap,
+    ParseFailed,
+    ParseResult,
+    SitemapResult,
+)
 from quaero_desktop.domain.text import single_line
 
 PARSE: Final = "quaero_desktop.content.extract:parse"
@@ -41,17 +48,25 @@ _REAP_SECONDS = 0.8  # the kernel needs a few milliseconds to end a killed proce
 _MAX_REPLY_BYTES = 256_000_000
 
 
+_Result = ParsedPage | ParsedSitemap | ParseFailed
+
+
 class _Job:
-    """A page on its way through the runner."""
+    """A page on its way through the runner.
 
-    __slots__ = ("future", "message", "url")
+    Attributes:
+        wanted: what its answer must be.
+    """
 
-    def __init__(self, url: str, message: bytearray, future: asyncio.Future[ParseResult]) -> None:
+    __slots__ = ("future", "message", "url", "wanted")
+
+    def __init__(self, url: str, message: bytearray, wanted: Reply, future: asyncio.Future[_Result]) -> None:
         self.url = url
         self.message = message
+        self.wanted = wanted
         self.future = future
 
-    def settle(self, result: ParseResult) -> None:
+    def settle(self, result: _Result) -> None:
         if not self.future.done():  # else it was cancelled, and nobody waits for it
             self.future.set_result(result)
 
@@ -112,13 +127,31 @@ class ParseRunner:
             CancelledError: the caller was cancelled, or the runner is being closed. The page's process is free again,
                 or dead, within half a second.
         """
+        result = await self._run(page, Request.PAGE, Reply.PAGE)
+        assert not isinstance(result, ParsedSitemap)
+        return result
+
+    async def read_sitemap(self, file: PageInput) -> SitemapResult:
+        """Read a sitemap, a feed or a list of addresses in a worker process; otherwise like :meth:`parse`.
+
+        Args:
+            file: its bytes and what is known about them.
+
+        Raises:
+            CancelledError: as :meth:`parse` does.
+        """
+        result = await self._run(file, Request.SITEMAP, Reply.SITEMAP)
+        assert not isinstance(result, ParsedPage)
+        return result
+
+    async def _run(self, page: PageInput, kind: Request, wanted: Reply) -> _Result:
         if self._closed:
             raise asyncio.CancelledError("The parse runner is closed")
         try:
-            message = _request(page)
+            message = _request(page, kind)
         except ValueError as error:  # a lone surrogate in the URL, for example
             return ParseFailed(url=page.url, cause=Cause.PARSE, message=f"The page cannot be parsed: {error}.")
-        job = _Job(page.url, message, asyncio.get_running_loop().create_future())
+        job = _Job(page.url, message, wanted, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         self._dispatch()
         try:
@@ -221,9 +254,9 @@ class ParseRunner:
             case Reply.READY if not worker.ready:
                 worker.ready = True
                 worker.deadline = math.inf
-            case Reply.PAGE if job is not None:
+            case Reply.PAGE | Reply.SITEMAP if job is not None and kind == job.wanted:
                 try:
-                    page = _DECODER.decode(body)
+                    page = _DECODERS[job.wanted].decode(body)
                 except (msgspec.MsgspecError, ValueError):
                     job.fail(Cause.PARSE_CRASH, "The parser process answered with nonsense.")
                     self._dismiss(worker)
@@ -380,13 +413,16 @@ class _Worker(asyncio.Protocol):
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(ParsedPage)
+_DECODERS: dict[Reply, msgspec.msgpack.Decoder[ParsedPage] | msgspec.msgpack.Decoder[ParsedSitemap]] = {
+    Reply.PAGE: msgspec.msgpack.Decoder(ParsedPage),
+    Reply.SITEMAP: msgspec.msgpack.Decoder(ParsedSitemap),
+}
 
 
-def _request(page: PageInput) -> bytearray:
+def _request(page: PageInput, kind: Request) -> bytearray:
     message = bytearray(REQUEST_HEADER.size)
     _ENCODER.encode_into(page, message, REQUEST_HEADER.size)
-    REQUEST_HEADER.pack_into(message, 0, len(message) - REQUEST_HEADER.size)
+    REQUEST_HEADER.pack_into(message, 0, len(message) - REQUEST_HEADER.size, kind)
     return message
 
 

@@ -3,7 +3,7 @@
 It is the other end of :mod:`quaero_desktop.content.runner`. Everything it imports is paid at the start of each process,
 so this module stays light: no asyncio, no Qt, no network.
 
-A message is a header (its length, and in replies its kind) and then MessagePack. MessagePack and not pickle, because a
+A message is a header (its length and its kind) and then MessagePack. MessagePack and not pickle, because a
 parser that a hostile page has taken over must not be able to run code in the process that holds the library.
 """
 
@@ -21,10 +21,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from quaero_desktop.domain.pages import PageInput, ParsedPage
+from quaero_desktop.domain.pages import PageInput, ParsedPage, ParsedSitemap
 from quaero_desktop.domain.text import single_line
 
-REQUEST_HEADER = struct.Struct("!I")
+REQUEST_HEADER = struct.Struct("!IB")
 REPLY_HEADER = struct.Struct("!IB")
 
 # What a terminal or a service manager sends to the whole process group.
@@ -40,6 +40,13 @@ _READ_BUFFER = 256 * 1024
 _WATCHER_STACK = 256 * 1024
 
 
+class Request(enum.IntEnum):
+    """What a parser process is asked for; either with a PageInput."""
+
+    PAGE = 0
+    SITEMAP = 1
+
+
 class Reply(enum.IntEnum):
     """What a message from a parser process says."""
 
@@ -48,6 +55,7 @@ class Reply(enum.IntEnum):
     FAILED = 2  # a sentence: this page failed, the next may come
     LEAVING = 3  # a sentence: this page failed for want of memory, and the process ends itself
     BROKEN = 4  # a sentence: the process could not even start
+    SITEMAP = 5  # a ParsedSitemap
 
 
 def serve(connection: socket.socket, function: str, memory_bytes: int) -> None:
@@ -79,9 +87,11 @@ def _serve(connection: socket.socket, function: str, memory_bytes: int) -> None:
     decoder = msgspec.msgpack.Decoder(PageInput)
     connection.sendall(REPLY_HEADER.pack(0, Reply.READY))
     while header := requests.read(REQUEST_HEADER.size):
-        body = requests.read(REQUEST_HEADER.unpack(header)[0])
+        length, kind = REQUEST_HEADER.unpack(header)
+        body = requests.read(length)
         try:
-            reply = _parse(parse, decoder.decode(body))
+            page = decoder.decode(body)
+            reply = _read_sitemap(page) if kind == Request.SITEMAP else _parse(parse, page)
         except MemoryError:
             # The heap of this process is full of holes now: in it the next page, an innocent one, could fail as well.
             _reply_text(connection, Reply.LEAVING, f"it needs more than {memory_bytes // 1_000_000:,} MB of memory")
@@ -96,9 +106,19 @@ def _parse(parse: Callable[[PageInput], ParsedPage], page: PageInput) -> bytearr
     parsed = parse(page)
     if not isinstance(parsed, ParsedPage):
         raise TypeError(f"the parser returned {type(parsed).__name__}")
+    return _message(parsed, Reply.PAGE)
+
+
+def _read_sitemap(file: PageInput) -> bytearray:
+    from quaero_desktop.content import sitemaps  # few processes ever need it
+
+    return _message(sitemaps.read(file), Reply.SITEMAP)
+
+
+def _message(value: ParsedPage | ParsedSitemap, kind: Reply) -> bytearray:
     message = bytearray(REPLY_HEADER.size)
-    msgspec.msgpack.Encoder().encode_into(parsed, message, REPLY_HEADER.size)
-    REPLY_HEADER.pack_into(message, 0, len(message) - REPLY_HEADER.size, Reply.PAGE)
+    msgspec.msgpack.Encoder().encode_into(value, message, REPLY_HEADER.size)
+    REPLY_HEADER.pack_into(message, 0, len(message) - REPLY_HEADER.size, kind)
     return message
 
 

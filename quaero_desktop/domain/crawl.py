@@ -3,17 +3,14 @@
 The decision is one pure function, :meth:`CrawlScope.decide`: the crawler uses it, and so does who wants to know why.
 """
 
-import functools
-import re
-from typing import Literal
-
 import msgspec
 
-from quaero_desktop.domain import urls
+from quaero_desktop.domain import rules, urls
 from quaero_desktop.domain.errors import UsageError
+from quaero_desktop.domain.identity import TRACKING_PARAMETERS, Identity, check_parameter_name
 from quaero_desktop.domain.jobs import SkipReason
-
-ScopeKind = Literal["host", "prefix", "domain"]
+from quaero_desktop.domain.scope import Extent
+from quaero_desktop.domain.scope import ScopeKind as ScopeKind  # every crawl has one
 
 
 class CrawlConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,15 +18,19 @@ class CrawlConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Attributes:
         seeds: canonical URLs to start from.
-        scope: ``host`` (the seeds' hosts), ``prefix`` (below the seeds' folders) or ``domain`` (their sub-domains too).
-        include, exclude: patterns over the whole URL, ``*`` and ``?``, or ``re:`` and a regular expression.
+        scope: ``host`` (the seeds' hosts), ``prefix`` (below the seeds' folders) or ``domain`` (all hosts of their
+            registered domains); see :mod:`quaero_desktop.domain.scope`.
+        include, exclude: patterns over the whole URL; see :mod:`quaero_desktop.domain.rules`.
         max_depth: the most links to follow from a seed; 0 fetches the seeds only.
         max_pages: the most pages of this crawl; None for no limit.
         per_host: the most requests under way at one origin.
         delay_ms: the least time between two requests' starts at one origin; None for the polite default.
         obey_robots: whether robots.txt decides.
         follow_links: whether links are followed at all.
+        sitemaps: whether the sites' sitemaps are read, as links found at the start.
         max_attempts: how often a page is tried before its message becomes a dead letter.
+        aliases: origins that mean the same site as the first seed's: their URLs are rewritten to that one.
+        tracking_parameters: query parameters that are dropped from every URL; ``utm_*`` for all that begin so.
     """
 
     seeds: tuple[str, ...]
@@ -42,7 +43,10 @@ class CrawlConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     delay_ms: int | None = None
     obey_robots: bool = True
     follow_links: bool = True
+    sitemaps: bool = True
     max_attempts: int = 4
+    aliases: tuple[str, ...] = ()
+    tracking_parameters: tuple[str, ...] = TRACKING_PARAMETERS
 
     def checked(self) -> "CrawlConfig":
         """Return self.
@@ -64,7 +68,14 @@ class CrawlConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             if value is not None and value < least:
                 raise UsageError(f"{name} is {value}; {least} is the least.")
         for pattern in (*self.include, *self.exclude):
-            _compiled(pattern)
+            rules.compiled(pattern)
+        for alias in self.aliases:
+            if urls.identity(f"{alias}/") != f"{alias}/" or "/" in alias.partition("://")[2]:
+                raise UsageError(
+                    f"The alias “{alias[:200]}” is not the address of a site.", "Give one like http://docs.python.org."
+                )
+        for name in self.tracking_parameters:
+            check_parameter_name(name)
         return self
 
 
@@ -74,12 +85,28 @@ class Verdict(msgspec.Struct, frozen=True):
     reason: SkipReason | None
     rule: str = ""
 
+    @property
+    def sentence(self) -> str:
+        """This verdict for a person, like ``excluded by rule 2: */old/*``."""
+        match self.reason:
+            case None:
+                return "followed"
+            case SkipReason.EXCLUDED:
+                return f"excluded by {self.rule.removeprefix('exclude ')}"
+            case SkipReason.NOT_INCLUDED:
+                return f"not included: {self.rule}"
+            case SkipReason.SCOPE:
+                return f"outside the scope of the crawl, {self.rule}"
+            case _:
+                return f"skipped: {self.rule}"
+
 
 FOLLOW = Verdict(None)
+_TOO_LONG = Verdict(SkipReason.TOO_LONG, f"longer than {urls.MAX_URL_LENGTH} characters")
 
 
 class CrawlScope:
-    """Decides what becomes of links under one configuration.
+    """Decides under which URL a link is known, and what becomes of it, under one configuration.
 
     Args:
         config: the crawl's configuration.
@@ -89,11 +116,24 @@ class CrawlScope:
     def __init__(self, config: CrawlConfig, roots: tuple[str, ...]) -> None:
         self.config = config
         self.roots = roots
-        self._hosts = frozenset(urls.host_of(url) for url in roots)
-        self._prefixes = tuple(_folder(url) for url in roots)
-        self._domains = tuple({_bare_host(url) for url in roots})
-        self._exclude = tuple((pattern, _compiled(pattern)) for pattern in config.exclude)
-        self._include = tuple((pattern, _compiled(pattern)) for pattern in config.include)
+        home = urls.origin_of(config.seeds[0]) if config.seeds else ""
+        self._identity = Identity(home, config.aliases, config.tracking_parameters)
+        self._extent = Extent(config.scope, roots)
+        # The verdicts are made once: there are as many decisions as links.
+        self._outside = Verdict(SkipReason.SCOPE, self._extent.name)
+        self._exclude = tuple(
+            (rules.compiled(pattern), Verdict(SkipReason.EXCLUDED, f"exclude rule {number}: {pattern}"))
+            for number, pattern in enumerate(config.exclude, 1)
+        )
+        self._include = tuple(rules.compiled(pattern) for pattern in config.include)
+        self._not_included = Verdict(SkipReason.NOT_INCLUDED, f"no include rule matches: {', '.join(config.include)}")
+
+    def identity(self, url: str) -> str:
+        """Return the URL under which the page at the canonical *url* is known to this crawl; idempotent.
+
+        Tracking parameters are dropped and aliases of the site rewritten. To be asked before :meth:`decide`.
+        """
+        return self._identity.of(url)
 
     def decide(self, url: str) -> Verdict:
         """Return the verdict on a canonical *url*: scope, then exclude, then include.
@@ -102,49 +142,14 @@ class CrawlScope:
         them.
         """
         if len(url) > urls.MAX_URL_LENGTH:
-            return Verdict(SkipReason.TOO_LONG, f"longer than {urls.MAX_URL_LENGTH} characters")
-        if not self._in_scope(url):
-            return Verdict(SkipReason.SCOPE, self.config.scope)
-        for pattern, compiled in self._exclude:
-            if compiled.search(url):
-                return Verdict(SkipReason.EXCLUDED, pattern)
-        if self._include and not any(compiled.search(url) for _, compiled in self._include):
-            return Verdict(SkipReason.NOT_INCLUDED, ", ".join(pattern for pattern, _ in self._include))
+            return _TOO_LONG
+        if not self._extent.holds(url):
+            return self._outside
+        if self._exclude or self._include:
+            lowered = url.lower()
+            for matches, verdict in self._exclude:
+                if matches(url, lowered):
+                    return verdict
+            if self._include and not any(matches(url, lowered) for matches in self._include):
+                return self._not_included
         return FOLLOW
-
-    def _in_scope(self, url: str) -> bool:
-        match self.config.scope:
-            case "host":
-                return urls.host_of(url) in self._hosts
-            case "prefix":
-                return _without_scheme(url).startswith(self._prefixes)
-            case _:
-                host = _bare_host(url)
-                return any(host == domain or host.endswith("." + domain) for domain in self._domains)
-
-
-def _without_scheme(url: str) -> str:
-    return url[url.index("//") + 2 :]
-
-
-def _folder(url: str) -> str:
-    path = _without_scheme(url).partition("?")[0]
-    return path[: path.rindex("/") + 1]
-
-
-def _bare_host(url: str) -> str:
-    return urls.host_of(url).removeprefix("www.")
-
-
-@functools.lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compile a rule. Plain words match anywhere in the URL; ``*`` is any text and ``?`` any one character."""
-    if not pattern or pattern == "re:":
-        raise UsageError("An include or exclude rule is empty.")
-    if pattern.startswith("re:"):
-        try:
-            return re.compile(pattern[3:])
-        except re.error as error:
-            raise UsageError(f"The rule “{pattern}” is not a valid regular expression: {error}.") from error
-    translated = "".join({"*": ".*", "?": "."}.get(character) or re.escape(character) for character in pattern)
-    return re.compile(translated)

@@ -1,6 +1,8 @@
 """Documents: the pages of the library as lists, readers and searches show them. Times are integer milliseconds UTC."""
 
 import re
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -10,6 +12,44 @@ from quaero_desktop.domain.errors import UsageError
 HIGHLIGHT_START = "\x01"
 """Stands before each found word of a snippet. Control characters, so that no page can hold them by chance."""
 HIGHLIGHT_END = "\x02"
+
+
+class Change(StrEnum):
+    """What a crawl found out about a page, against what the library had of it (D4)."""
+
+    NEW = "new"
+    CHANGED = "changed"  # its markdown did: a new version
+    UNCHANGED = "unchanged"
+    GONE = "gone"  # the library has it, and since this crawl its server says that there is no such page
+
+
+def changes_in_words(changes: Mapping[str, int]) -> str:
+    """Return how many pages changed in which way, like ``2 new, 1,165 unchanged``; empty when there are none."""
+    return ", ".join(f"{changes[change]:,} {change}" for change in Change if changes.get(change))
+
+
+def is_recrawl(changes: Mapping[str, int]) -> bool:
+    """Return whether a crawl met pages that the library had."""
+    return any(number for change, number in changes.items() if change != Change.NEW)
+
+
+class KnownPage(msgspec.Struct, frozen=True, kw_only=True):
+    """What the library knows of a page that it has: enough to ask its server whether that is what it still is (D4).
+
+    Attributes:
+        document_id: its document.
+        etag, last_modified: as the server wrote them with the last bytes that it sent, or None.
+        fetched_at: when those came.
+        extractor: the version of the extraction that made the document.
+        links: those of the page that may be followed: canonical URLs.
+    """
+
+    document_id: int
+    etag: str | None
+    last_modified: str | None
+    fetched_at: int
+    extractor: int
+    links: tuple[str, ...]
 
 
 class DocumentSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +63,7 @@ class DocumentSummary(msgspec.Struct, frozen=True, kw_only=True):
         thin: whether hardly any text is left.
         published_at: when the page says it was published, or None.
         fetched_at: when its bytes were last received.
+        gone_at: since when the server says that it is gone, or None.
     """
 
     id: int
@@ -38,6 +79,7 @@ class DocumentSummary(msgspec.Struct, frozen=True, kw_only=True):
     thin: bool
     published_at: int | None
     fetched_at: int
+    gone_at: int | None
 
 
 class Document(DocumentSummary, frozen=True, kw_only=True):
@@ -47,7 +89,6 @@ class Document(DocumentSummary, frozen=True, kw_only=True):
         metadata: what the page says about itself beyond the fields here: its headings, its canonical URL.
         checked_at: when the server last confirmed it.
         changed_at: when this version was stored.
-        gone_at: since when the server says that it is gone, or None.
     """
 
     description: str
@@ -56,7 +97,15 @@ class Document(DocumentSummary, frozen=True, kw_only=True):
     markdown: str
     checked_at: int
     changed_at: int
-    gone_at: int | None
+
+
+class DocumentVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a document (D4); *changed_at* is when it was stored."""
+
+    version: int
+    title: str
+    content_hash: str
+    changed_at: int
 
 
 class DocumentFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,7 +28,9 @@ Matomo, and shops' affiliates. Each is documented by its maker and belongs to no
 that sites use for contents too, like ``ref``, ``source``, ``sid``, ``id``, ``feature``, ``si`` and ``spm``.
 """
 
-_PARAMETER_NAME = re.compile(r"[A-Za-z0-9_.~:$-]+\*?")
+PARAMETER_NAME = r"[A-Za-z0-9_.~:$-]+\*?"
+"""A regular expression for the name of a query parameter, with a ``*`` after it or not."""
+
 _INDEX_FILE = re.compile(r"/(?:index|default)\.(?:x?html?|php\d?|aspx?|jsp|cgi)$")
 _SESSION_SEGMENT = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/;]*")
 _BESIDE_THE_POINT = frozenset(
@@ -52,7 +54,7 @@ def check_parameter_name(name: str) -> None:
     Raises:
         UsageError: naming it.
     """
-    if not _PARAMETER_NAME.fullmatch(name):
+    if not re.fullmatch(PARAMETER_NAME, name):
         raise UsageError(
             f"“{name[:100]}” is not the name of a tracking parameter.",
             "Give names like gclid, or beginnings like utm_*.",

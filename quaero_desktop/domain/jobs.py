@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from quaero_desktop.domain.documents import KnownPage
+
 MAX_TREE_DEPTH = 10
 """How deep a tree of jobs can be (J1)."""
 
@@ -39,6 +41,7 @@ class JobType(StrEnum):
     CRAWL = "crawl"
     CRAWLER_URL = "crawler_url"
     VALIDATE = "validate"
+    SITEMAP = "sitemap"
     TRANSFORM = "transform"
     SUMMARISE = "summarise"
     CORPUS_SUMMARY = "corpus_summary"
@@ -104,6 +107,8 @@ class SkipReason(StrEnum):
     DEPTH = "depth"
     MAX_PAGES = "max_pages"
     TOO_LONG = "too_long"
+    NOFOLLOW = "nofollow"  # the page asks not to follow it
+    TRAP = "trap"  # one more of too many pages that hold nothing new
 
 
 class JobRef(msgspec.Struct, frozen=True):
@@ -118,6 +123,7 @@ class JobRef(msgspec.Struct, frozen=True):
         attempt: 1 for the first try; the retries of one attempt are deliveries of its message.
         payload: the message's payload.
         crashes: how many times the process died while this ran.
+        known: what the library has of the page already, when its server can be asked whether that is what it still is.
     """
 
     id: int
@@ -128,6 +134,7 @@ class JobRef(msgspec.Struct, frozen=True):
     attempt: int
     payload: dict[str, Any]
     crashes: int = 0
+    known: KnownPage | None = None
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

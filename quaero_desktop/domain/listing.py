@@ -162,11 +162,20 @@ class SkipPage(msgspec.Struct, frozen=True, kw_only=True):
     offset: int
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A lane (the origin of a site) that rests until *until*, in milliseconds UTC, and why."""
+
+    lane: str
+    until: int
+    reason: str
+
+
 class RootDetails(msgspec.Struct, frozen=True, kw_only=True):
     """What a root has done so far.
 
     Attributes:
         documents: pages that ended with a document.
+        changes: how many of them were new, changed and unchanged, and how many pages are gone since (D4).
         bytes: of all bodies, as they came over the wire.
         discovered: URLs ever met: pages and skips.
         skipped: skips by reason.
@@ -174,10 +183,12 @@ class RootDetails(msgspec.Struct, frozen=True, kw_only=True):
         heartbeat_at: when the engine last said that it is at work, or None.
         pages_per_second: finished pages over the time since the start, pauses included.
         seconds_left: what the open pages will take at that pace, or None where nobody can know.
+        waiting: the sites that have pages of it queued and are left alone for now, the first that goes on first.
     """
 
     job: Job
     documents: int
+    changes: dict[str, int]
     bytes: int
     discovered: int
     current_url: str | None
@@ -186,6 +197,7 @@ class RootDetails(msgspec.Struct, frozen=True, kw_only=True):
     failures: dict[str, int]
     pages_per_second: float
     seconds_left: float | None
+    waiting: tuple[Waiting, ...] = ()
     warning: str | None = None
 
 

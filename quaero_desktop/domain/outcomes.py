@@ -16,6 +16,21 @@ class Refusal(msgspec.Struct, frozen=True):
     rule: str
 
 
+class SitemapFile(msgspec.Struct, frozen=True):
+    """A sitemap to read, by a job of its own.
+
+    Attributes:
+        level: how many indexes led to it.
+        named: whether somebody named it; else it is only a guess, and nothing is wrong when it is not there.
+        hops: how many redirects led to it.
+    """
+
+    url: str
+    level: int = 0
+    named: bool = True
+    hops: int = 0
+
+
 class Discovered(msgspec.Struct, frozen=True, kw_only=True):
     """The links of one page after the rules spoke. Depth and page limits are applied when they are stored.
 
@@ -24,11 +39,15 @@ class Discovered(msgspec.Struct, frozen=True, kw_only=True):
         refused: the others, each with its reason.
         hops: for a redirect's target, how many redirects led there; such a target is as far from the seed as what led
             there. 0 for the links of a page.
+        modified: when the pages of some of *follow* last changed, as a sitemap says, in milliseconds UTC.
+        sitemaps: sitemaps to read.
     """
 
     follow: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = ()
     hops: int = 0
+    modified: dict[str, int] = {}
+    sitemaps: tuple[SitemapFile, ...] = ()
 
 
 NOTHING_DISCOVERED = Discovered()
@@ -43,13 +62,33 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     elapsed_ms: int = 0
 
 
+class Unchanged(msgspec.Struct, frozen=True, kw_only=True):
+    """A page that is what the library has, says its server (304): nothing is stored but that it was asked (D4).
+
+    Attributes:
+        document_id: what the library has; should it be gone by now, the page is fetched anew.
+        elapsed_ms: what asking took.
+    """
+
+    document_id: int
+    discovered: Discovered = NOTHING_DISCOVERED
+    elapsed_ms: int = 0
+
+
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """A job that is completed without a document, for a recorded reason (a redirect, a picture, nothing changed)."""
+    """A job that is completed without a document, for a recorded reason (a redirect, a picture).
+
+    Attributes:
+        result: the reason, for programs.
+        message: the same for the log.
+        level: how important that line is, one of LOG_LEVELS.
+    """
 
     result: dict[str, Any]
     discovered: Discovered = NOTHING_DISCOVERED
     message: str = ""
     status: int | None = None
+    level: str = "info"
 
 
 class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +105,8 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
         retryable: whether the message goes back with a backoff while tries are left; else it ends here.
         retry_after_ms: never sooner than this.
         hold_ms: the whole lane rests for so long: the host, and not this page, is in trouble (Q4).
+        ends_root: whether nothing else of the root can succeed either: all of it fails with this, unless it has stored
+            a page already.
     """
 
     cause: Cause
@@ -75,6 +116,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_ms: int | None = None
     hold_ms: int | None = None
     elapsed_ms: int = 0
+    ends_root: bool = False
 
 
 class Snoozed(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,4 +126,4 @@ class Snoozed(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Outcome = Stored | Recorded | Withdrawn | Failed | Snoozed
+Outcome = Stored | Unchanged | Recorded | Withdrawn | Failed | Snoozed

@@ -114,6 +114,7 @@ class ParsedPage(msgspec.Struct, frozen=True, kw_only=True):
         truncated: whether something of the page was lost on the way (too deep, too large), with no way to tell what.
         thin: whether hardly any text is left (navigation pages, empty shells).
         noindex, nofollow: what the page's robots meta tag asks for.
+        nofollow_links: canonical URLs of the links that the page asks not to follow, one by one (``rel=nofollow``).
         content_hash: SHA-256 of the markdown's UTF-8, in hex.
         source: the body, compressed with zlib, so that it can be extracted again without a fetch.
         charset: the encoding that was used, as a WHATWG name.
@@ -142,6 +143,7 @@ class ParsedPage(msgspec.Struct, frozen=True, kw_only=True):
     source: bytes
     charset: str
     extractor: int
+    nofollow_links: tuple[str, ...] = ()
 
 
 class ParseFailed(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,3 +155,42 @@ class ParseFailed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ParseResult = ParsedPage | ParseFailed
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """An address that a sitemap or a feed names.
+
+    Attributes:
+        url: canonical.
+        modified: when it last changed, as the site says, in milliseconds UTC; None when it does not say.
+        title: what a feed calls it, on one line; empty elsewhere.
+    """
+
+    url: str
+    modified: int | None = None
+    title: str = ""
+
+
+class ParsedSitemap(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sitemap, a feed or a plain list of addresses names.
+
+    Attributes:
+        url: the URL it was read as.
+        kind: ``urlset``, ``index`` (its entries are sitemaps), ``feed``, ``text``, or ``none`` when it is none of these.
+        title: what a feed calls itself; else empty.
+        entries: in the file's order, each URL once.
+        others: how many entries had no address that could be fetched.
+        truncated: whether something of it was left out: it is too large, or broken.
+        note: why, as the end of a sentence that begins with the file; else empty.
+    """
+
+    url: str
+    kind: str
+    title: str
+    entries: tuple[Listed, ...]
+    others: int
+    truncated: bool
+    note: str
+
+
+SitemapResult = ParsedSitemap | ParseFailed

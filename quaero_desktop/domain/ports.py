@@ -10,7 +10,7 @@ import msgspec
 
 from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.jobs import JobRef, Status
-from quaero_desktop.domain.outcomes import Failed, Recorded, Stored, Withdrawn
+from quaero_desktop.domain.outcomes import Discovered, Failed, Recorded, Stored, Unchanged, Withdrawn
 from quaero_desktop.domain.queue import Delivery, Receipt, Turns
 
 
@@ -22,6 +22,7 @@ class NewRoot(msgspec.Struct, frozen=True, kw_only=True):
         config: what is crawled and how; stored with the job as the snapshot that a rerun repeats.
         source_id: the source it collects for; None makes one for each origin it meets.
         definition_id, rerun_of, triggered_by: where it comes from.
+        validated: whether a ``pre`` job checks the seeds, and looks for sitemaps (J5).
     """
 
     name: str
@@ -31,6 +32,7 @@ class NewRoot(msgspec.Struct, frozen=True, kw_only=True):
     definition_id: int | None = None
     rerun_of: int | None = None
     triggered_by: int | None = None
+    validated: bool = False
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -101,7 +103,7 @@ class LedgerPort(Protocol):
     async def receive(self, n: int, turns: Turns) -> Received:
         """Lease up to *n* jobs whose turn has come and mark them running."""
 
-    async def complete(self, receipt: Receipt, outcome: Stored | Recorded | Withdrawn) -> Settled:
+    async def complete(self, receipt: Receipt, outcome: Stored | Unchanged | Recorded | Withdrawn) -> Settled:
         """Store the whole outcome of a job."""
 
     async def fail(self, receipt: Receipt, failure: Failed) -> Settled:
@@ -122,8 +124,11 @@ class LedgerPort(Protocol):
     async def cancel(self, job_id: int) -> int:
         """Cancel a job and all below it; return its root."""
 
-    async def pause(self, root_id: int) -> None:
-        """Let no more of the root start."""
+    async def pause(self, root_id: int, reason: str = "") -> None:
+        """Let no more of the root start; *reason* is for a person, when it was none who wanted it."""
+
+    async def note(self, root_id: int, level: str, message: str) -> None:
+        """Add a line to the log of a root."""
 
     async def resume(self, root_id: int) -> None:
         """Undo :meth:`pause`."""
@@ -133,6 +138,9 @@ class LedgerPort(Protocol):
 
     async def plan(self, root_id: int) -> RootPlan:
         """Read what the engine needs to run pages of a root."""
+
+    async def discover(self, job_id: int, discovered: Discovered) -> int:
+        """Store a part of what a running job finds, which is too much for one transaction; return how many are new."""
 
     async def is_idle(self, only: frozenset[int] | None = None) -> bool:
         """Return whether nothing is ready, leased or delayed (of the roots *only*)."""

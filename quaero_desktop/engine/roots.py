@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope
 from quaero_desktop.domain.ports import LedgerPort
 from quaero_desktop.domain.urls import host_of
+from quaero_desktop.engine.traps import Traps
 
 
 class RootContext:
@@ -14,15 +15,39 @@ class RootContext:
         id: the root job.
         config: its stored configuration.
         scope: decides what becomes of links.
+        traps: watches for pages without an end.
     """
 
     def __init__(self, root_id: int, config: CrawlConfig, scope_roots: tuple[str, ...]) -> None:
         self.id = root_id
         self.config = config
         self.scope = CrawlScope(config, scope_roots)
+        self.traps = Traps()
         # The person's own seeds only: what they redirect to belongs to the scope as well.
         self._seeds = {host_of(url): url for url in config.seeds}
         self._private: dict[str, bool] = {}
+        self._aliases: dict[str, str] = {}
+        self._redirects: set[str] = set()
+
+    def is_redirect(self, url: str) -> None:
+        """Note that nothing is stored at *url*: it redirects."""
+        self._redirects.add(url)
+
+    def fold(self, url: str, canonical: str) -> bool:
+        """Note that the page at *url* is stored as *canonical*, which it names as its address.
+
+        Returns:
+            False when nothing will be stored there either, because that page redirects or named yet another one. Then
+            this one must be stored as itself: of pages that name each other in a circle, one remains.
+        """
+        if canonical in self._aliases or canonical in self._redirects:
+            return False
+        self._aliases[url] = canonical
+        return True
+
+    def is_folded(self, url: str, canonical: str) -> bool:
+        """Return whether the page at *url* is stored as *canonical*."""
+        return self._aliases.get(url) == canonical
 
     async def allows_private(self, url: str, is_private: Callable[[str], Awaitable[bool | None]]) -> bool:
         """Return whether *url* may be at a private address: only what a seed at such an address stands for.

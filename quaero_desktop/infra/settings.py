@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from quaero_desktop.domain.crawl import ScopeKind
+from quaero_desktop.domain.identity import PARAMETER_NAME, TRACKING_PARAMETERS
 from quaero_desktop.domain.text import single_line
 
 LogLevel = Literal["debug", "info", "warn", "error"]
@@ -57,11 +58,28 @@ class CrawlSettings(msgspec.Struct, frozen=True, kw_only=True):
     local_delay_seconds: Annotated[
         float, Meta(ge=0, le=3600, description="The same for servers on this very computer.")
     ] = 0.0
+    host_failures: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="How many failures of one host in a row pause a crawl; a page that does not exist is none."
+            " 0 for any number.",
+        ),
+    ] = 10
     obey_robots: Annotated[bool, Meta(description="Whether robots.txt decides what may be fetched.")] = True
     scope: Annotated[
         ScopeKind,
-        Meta(description="How far a crawl goes: the same host, below the first page's folder, or its sub-domains too."),
+        Meta(description="How far a crawl goes: the same host, below the first page's folder, or its whole domain."),
     ] = "host"
+    tracking_parameters: Annotated[
+        tuple[Annotated[str, Meta(max_length=100, pattern=rf"\A{PARAMETER_NAME}\Z")], ...],
+        Meta(
+            max_length=1000,
+            description="Query parameters that are dropped from every address, since they tell who sent the visitor and"
+            " not what is shown; utm_* means all that begin with utm_. What is written here replaces the whole list.",
+        ),
+    ] = TRACKING_PARAMETERS
 
 
 class FetchSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -342,6 +360,8 @@ def _from_text(text: str, field: msgspec.structs.FieldInfo) -> Any:
     value: Any = text if kind is str else text.strip()
     if kind is bool:
         value = _YES_AND_NO.get(value.lower(), value)
+    if get_origin(kind) is tuple:
+        value = value.replace(",", " ").split()
     return msgspec.convert(value, field.type, strict=False)
 
 
@@ -351,7 +371,10 @@ def _from_text(text: str, field: msgspec.structs.FieldInfo) -> Any:
 def _bad_value(section: str, key: str, value: object, name: str, values: dict[str, dict[str, Any]]) -> str:
     field = _FIELDS[section][key]
     used = values[section].get(key, field.default)
-    return f"{name} must be {_expected(field)}, not {_quoted(value)}; {_toml(used)} is used."
+    said = _toml(used)
+    if isinstance(used, tuple):  # too long for a sentence
+        said = "the file's" if key in values[section] else "the default"
+    return f"{name} must be {_expected(field)}, not {_quoted(value)}; {said} is used."
 
 
 def _unknown_section(section: str) -> str:
@@ -411,6 +434,8 @@ def _expected(field: msgspec.structs.FieldInfo) -> str:
     if get_origin(kind) is Literal:
         *others, last = get_args(kind)
         return f"{', '.join(others)} or {last}"
+    if get_origin(kind) is tuple:
+        return "a list of names like gclid or utm_*"
     noun = "a whole number" if kind is int else "a number"
     return f"{noun} from {_toml(bounds.ge)} to {_toml(bounds.le)}"
 
@@ -428,6 +453,8 @@ def _toml(value: object) -> str:
             return f'"{value}"'
         case float():
             return f"{value:g}"
+        case tuple():
+            return f"[{', '.join(map(_toml, value))}]"
         case _:
             return str(value)
 

@@ -11,12 +11,17 @@ from quaero_desktop.domain.pages import FetchLimits
 from quaero_desktop.domain.ports import LedgerPort
 from quaero_desktop.engine.executors.crawler import PageCrawler
 from quaero_desktop.engine.executors.registry import Registry
+from quaero_desktop.engine.executors.sitemaps import SitemapReader
+from quaero_desktop.engine.executors.validator import Validator
 from quaero_desktop.engine.pool import PoolReport, WorkerPool
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.settings import FetchSettings, Settings
 from quaero_desktop.web.fetcher import Fetcher
 from quaero_desktop.web.politeness import Politeness
 from quaero_desktop.web.robots import Robots
+
+_SITEMAP = 5
+"""How many times as large as a page a sitemap may be: 50 MB by default, the most that its protocol allows."""
 
 PRODUCT_TOKEN = "QuaeroDesktop"
 """What site owners write after ``User-agent:`` to address us."""
@@ -62,7 +67,13 @@ class Engine:
             clock, round(settings.crawl.delay_seconds * 1000), round(settings.crawl.local_delay_seconds * 1000)
         )
         registry = Registry()
-        registry.register(JobType.CRAWLER_URL, PageCrawler(self._fetcher, robots, self._parser, politeness, ledger))
+        crawler = PageCrawler(self._fetcher, robots, self._parser, politeness, ledger, clock)
+        registry.register(JobType.CRAWLER_URL, crawler)
+        registry.register(JobType.VALIDATE, Validator(self._fetcher, robots))
+        registry.register(
+            JobType.SITEMAP,
+            SitemapReader(self._fetcher, robots, self._parser, politeness, ledger, clock, _SITEMAP * limits.max_bytes),
+        )
         self._pool = WorkerPool(
             ledger,
             registry,
@@ -71,6 +82,7 @@ class Engine:
             workers=settings.queue.num_workers,
             lease_ms=round(settings.queue.lease_seconds * 1000),
             grace_seconds=settings.queue.stop_grace_seconds,
+            host_failures=settings.crawl.host_failures,
             notify=notify,
         )
 

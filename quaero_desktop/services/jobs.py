@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from quaero_desktop.domain import urls
-from quaero_desktop.domain.crawl import CrawlConfig, ScopeKind
+from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope, ScopeKind
 from quaero_desktop.domain.errors import NotFoundError, UsageError
+from quaero_desktop.domain.identity import Identity, alias_origin
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, LogLine
 from quaero_desktop.domain.listing import Attempt, GroupedPage, JobFilter, JobPage, RootDetails, SkipPage
 from quaero_desktop.domain.ports import NewRoot
@@ -31,11 +32,12 @@ class CrawlRequest(msgspec.Struct, frozen=True, kw_only=True):
         max_pages: the most pages; None for no limit.
         source_id: the source to collect for; None makes one for each origin.
         scope: how far it goes: host, prefix or domain.
-        include, exclude: rules in plain words.
+        include, exclude: rules in plain words; see :mod:`quaero_desktop.domain.rules`.
         per_host: the most requests under way at one host.
         delay_seconds: between two requests' starts at one host; 0 for none.
         obey_robots: whether robots.txt decides.
         name: what the job is called; None for the hosts.
+        aliases: web addresses of sites that are the same as the first URL's, by another name or scheme.
     """
 
     urls: tuple[str, ...]
@@ -49,6 +51,7 @@ class CrawlRequest(msgspec.Struct, frozen=True, kw_only=True):
     delay_seconds: float | None = None
     obey_robots: bool | None = None
     name: str | None = None
+    aliases: tuple[str, ...] = ()
 
 
 class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +60,42 @@ class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
     job: Job
     root: RootDetails | None
     attempts: tuple[Attempt, ...]
+
+
+def crawl_config(request: CrawlRequest, settings: Settings) -> CrawlConfig:
+    """Return the configuration that *request* means under *settings*.
+
+    Raises:
+        UsageError: naming what makes no sense.
+    """
+    crawl = settings.crawl
+    delay = request.delay_seconds
+    if delay is not None and not 0 <= delay <= 86_400:
+        raise UsageError(f"delay is {delay:g} seconds; it must be between 0 and 86400.")
+    if request.max_pages is not None and request.max_pages < 1:
+        raise UsageError(f"max-pages is {request.max_pages}; 1 is the least.")
+    for pattern in (*request.include, *request.exclude):
+        if storable(pattern) != pattern:
+            raise UsageError("An include or exclude rule holds what is no text.")
+    seeds = tuple(urls.seed(text) for text in request.urls)
+    aliases = tuple(dict.fromkeys(alias_origin(text) for text in request.aliases))
+    if seeds:
+        identity = Identity(urls.origin_of(seeds[0]), aliases, crawl.tracking_parameters)
+        seeds = tuple(dict.fromkeys(identity.of(url) for url in seeds))
+    return CrawlConfig(
+        seeds=seeds,
+        scope=request.scope or crawl.scope,
+        include=request.include,
+        exclude=request.exclude,
+        max_depth=crawl.max_depth if request.depth is None else request.depth,
+        max_pages=request.max_pages,
+        per_host=crawl.per_host if request.per_host is None else request.per_host,
+        delay_ms=None if delay is None else round(delay * 1000),
+        obey_robots=crawl.obey_robots if request.obey_robots is None else request.obey_robots,
+        max_attempts=settings.queue.max_attempts,
+        aliases=aliases,
+        tracking_parameters=crawl.tracking_parameters,
+    ).checked()
 
 
 class JobService:
@@ -92,35 +131,23 @@ class JobService:
         ):
             raise NotFoundError(f"There is no source {request.source_id}.")
         name = request.name or ", ".join(dict.fromkeys(urls.host_of(url) for url in config.seeds))
-        return await to_the_end(self._start(NewRoot(name=name, config=config, source_id=request.source_id)))
+        return await to_the_end(
+            self._start(NewRoot(name=name, config=config, source_id=request.source_id, validated=True))
+        )
 
     def crawl_config(self, request: CrawlRequest) -> CrawlConfig:
-        """Return the configuration that *request* means under the settings.
+        """Return the configuration that *request* means under the settings; see :func:`crawl_config`."""
+        return crawl_config(request, self._settings)
+
+    async def scope(self, job_id: int) -> CrawlScope:
+        """Return what decides about the links of the crawl that a job belongs to.
 
         Raises:
-            UsageError: naming what makes no sense.
+            NotFoundError: there is no such job.
         """
-        crawl = self._settings.crawl
-        delay = request.delay_seconds
-        if delay is not None and not 0 <= delay <= 86_400:
-            raise UsageError(f"delay is {delay:g} seconds; it must be between 0 and 86400.")
-        if request.max_pages is not None and request.max_pages < 1:
-            raise UsageError(f"max-pages is {request.max_pages}; 1 is the least.")
-        for pattern in (*request.include, *request.exclude):
-            if storable(pattern) != pattern:
-                raise UsageError("An include or exclude rule holds what is no text.")
-        return CrawlConfig(
-            seeds=tuple(dict.fromkeys(urls.seed(text) for text in request.urls)),
-            scope=request.scope or crawl.scope,
-            include=request.include,
-            exclude=request.exclude,
-            max_depth=crawl.max_depth if request.depth is None else request.depth,
-            max_pages=request.max_pages,
-            per_host=crawl.per_host if request.per_host is None else request.per_host,
-            delay_ms=None if delay is None else round(delay * 1000),
-            obey_robots=crawl.obey_robots if request.obey_robots is None else request.obey_robots,
-            max_attempts=self._settings.queue.max_attempts,
-        ).checked()
+        job = await self.get(job_id)
+        plan = await self._ledger.plan(job.root_id)
+        return CrawlScope(plan.config, plan.scope_roots)
 
     async def page(self, which: JobFilter) -> JobPage:
         """Return a page of jobs (J7).

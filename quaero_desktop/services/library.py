@@ -1,6 +1,6 @@
 """What has been collected: documents, and the search over them."""
 
-from quaero_desktop.domain.documents import Document, DocumentFilter, DocumentPage, SearchResults
+from quaero_desktop.domain.documents import Document, DocumentFilter, DocumentPage, DocumentVersion, SearchResults
 from quaero_desktop.domain.listing import Statistics
 from quaero_desktop.storage import queries, search
 from quaero_desktop.storage.database import Database
@@ -31,6 +31,14 @@ class LibraryService:
             NotFoundError: there is none.
         """
         return await self._database.read(lambda connection: queries.document(connection, document_id))
+
+    async def versions(self, document_id: int) -> list[DocumentVersion]:
+        """Return the versions of a document, the current one first (D4).
+
+        Raises:
+            NotFoundError: there is no such document.
+        """
+        return await self._database.read(lambda connection: queries.versions(connection, document_id))
 
     async def search(self, query: str, *, limit: int = 20, offset: int = 0) -> SearchResults:
         """Search the library; whatever *query* holds, the answer is results and perhaps a hint, never an error (D3).

@@ -5,19 +5,26 @@ shorter way, the pages behind it move closer too, and what was skipped for its d
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from quaero_desktop.domain.crawl import CrawlConfig
-from quaero_desktop.domain.jobs import JobType, SkipReason
-from quaero_desktop.domain.outcomes import Discovered
+from quaero_desktop.domain.jobs import JobType, Phase, SkipReason
+from quaero_desktop.domain.outcomes import Discovered, SitemapFile
 from quaero_desktop.domain.queue import NewMessage
 from quaero_desktop.domain.urls import origin_of
 from quaero_desktop.storage import documents
 from quaero_desktop.storage.database import Tx
 from quaero_desktop.storage.queue import Queue
+
+MAX_SITEMAPS = 1_000
+"""The most sitemaps that are read for one root; with 50,000 URLs each it is more than anybody wants."""
+
+_SOON = 1
+"""The priority of what tells where to go: it comes before the pages that wait."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -46,13 +53,25 @@ class Frontier:
         new = list(dict.fromkeys(urls))
         self._met(self._add(new, 0, None))
 
+    def add_validation(self) -> None:
+        """Add the job that checks what the crawl starts from (J5)."""
+        name = "Check of the start"
+        job_id = self._insert_job(JobType.VALIDATE, Phase.PRE, None, name, {})
+        assert job_id is not None
+        # No lane: it asks for nothing but robots.txt, which any page would.
+        message = NewMessage(type=JobType.VALIDATE, job_id=job_id, root_id=self._root_id, priority=_SOON)
+        self._queue.send(self._tx, message)
+
     def add(self, found_on: int, depth: int, discovered: Discovered) -> int:
         """Add what the page of job *found_on*, at *depth*, links to, and return how many pages that adds."""
         below = depth if discovered.hops else depth + 1
         met = self._refuse(found_on, below, discovered)
         known = self._known(discovered.follow)
         new = [url for url in dict.fromkeys(discovered.follow) if url not in known]
-        met += self._add(new, below, found_on, discovered.hops)
+        met += self._add(new, below, found_on, discovered.hops, discovered.modified)
+        if discovered.modified:
+            self._note_modified({known[url][0]: at for url, at in discovered.modified.items() if url in known})
+        self._add_sitemaps(discovered.sitemaps)
         closer = [(job_id, below) for job_id, at_depth, _ in known.values() if at_depth > below]
         if closer:
             met += self._move_closer(closer)
@@ -77,7 +96,14 @@ class Frontier:
         )
         return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
-    def _add(self, urls: list[str], depth: int, found_on: int | None, hops: int = 0) -> int:
+    def _add(
+        self,
+        urls: list[str],
+        depth: int,
+        found_on: int | None,
+        hops: int = 0,
+        modified: Mapping[str, int] = MappingProxyType({}),
+    ) -> int:
         """Make pages of *urls*, none of which is one, or skips where a limit says so.
 
         Returns:
@@ -97,6 +123,9 @@ class Frontier:
             (self._root_id, _encode(urls).decode()),
         ).rowcount
         for url in urls:
+            payload = {"hops": hops} if hops else {}
+            if (moment := modified.get(url)) is not None:
+                payload["modified"] = moment
             job_id = self._tx.execute(
                 "INSERT INTO jobs (parent_id, root_id, type, status, step, url, depth, created_at, revision)"
                 " VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?)",
@@ -115,7 +144,7 @@ class Frontier:
                 self._tx,
                 NewMessage(
                     type=JobType.CRAWLER_URL,
-                    payload={"hops": hops} if hops else {},
+                    payload=payload,
                     job_id=job_id,
                     root_id=self._root_id,
                     lane=origin_of(url),
@@ -127,6 +156,62 @@ class Frontier:
             rule = f"no more than {self._config.max_pages} pages"
             met += self._skip(left_out, depth, found_on, SkipReason.MAX_PAGES, rule)
         return met
+
+    def _note_modified(self, moments: Mapping[int, int]) -> None:
+        """Tell the pages that still wait when they last changed, as a sitemap says."""
+        self._tx.executemany(
+            "UPDATE messages SET payload = json_set(payload, '$.modified', ?) WHERE job_id = ?"
+            " AND state IN ('ready', 'delayed') AND json_valid(payload)",
+            [(moment, job_id) for job_id, moment in moments.items()],
+        )
+
+    def _add_sitemaps(self, files: Sequence[SitemapFile]) -> None:
+        """Make jobs of those sitemaps whose URLs are neither a page nor a sitemap of the crawl yet."""
+        if not files:
+            return
+        sql = "SELECT coalesce(sum(n), 0) FROM child_counts WHERE parent_id = ? AND type = ?"
+        room = MAX_SITEMAPS - int(self._tx.value(sql, (self._root_id, JobType.SITEMAP)))
+        for file in files:
+            if room <= 0:
+                return
+            payload = {"level": file.level, "named": file.named, "hops": file.hops}
+            job_id = self._insert_job(JobType.SITEMAP, Phase.PRE, file.url, None, payload)
+            if job_id is None:
+                continue
+            room -= 1
+            self._queue.send(
+                self._tx,
+                NewMessage(
+                    type=JobType.SITEMAP,
+                    payload=payload,
+                    job_id=job_id,
+                    root_id=self._root_id,
+                    lane=origin_of(file.url),
+                    priority=_SOON,
+                ),
+            )
+
+    def _insert_job(
+        self, job_type: JobType, phase: Phase, url: str | None, name: str | None, payload: dict[str, Any]
+    ) -> int | None:
+        """Insert a job that is no page; return its id, or None when there is a job with that URL."""
+        row = self._tx.one(
+            "INSERT INTO jobs (parent_id, root_id, type, phase, status, step, url, name, payload, created_at, revision)"
+            " VALUES (:root, :root, :type, :phase, 'pending', :step, :url, :name, :payload, :now, :revision)"
+            " ON CONFLICT (root_id, step, url) DO NOTHING RETURNING id",
+            {
+                "root": self._root_id,
+                "type": job_type,
+                "phase": phase,
+                "step": self._step,
+                "url": url,
+                "name": name,
+                "payload": _encode(payload).decode() if payload else None,
+                "now": self._tx.now,
+                "revision": self._tx.revision,
+            },
+        )
+        return None if row is None else int(row[0])
 
     def _room(self) -> int | None:
         """Return how many pages the crawl may still add; None for any number."""
@@ -175,7 +260,7 @@ class Frontier:
             job_id, depth = waiting.popleft()
             row = self._tx.one(
                 "UPDATE jobs SET depth = ?, revision = ? WHERE id = ? AND depth > ?"
-                " RETURNING document_id, result ->> '$.redirect'",
+                " RETURNING document_id, coalesce(result ->> '$.redirect', result ->> '$.canonical')",
                 (depth, self._tx.revision, job_id, depth),
             )
             if row is None:

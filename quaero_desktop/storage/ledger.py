@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.documents import Change, changes_in_words, is_recrawl
 from quaero_desktop.domain.errors import NotAllowedError, NotFoundError, RootClosedError, StaleReceiptError
-from quaero_desktop.domain.jobs import LOG_LEVELS, OPEN_STATUSES, Cause, JobRef, JobType, Status
-from quaero_desktop.domain.outcomes import Discovered, Failed, Recorded, Stored, Withdrawn
+from quaero_desktop.domain.jobs import HOST_FAULTS, LOG_LEVELS, OPEN_STATUSES, Cause, JobRef, JobType, Status
+from quaero_desktop.domain.outcomes import Discovered, Failed, Recorded, Stored, Unchanged, Withdrawn
 from quaero_desktop.domain.ports import Assignment, NewRoot, Received, Recovery, RootPlan, Settled
 from quaero_desktop.domain.queue import DeadLetter, Delivery, Receipt, Turns
 from quaero_desktop.domain.text import single_line, storable, storable_integer
@@ -26,6 +27,14 @@ from quaero_desktop.storage.queue import Queue, backoff_ms
 
 _DEAD_LETTER_CAUSES = frozenset({Cause.NO_EXECUTOR, Cause.BAD_PAYLOAD, Cause.EXECUTOR_ERROR, Cause.CRASHED})
 """Failures that say nothing about the page: its message is kept as a dead letter even though no retry is due."""
+
+_GONE_CAUSES = frozenset({Cause.NOT_FOUND, Cause.GONE})
+_VERBS = {Change.NEW: "Stored", Change.CHANGED: "Changed: stored", Change.UNCHANGED: "Unchanged:"}
+_COUNT_DOCUMENT = {
+    change: f"UPDATE root_progress SET documents = documents + 1, {change}_documents = {change}_documents + 1,"
+    " bytes = bytes + ? WHERE root_id = ?"
+    for change in _VERBS
+}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -65,8 +74,10 @@ class Ledger:
         """Lease up to *n* jobs whose turn has come and mark them, and their roots, running."""
         return await self._database.write(lambda tx: self._receive(tx, n, turns))
 
-    async def complete(self, receipt: Receipt, outcome: Stored | Recorded | Withdrawn) -> Settled:
+    async def complete(self, receipt: Receipt, outcome: Stored | Unchanged | Recorded | Withdrawn) -> Settled:
         """Store the whole outcome of a job: document, new children, status, counters, the root's end, log.
+
+        What was said to be unchanged and is not in the library any more goes back to the queue, uncounted.
 
         Raises:
             StaleReceiptError: somebody else has the message now; nothing was stored.
@@ -111,14 +122,23 @@ class Ledger:
         """
         return await self._database.write(lambda tx: self._cancel(tx, job_id))
 
-    async def pause(self, root_id: int) -> None:
+    async def note(self, root_id: int, level: str, message: str) -> None:
+        """Add a line to the log of a root, if there still is one; *level* is one of LOG_LEVELS."""
+        await self._database.write(lambda tx: _note(tx, root_id, level, message))
+
+    async def pause(self, root_id: int, reason: str = "") -> None:
         """Let no more of the root start; what runs may finish.
+
+        Args:
+            root_id: the root.
+            reason: what a person should know, when it was none who wanted it: it stands as the root's error until it
+                is resumed.
 
         Raises:
             NotFoundError: there is no such job.
             NotAllowedError: it is not a root, or neither pending nor running.
         """
-        await self._database.write(lambda tx: self._pause(tx, root_id))
+        await self._database.write(lambda tx: self._pause(tx, root_id, reason))
 
     async def resume(self, root_id: int) -> None:
         """Undo :meth:`pause`.
@@ -143,6 +163,17 @@ class Ledger:
             NotFoundError: there is no such root.
         """
         return await self._database.read(lambda connection: _plan(connection, root_id))
+
+    async def discover(self, job_id: int, discovered: Discovered) -> int:
+        """Store a part of what a running job finds, which is too much for one transaction; return how many are new.
+
+        It may be repeated: what is known already changes nothing.
+
+        Raises:
+            StaleReceiptError: the job does not run here any more; nothing was stored.
+            RootClosedError: its root was cancelled or trashed; nothing was stored.
+        """
+        return await self._database.write(lambda tx: self._discover_part(tx, job_id, discovered))
 
     async def is_idle(self, only: frozenset[int] | None = None) -> bool:
         """Return whether nothing is ready, leased or delayed (of the roots *only*); paused roots do not count."""
@@ -169,8 +200,19 @@ class Ledger:
             )
         )
         tx.execute("INSERT INTO root_progress (root_id) VALUES (?)", (root_id,))
-        Frontier(tx, self._queue, root_id, root.config).add_seeds(root.config.seeds)
+        frontier = Frontier(tx, self._queue, root_id, root.config)
+        if root.validated:
+            frontier.add_validation()
+        frontier.add_seeds(root.config.seeds)
         _log(tx, root_id, root_id, "info", f"Started with {', '.join(root.config.seeds[:5])}")
+        if not root.config.obey_robots:
+            _log(
+                tx,
+                root_id,
+                root_id,
+                "warn",
+                "The rules of the sites for robots are not obeyed, as this crawl was told.",
+            )
         return root_id
 
     def _receive(self, tx: Tx, n: int, turns: Turns) -> Received:
@@ -193,9 +235,13 @@ class Ledger:
                 # An error here would repeat itself at each receive, and nothing would ever run again.
                 self._queue.bury(tx, delivery.receipt.message_id, "it belongs to no job")
                 continue
-            job = JobRef(row[0], row[1], delivery.type, row[2], row[3], row[4], delivery.payload, delivery.crashes)
+            known = documents.known(tx, row[1], row[2]) if row[2] is not None else None
+            job = JobRef(
+                row[0], row[1], delivery.type, row[2], row[3], row[4], delivery.payload, delivery.crashes, known
+            )
             assignments.append(Assignment(delivery, job))
-            current[job.root_id] = job.url
+            # What is no page has no URL, and is not what people watch.
+            current[job.root_id] = job.url or current.get(job.root_id)
         for root_id, url in current.items():
             tx.execute(
                 "UPDATE jobs SET status = 'running', started_at = coalesce(started_at, ?), revision = ?"
@@ -203,36 +249,47 @@ class Ledger:
                 (tx.now, tx.revision, root_id),
             )
             tx.execute(
-                "UPDATE root_progress SET current_url = ?, heartbeat_at = ? WHERE root_id = ?", (url, tx.now, root_id)
+                "UPDATE root_progress SET current_url = coalesce(?, current_url), heartbeat_at = ? WHERE root_id = ?",
+                (url, tx.now, root_id),
             )
         return Received(assignments=tuple(assignments), ended=tuple(ended), next_due=received.next_due)
 
-    def _complete(self, tx: Tx, receipt: Receipt, outcome: Stored | Recorded | Withdrawn) -> Settled:
+    def _complete(self, tx: Tx, receipt: Receipt, outcome: Stored | Unchanged | Recorded | Withdrawn) -> Settled:
+        if isinstance(outcome, Unchanged) and not documents.confirm(tx, outcome.document_id):
+            # Deleted while its server was asked. The next one who receives it knows nothing of it, and so fetches it.
+            delivery = self._queue.release(tx, receipt)
+            self._interrupt(tx, delivery, "released")
+            return Settled(root_id=delivery.root_id, retry_at=tx.now)
         delivery = self._queue.delete(tx, receipt)
         job = self._job_of(tx, delivery)
         found = 0
         match outcome:
             case Stored(fetched=fetched, page=page):
-                document_id = documents.store(tx, outcome, job.source_id)
+                document_id, change = documents.store(tx, outcome, job.source_id)
                 self._end_job(
                     tx, job, Status.COMPLETED, document_id=document_id, http_status=fetched.status,
-                    size=fetched.wire_bytes, elapsed_ms=fetched.elapsed_ms,
+                    size=fetched.wire_bytes, elapsed_ms=fetched.elapsed_ms, result={"change": change},
                 )  # fmt: skip
-                tx.execute(
-                    "UPDATE root_progress SET documents = documents + 1, bytes = bytes + ? WHERE root_id = ?",
-                    (fetched.wire_bytes, job.root_id),
-                )
+                tx.execute(_COUNT_DOCUMENT[change], (fetched.wire_bytes, job.root_id))
                 found = self._discover(tx, job, outcome.discovered)
                 lost = ", but something of it was lost: it is nested too deeply or too large" if page.truncated else ""
                 _log(
                     tx, job.id, job.root_id, "warn" if page.truncated else "info",
-                    f"Stored “{single_line(page.title, 120)}” ({fetched.status}, {fetched.wire_bytes / 1e3:.1f} KB,"
-                    f" {fetched.elapsed_ms} ms, {found} new links){lost}",
+                    f"{_VERBS[change]} “{single_line(page.title, 120)}” ({fetched.status},"
+                    f" {fetched.wire_bytes / 1e3:.1f} KB, {fetched.elapsed_ms} ms, {found} new links){lost}",
                 )  # fmt: skip
+            case Unchanged(document_id=document_id, elapsed_ms=elapsed_ms):
+                self._end_job(
+                    tx, job, Status.COMPLETED, document_id=document_id, http_status=304, size=0, elapsed_ms=elapsed_ms,
+                    result={"change": Change.UNCHANGED},
+                )  # fmt: skip
+                tx.execute(_COUNT_DOCUMENT[Change.UNCHANGED], (0, job.root_id))
+                found = self._discover(tx, job, outcome.discovered)
+                _log(tx, job.id, job.root_id, "info", f"Unchanged (304, {elapsed_ms} ms, {found} new links)")
             case Recorded():
                 self._end_job(tx, job, Status.COMPLETED, http_status=outcome.status, result=outcome.result)
                 found = self._discover(tx, job, outcome.discovered)
-                _log(tx, job.id, job.root_id, "info", outcome.message)
+                _log(tx, job.id, job.root_id, outcome.level, outcome.message)
             case Withdrawn(reason=reason, rule=rule):
                 self._end_job(tx, job, Status.SKIPPED, cause=reason, error=rule)
                 _log(tx, job.id, job.root_id, "info", f"Skipped: {rule}")
@@ -258,17 +315,44 @@ class Ledger:
             self._queue.bury(tx, receipt.message_id, message)
         else:
             self._queue.delete(tx, receipt)
+        gone = failure.cause in _GONE_CAUSES and job.url is not None and documents.mark_gone(tx, job.source_id, job.url)
         self._end_job(
             tx, job, Status.FAILED, cause=failure.cause, error=message, http_status=failure.status,
-            elapsed_ms=failure.elapsed_ms,
+            elapsed_ms=failure.elapsed_ms, result={"change": Change.GONE} if gone else None,
         )  # fmt: skip
-        _log(tx, job.id, job.root_id, "error", message)
+        if gone:
+            tx.execute("UPDATE root_progress SET gone_documents = gone_documents + 1 WHERE root_id = ?", (job.root_id,))
+        _log(tx, job.id, job.root_id, "error", f"{message} The library keeps what it has of it." if gone else message)
+        if failure.ends_root:
+            self._fail_rest(tx, job.root_id, failure.cause, message)
         return Settled(root_id=job.root_id, dead=dead, root_status=self._settle(tx, job.root_id))
+
+    def _fail_rest(self, tx: Tx, root_id: int, cause: Cause, error: str) -> None:
+        """Fail all that is open of a root that has stored nothing yet; what runs of it finds its message gone."""
+        if tx.value("SELECT documents FROM root_progress WHERE root_id = ?", (root_id,)):
+            return
+        parameters = {"root": root_id, "cause": cause, "error": error, "now": tx.now, "revision": tx.revision}
+        tx.execute(
+            "INSERT INTO attempts (job_id, attempt, delivery, started_at, ended_at, outcome, cause, error)"
+            " SELECT j.id, j.attempt, m.delivery + (m.state <> 'leased'), j.started_at, :now, 'failed', :cause, :error"
+            " FROM messages m JOIN jobs j ON j.id = m.job_id WHERE m.root_id = :root AND m.state <> 'dead'",
+            parameters,
+        )
+        tx.execute("DELETE FROM messages WHERE root_id = :root AND state <> 'dead'", parameters)
+        tx.execute(
+            "UPDATE jobs SET status = 'failed', cause = :cause, error = :error, completed_at = :now,"
+            " revision = :revision WHERE root_id = :root AND status IN ('pending', 'running')",
+            parameters,
+        )
 
     def _snooze(self, tx: Tx, receipt: Receipt, until: int, reason: str) -> None:
         delivery = self._queue.release(tx, receipt)
-        self._queue.hold_lane(tx, delivery.lane, until, single_line(reason))
-        tx.execute("UPDATE jobs SET status = 'pending', revision = ? WHERE id = ?", (tx.revision, delivery.job_id))
+        reason = single_line(reason)
+        self._queue.hold_lane(tx, delivery.lane, until, reason)
+        self._interrupt(tx, delivery, "released", reason)
+        if delivery.job_id is not None:
+            seconds = max(0, until - tx.now) / 1000
+            _log(tx, delivery.job_id, delivery.root_id, "info", f"Waits {seconds:,.3g} s: {reason}")
 
     def _release(self, tx: Tx, receipts: Sequence[Receipt]) -> int:
         released = 0
@@ -323,21 +407,24 @@ class Ledger:
             self._configs.pop(root_id, None)
         return root_id
 
-    def _pause(self, tx: Tx, root_id: int) -> None:
+    def _pause(self, tx: Tx, root_id: int, reason: str) -> None:
         parent_id, _, status = _place(tx, root_id)
         if parent_id is not None:
             raise NotAllowedError(f"Job {root_id} is a child; only a whole crawl can be paused.")
         if status not in (Status.PENDING, Status.RUNNING):
             raise NotAllowedError(f"Job {root_id} is {status}, so it cannot be paused.")
-        tx.execute("UPDATE jobs SET status = 'paused', revision = ? WHERE id = ?", (tx.revision, root_id))
-        _log(tx, root_id, root_id, "info", "Paused")
+        reason = single_line(reason)
+        sql = "UPDATE jobs SET status = 'paused', error = ?, revision = ? WHERE id = ?"
+        tx.execute(sql, (reason or None, tx.revision, root_id))
+        _log(tx, root_id, root_id, "warn" if reason else "info", f"Paused: {reason}" if reason else "Paused")
 
     def _resume(self, tx: Tx, root_id: int) -> None:
         _, _, status = _place(tx, root_id)
         if status != Status.PAUSED:
             raise NotAllowedError(f"Job {root_id} is {status}, not paused.")
         tx.execute(
-            "UPDATE jobs SET status = iif(started_at IS NULL, 'pending', 'running'), revision = ? WHERE id = ?",
+            "UPDATE jobs SET status = iif(started_at IS NULL, 'pending', 'running'), error = NULL, revision = ?"
+            " WHERE id = ?",
             (tx.revision, root_id),
         )
         _log(tx, root_id, root_id, "info", "Resumed")
@@ -369,7 +456,7 @@ class Ledger:
     def _any_job_of(self, tx: Tx, delivery: Delivery) -> "_RunningJob":
         row = tx.one(
             "SELECT j.id, coalesce(j.root_id, j.id), j.depth, j.attempt, j.started_at, r.status, r.trashed_at,"
-            " r.source_id, j.step FROM jobs j JOIN jobs r ON r.id = coalesce(j.root_id, j.id) WHERE j.id = ?",
+            " r.source_id, j.step, j.url FROM jobs j JOIN jobs r ON r.id = coalesce(j.root_id, j.id) WHERE j.id = ?",
             (delivery.job_id,),
         )
         if row is None:
@@ -384,14 +471,15 @@ class Ledger:
             root_trashed=row[6] is not None,
             source_id=row[7],
             step=row[8],
+            url=row[9],
             delivery=delivery.receipt.delivery,
         )
 
-    def _interrupt(self, tx: Tx, delivery: Delivery, outcome: str) -> None:
+    def _interrupt(self, tx: Tx, delivery: Delivery, outcome: str, error: str | None = None) -> None:
         """Put a running job back to pending, in the trash too: it goes on if it is restored."""
         job = self._any_job_of(tx, delivery)
         tx.execute("UPDATE jobs SET status = 'pending', revision = ? WHERE id = ?", (tx.revision, job.id))
-        self._attempt(tx, job, outcome)
+        self._attempt(tx, job, outcome, error=error)
 
     def _config(self, tx: Tx, root_id: int) -> CrawlConfig:
         config = self._configs.get(root_id)
@@ -401,10 +489,16 @@ class Ledger:
         return config
 
     def _discover(self, tx: Tx, job: "_RunningJob", discovered: Discovered) -> int:
-        if not discovered.follow and not discovered.refused:
+        if not discovered.follow and not discovered.refused and not discovered.sitemaps:
             return 0
         frontier = Frontier(tx, self._queue, job.root_id, self._config(tx, job.root_id), job.step)
         return frontier.add(job.id, job.depth, discovered)
+
+    def _discover_part(self, tx: Tx, job_id: int, discovered: Discovered) -> int:
+        job = self._job_of(tx, self._queue.held_for(tx, job_id))
+        found = self._discover(tx, job, discovered)
+        tx.execute("UPDATE jobs SET revision = ? WHERE id = ?", (tx.revision, job.root_id))
+        return found
 
     def _end_job(
         self,
@@ -490,7 +584,11 @@ class Ledger:
         ).fetchone()
         if open_children:
             return None
-        stored = tx.value("SELECT documents FROM root_progress WHERE root_id = ?", (root_id,))
+        stored, *counts = tx.execute(
+            "SELECT documents, new_documents, changed_documents, unchanged_documents, gone_documents"
+            " FROM root_progress WHERE root_id = ?",
+            (root_id,),
+        ).fetchone()
         status = Status.COMPLETED if stored else Status.FAILED
         error = None if stored else _why_nothing_was_stored(tx, root_id)
         tx.execute(
@@ -499,11 +597,11 @@ class Ledger:
         )
         tx.execute("UPDATE root_progress SET current_url = NULL WHERE root_id = ?", (root_id,))
         warnings = f" with {failed} warning{'s' if failed != 1 else ''}" if failed and stored else ""
-        message = (
-            f"Completed{warnings}: {stored} page{'s' if stored != 1 else ''} stored"
-            if error is None
-            else f"Failed: {error[0]}"
-        )
+        what = f"{stored} page{'s' if stored != 1 else ''} stored"
+        changes = dict(zip(Change, counts, strict=True))
+        if is_recrawl(changes):
+            what = changes_in_words(changes)
+        message = f"Completed{warnings}: {what}" if error is None else f"Failed: {error[0]}"
         _log(tx, root_id, root_id, "info" if error is None else "error", message)
         self._configs.pop(root_id, None)
         return status
@@ -521,6 +619,7 @@ class _RunningJob(msgspec.Struct, frozen=True, kw_only=True):
     root_trashed: bool
     source_id: int | None
     step: int
+    url: str | None
     delivery: int
 
 
@@ -565,15 +664,27 @@ def _recount(tx: Tx, root_id: int) -> int:
 
 def _why_nothing_was_stored(tx: Tx, root_id: int) -> tuple[str, str | None]:
     row = tx.one(
+        "SELECT error, cause FROM jobs WHERE parent_id = ? AND status = 'failed' AND type = ?"
+        " AND cause IN (SELECT value FROM json_each(?))",
+        (root_id, JobType.VALIDATE, _encode(HOST_FAULTS).decode()),
+    )
+    if row is not None:
+        return row[0], row[1]
+    row = tx.one(
         "SELECT CASE status WHEN 'failed' THEN error WHEN 'skipped' THEN 'Left out by ' || error"
         " ELSE 'What was left to do was cancelled.' END, cause, count(*) FROM jobs"
-        " WHERE parent_id = ? AND status IN ('failed', 'skipped', 'cancelled') GROUP BY 1, 2"
+        " WHERE parent_id = ? AND phase = 'core' AND status IN ('failed', 'skipped', 'cancelled') GROUP BY 1, 2"
         " ORDER BY 3 DESC, 1 LIMIT 1",
         (root_id,),
     )
     if row is None:
         return "No page could be stored: what was found there is no text.", None
     return f"No page could be stored. {row[0]}", row[1]
+
+
+def _note(tx: Tx, root_id: int, level: str, message: str) -> None:
+    if tx.one("SELECT 1 FROM jobs WHERE id = ?", (root_id,)) is not None:
+        _log(tx, root_id, root_id, level, message)
 
 
 def _log(tx: Tx, job_id: int, root_id: int, level: str, message: str) -> None:

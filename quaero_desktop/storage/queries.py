@@ -15,9 +15,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from quaero_desktop.domain import urls
-from quaero_desktop.domain.documents import Document, DocumentFilter, DocumentPage, DocumentSummary, check_window
+from quaero_desktop.domain.documents import (
+    Change,
+    Document,
+    DocumentFilter,
+    DocumentPage,
+    DocumentSummary,
+    DocumentVersion,
+    check_window,
+)
 from quaero_desktop.domain.errors import NotFoundError
-from quaero_desktop.domain.jobs import LOG_LEVELS, TERMINAL_STATUSES, Job, JobType, LogLine, Status
+from quaero_desktop.domain.jobs import LOG_LEVELS, OPEN_STATUSES, TERMINAL_STATUSES, Job, JobType, LogLine, Status
 from quaero_desktop.domain.listing import (
     STATUS_ORDER,
     Attempt,
@@ -30,6 +38,7 @@ from quaero_desktop.domain.listing import (
     Skip,
     SkipPage,
     Statistics,
+    Waiting,
     check_choice,
     check_reason,
 )
@@ -701,7 +710,8 @@ def root_details(connection: sqlite3.Connection, root_id: int, *, now: int) -> R
     _check_visible(connection, root_id, hidden)
     (root,), warning = _rows(connection, [root_id], hidden)
     row = connection.execute(
-        "SELECT documents, bytes, discovered, current_url, heartbeat_at FROM root_progress WHERE root_id = ?",
+        "SELECT documents, bytes, discovered, current_url, heartbeat_at, new_documents, changed_documents,"
+        " unchanged_documents, gone_documents FROM root_progress WHERE root_id = ?",
         (root_id,),
     ).fetchone()
     if not root.is_root or row is None:
@@ -716,21 +726,38 @@ def root_details(connection: sqlite3.Connection, root_id: int, *, now: int) -> R
         discovered=row[2],
         current_url=row[3],
         heartbeat_at=row[4],
+        changes=dict(zip(map(str, Change), row[5:], strict=True)),
         skipped=skip_counts(connection, root_id),
         failures=cause_counts(connection, root_id),
         pages_per_second=pace,
         seconds_left=left / pace if pace and root.status == Status.RUNNING else None,
+        waiting=_waiting(connection, root_id, now) if root.status in OPEN_STATUSES else (),
         warning=warning,
     )
+
+
+def _waiting(connection: sqlite3.Connection, root_id: int, now: int) -> tuple[Waiting, ...]:
+    rows = connection.execute(
+        # The queue is named so that its indexes are used; all messages of a root are in one.
+        "WITH which (queue) AS (SELECT queue FROM messages WHERE root_id = :root LIMIT 1)"
+        " SELECT lane, held_until, reason FROM lanes, which WHERE held_until > :now AND ("
+        " EXISTS (SELECT 1 FROM messages m WHERE m.queue = which.queue AND m.root_id = :root"
+        "  AND m.lane = lanes.lane AND m.state = 'ready')"
+        " OR EXISTS (SELECT 1 FROM messages m WHERE m.queue = which.queue AND m.root_id = :root"
+        "  AND m.lane = lanes.lane AND m.state = 'delayed'))"
+        " ORDER BY held_until, lane LIMIT 100",
+        {"now": now, "root": root_id},
+    )
+    return tuple(Waiting(lane=lane, until=until, reason=reason) for lane, until, reason in rows)
 
 
 # --- Documents and figures ------------------------------------------------------------------------------------------
 
 _SUMMARY = (
     "id, source_id, url, title, content_type, content_hash, version, duplicate_of, language, truncated, thin,"
-    " published_at, fetched_at"
+    " published_at, fetched_at, gone_at"
 )
-_WHOLE = f"{_SUMMARY}, description, author, metadata, markdown, checked_at, changed_at, gone_at"
+_WHOLE = f"{_SUMMARY}, description, author, metadata, markdown, checked_at, changed_at"
 
 
 def documents(connection: sqlite3.Connection, filter: DocumentFilter) -> DocumentPage:
@@ -790,14 +817,30 @@ def document(connection: sqlite3.Connection, which: int | str) -> Document:
         raise NotFoundError(f"There is no document {which}.")
     return Document(
         **_summary(row),
-        description=row[13],
-        author=row[14],
-        metadata=_decode(row[15]),
-        markdown=row[16],
-        checked_at=row[17],
-        changed_at=row[18],
-        gone_at=row[19],
+        description=row[14],
+        author=row[15],
+        metadata=_decode(row[16]),
+        markdown=row[17],
+        checked_at=row[18],
+        changed_at=row[19],
     )
+
+
+def versions(connection: sqlite3.Connection, document_id: int) -> list[DocumentVersion]:
+    """Return the versions of a document, the current one first (D4).
+
+    Raises:
+        NotFoundError: when there is no such document.
+    """
+    rows = connection.execute(
+        "SELECT version, title, content_hash, changed_at FROM documents WHERE id = :id"
+        " UNION ALL SELECT version, title, content_hash, changed_at FROM document_versions WHERE document_id = :id"
+        " ORDER BY version DESC",
+        {"id": storable_integer(document_id)},
+    ).fetchall()
+    if not rows:
+        raise NotFoundError(f"There is no document {document_id}.")
+    return [DocumentVersion(version=row[0], title=row[1], content_hash=row[2], changed_at=row[3]) for row in rows]
 
 
 def _summary(row: tuple[Any, ...]) -> dict[str, Any]:
@@ -815,6 +858,7 @@ def _summary(row: tuple[Any, ...]) -> dict[str, Any]:
         "thin": bool(row[10]),
         "published_at": row[11],
         "fetched_at": row[12],
+        "gone_at": row[13],
     }
 
 

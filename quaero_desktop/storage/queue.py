@@ -175,6 +175,15 @@ class Queue:
         )
         return _held(row, receipt)
 
+    def held_for(self, tx: Tx, job_id: int) -> Delivery:
+        """Return the message of a job that this owner runs.
+
+        Raises:
+            StaleReceiptError: it does not, or not any more.
+        """
+        sql = f"SELECT {_COLUMNS} FROM messages WHERE job_id = ? AND owner = ?"
+        return _held(tx.one(sql, (job_id, self.owner)), Receipt(0, 0, self.owner))
+
     def retry_later(self, tx: Tx, receipt: Receipt, delay_ms: int) -> None:
         """Give a message back after a failure; it becomes ready in *delay_ms*.
 
@@ -241,7 +250,7 @@ class Queue:
         )
 
     def wait_elsewhere(self, tx: Tx, job_id: int, waiting: bool) -> None:
-        """Note whether all that a running job does for now is to wait for somebody else, a server or another process."""
+        """Note whether all that a running job does now is to wait for somebody else, a server or another process."""
         tx.execute("UPDATE messages SET waiting = ? WHERE job_id = ? AND owner = ?", (int(waiting), job_id, self.owner))
 
     def recover(self, tx: Tx) -> tuple[list[Delivery], list[DeadLetter]]:

@@ -169,9 +169,28 @@ _INVARIANTS = (
         """
         SELECT 'root ' || r.id FROM jobs r JOIN root_progress p ON p.root_id = r.id
         LEFT JOIN (SELECT root_id, count(*) AS n FROM jobs
-            WHERE type = 'crawler_url' AND status = 'completed' AND result IS NULL GROUP BY root_id) stored
-            ON stored.root_id = r.id
+            WHERE type = 'crawler_url' AND status = 'completed'
+                AND result ->> '$.change' IN ('new', 'changed', 'unchanged')
+            GROUP BY root_id) stored ON stored.root_id = r.id
         WHERE r.origin <> 'legacy' AND p.documents <> coalesce(stored.n, 0) AND r.id NOT IN (SELECT id FROM gone)
+        """,
+    ),
+    _Invariant(
+        "changes_add_up",
+        "the pages that each crawl found new, changed, unchanged and gone equal a recount",
+        "crawls with wrong numbers of new, changed, unchanged or gone pages",
+        """
+        SELECT 'root ' || r.id FROM jobs r JOIN root_progress p ON p.root_id = r.id
+        LEFT JOIN (SELECT root_id, count(*) FILTER (WHERE change = 'new') AS new_n,
+                count(*) FILTER (WHERE change = 'changed') AS changed_n,
+                count(*) FILTER (WHERE change = 'unchanged') AS unchanged_n,
+                count(*) FILTER (WHERE change = 'gone') AS gone_n
+            FROM (SELECT root_id, result ->> '$.change' AS change FROM jobs
+                WHERE type = 'crawler_url' AND status IN ('completed', 'failed') AND result IS NOT NULL)
+            GROUP BY root_id) found ON found.root_id = r.id
+        WHERE r.origin <> 'legacy' AND r.id NOT IN (SELECT id FROM gone)
+            AND (p.new_documents, p.changed_documents, p.unchanged_documents, p.gone_documents)
+                <> (coalesce(new_n, 0), coalesce(changed_n, 0), coalesce(unchanged_n, 0), coalesce(gone_n, 0))
         """,
     ),
     _Invariant(
@@ -201,7 +220,8 @@ _INVARIANTS = (
         "completed pages without either",
         """
         SELECT 'job ' || id FROM jobs
-        WHERE type = 'crawler_url' AND status = 'completed' AND document_id IS NULL AND result IS NULL
+        WHERE type = 'crawler_url' AND status = 'completed' AND document_id IS NULL
+            AND (result IS NULL OR result ->> '$.change' IS NOT NULL)
             AND origin <> 'legacy' AND id NOT IN (SELECT id FROM gone)
         """,
     ),

@@ -6,6 +6,7 @@ import email.utils
 import errno
 import logging
 import re
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -58,6 +59,8 @@ _UNWANTED = re.compile(
     )""",
     re.VERBOSE,
 )
+# Not "try again later" (EAI_AGAIN): an authority says that there is no such name. NODATA exists on some systems only.
+_NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _CONNECT_WORDS = {
     errno.ECONNREFUSED: "The server refused the connection.",
     errno.ENETUNREACH: "The network of the server cannot be reached.",
@@ -131,7 +134,8 @@ class Fetcher:
             headers: more request headers, for example ``If-None-Match``. With one of the conditional ones a 304 is a
                 ``Fetched`` with status 304 and an empty body.
             any_type: read the body whatever its type.
-            cut_at: keep so many decoded bytes and hang up, instead of failing above ``limits.max_bytes``.
+            cut_at: keep so many decoded bytes and hang up, instead of failing above ``limits.max_bytes``; it may be
+                more than that.
             allow_private: whether the host may have an address that is not public. A crawl that began on the public web
                 must not be led to one: to the router, or to a service on this very machine.
             on_answer: awaited when an answer begins, before any of its body is read.
@@ -166,15 +170,29 @@ class Fetcher:
     def _elapsed_ms(self, started: float) -> int:
         return round((self._clock.monotonic() - started) * 1000)
 
+    async def look_up(self, url: str) -> FetchFailed | None:
+        """Look the host of a canonical URL up; return why it cannot be, ``retryable`` if another time may tell more."""
+        if not isinstance(self._transport, AiohttpTransport):
+            return None
+        message, retryable = f"The host {urls.host_of(url)} cannot be looked up now. Is this computer online?", True
+        try:
+            async with asyncio.timeout(self._limits.connect_seconds):
+                await self._transport.is_private(_name_of(url))
+            return None
+        except socket.gaierror as error:
+            if error.errno in _NO_SUCH_NAME:
+                message, retryable = f"The host {urls.host_of(url)} is not known. Check the spelling.", False
+        except (OSError, ValueError):  # TimeoutError is an OSError
+            pass
+        return FetchFailed(url=url, cause=Cause.DNS, message=message, retryable=retryable)
+
     async def is_private(self, url: str) -> bool | None:
         """Return whether the host of a canonical URL has an address that is not public; None when nobody knows now."""
         if not isinstance(self._transport, AiohttpTransport):
             return False
-        host = urls.host_of(url)
-        name, colon, port = host.rpartition(":")
         try:
             async with asyncio.timeout(self._limits.connect_seconds):
-                return await self._transport.is_private(name if colon and port.isdigit() else host)
+                return await self._transport.is_private(_name_of(url))
         except (OSError, ValueError):  # TimeoutError is an OSError
             return None
 
@@ -280,7 +298,7 @@ class Fetcher:
         status: int,
     ) -> tuple[bytes, int]:
         """Return the decoded body and how many bytes came over the wire."""
-        most = self._limits.max_bytes
+        most = self._limits.max_bytes if cut_at is None else cut_at
         too_large = _RefusedError(
             Cause.TOO_LARGE, f"The page is larger than {most / 1e6:g} MB, the most that is kept.", status=status
         )
@@ -321,8 +339,17 @@ def _fields(response: httpx.Response) -> dict[bytes, bytes]:
             known = fields.get(name)
             # A repeated singleton cannot be joined: the last one counts, as in browsers.
             repeatable = name in (b"content-encoding", b"x-robots-tag", b"content-language")
-            fields[name] = value if known is None or not repeatable else known + b", " + value
+            # Of X-Robots-Tag a line may begin with the name of the crawler that it is for.
+            comma = b"\n" if name == b"x-robots-tag" else b", "
+            fields[name] = value if known is None or not repeatable else known + comma + value
     return fields
+
+
+def _name_of(url: str) -> str:
+    """Return the host of a canonical URL without its port."""
+    host = urls.host_of(url)
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host
 
 
 def _text(value: bytes) -> str:

@@ -12,6 +12,9 @@ from quaero_desktop.infra.clock import Clock
 FORGET_AFTER_MS = 600_000
 """How long a lane is remembered after its last request."""
 
+MAX_ADAPTED_DELAY_MS = 5_000
+"""The longest delay that a slow answer leads to."""
+
 _SWEEP_EVERY_MS = 60_000
 _MAX_DELAY_MS = 24 * 3600 * 1000
 
@@ -31,6 +34,7 @@ class Politeness:
         self._local_delay_ms = local_delay_ms
         self._lanes: dict[str, LaneTurn] = {}
         self._paces: dict[int, RootPace] = {}
+        self._went_on: dict[str, int] = {}
         self._now = 0
         self._swept = 0
 
@@ -58,7 +62,7 @@ class Politeness:
         if turn is None:
             self._sweep(now)
             turn = LaneTurn(delay_ms=self._delay_of(lane))
-        self._lanes[lane] = LaneTurn(turn.in_flight + 1, now, turn.delay_ms, turn.least_delay_ms)
+        self._lanes[lane] = msgspec.structs.replace(turn, in_flight=turn.in_flight + 1, last_start=now)
 
     def finished(self, root_id: int, lane: str) -> None:
         """Count a request that ended, however it did.
@@ -69,14 +73,72 @@ class Politeness:
         turn = self._lanes.get(lane)
         if turn is None or turn.in_flight == 0:
             raise BugError("a request finished that was never started")
-        self._lanes[lane] = LaneTurn(turn.in_flight - 1, turn.last_start, turn.delay_ms, turn.least_delay_ms)
+        self._lanes[lane] = msgspec.structs.replace(turn, in_flight=turn.in_flight - 1)
+
+    def go_on(self, root_id: int, lane: str, *, waited: bool) -> int | None:
+        """Decide about a request that has started, now that the host's robots.txt is known.
+
+        Who waits for that together must not go on together: one may, which counts as starting only now.
+
+        Args:
+            root_id: the root job.
+            lane: where the request goes.
+            waited: whether it had to wait for robots.txt.
+
+        Returns:
+            None when it may go on, or in how many milliseconds its turn comes.
+        """
+        now = self._time()
+        turn, pace = self._lanes.get(lane), self._paces.get(root_id)
+        if turn is None or pace is None:
+            return None
+        if turn.held_until > now:
+            return turn.held_until - now
+        delay = Turns.delay_of(pace, turn)
+        wait = self._went_on.get(lane, 0) + delay - now
+        if 0 < wait <= delay:
+            return wait
+        if waited:
+            self._went_on[lane] = now
+            self._lanes[lane] = msgspec.structs.replace(turn, last_start=now)
+        return None
 
     def ask_delay(self, lane: str, ms: int) -> None:
         """Note the delay that the host itself asks for (Crawl-delay); 0 when it asks for none any more."""
         turn = self._lanes.get(lane) or LaneTurn(delay_ms=self._delay_of(lane))
         least = max(0, min(ms, _MAX_DELAY_MS))
         if turn.least_delay_ms != least:
-            self._lanes[lane] = LaneTurn(turn.in_flight, turn.last_start, turn.delay_ms, least)
+            self._lanes[lane] = msgspec.structs.replace(turn, least_delay_ms=least)
+
+    def rest(self, lane: str, until: int) -> None:
+        """Let nothing start in a lane until *until*, in milliseconds UTC; a longer rest that it already has stays.
+
+        The queue holds the lane as well, and remembers it; this holds from the moment of the answer, before the commit.
+        """
+        turn = self._lanes.get(lane) or LaneTurn(delay_ms=self._delay_of(lane))
+        if lane and until > turn.held_until:
+            self._lanes[lane] = msgspec.structs.replace(turn, held_until=until)
+
+    def answered(self, lane: str, elapsed_ms: int, *, well: bool) -> None:
+        """Adapt the delay of a lane to how long its server takes, so that it is asked about as often as it can answer.
+
+        Scrapy's AutoThrottle with a target of one request under way
+        (https://docs.scrapy.org/en/latest/topics/autothrottle.html): the delay goes half the way to the time that the
+        last answer took, at once when that is longer, within the configured delay and 5 s; an error, which often comes
+        fast, never shortens it. Servers on this very machine keep theirs, and so does whoever chose a delay.
+
+        Args:
+            lane: where the answer came from.
+            elapsed_ms: how long it took.
+            well: whether it brought what was asked for.
+        """
+        turn = self._lanes.get(lane)
+        if turn is None or not lane or _is_local(lane):
+            return
+        delay = max(elapsed_ms, (turn.delay_ms + elapsed_ms) // 2)
+        delay = max(self._default_delay_ms, min(delay, max(MAX_ADAPTED_DELAY_MS, self._default_delay_ms)))
+        if delay > turn.delay_ms or (well and delay != turn.delay_ms):
+            self._lanes[lane] = msgspec.structs.replace(turn, delay_ms=delay)
 
     def turns(self, only: frozenset[int] | None = None) -> Turns:
         """Return who may start what now: a snapshot for one receive.
@@ -98,7 +160,7 @@ class Politeness:
         earliest: int | None = None
         for turn in self._lanes.values():
             for pace in paces:
-                at = turn.last_start + Turns.delay_of(pace, turn)
+                at = max(turn.last_start + Turns.delay_of(pace, turn), turn.held_until)
                 if turn.in_flight < pace.per_host and at > now and (earliest is None or at < earliest):
                     earliest = at
         return earliest
@@ -113,14 +175,17 @@ class Politeness:
         now = self._clock.now_ms()
         if now < self._now:
             for lane, turn in self._lanes.items():
-                if turn.last_start > now:
-                    self._lanes[lane] = msgspec.structs.replace(turn, last_start=now)
+                if turn.last_start > now or turn.held_until > now:
+                    rest = max(0, turn.held_until - self._now)
+                    start = min(turn.last_start, now)
+                    self._lanes[lane] = msgspec.structs.replace(turn, last_start=start, held_until=now + rest)
             self._swept = min(self._swept, now)
         self._now = now
         return now
 
     def _delay_of(self, lane: str) -> int:
-        return self._local_delay_ms if _is_local(lane) else self._default_delay_ms
+        # What has no lane goes to no host.
+        return self._local_delay_ms if not lane or _is_local(lane) else self._default_delay_ms
 
     def _sweep(self, now: int) -> None:
         """Drop the lanes that nobody used for a while. A lane that asked for a long delay is kept for that long."""
@@ -128,8 +193,12 @@ class Politeness:
             return
         self._swept = now
         for lane, turn in list(self._lanes.items()):
-            if turn.in_flight == 0 and now - turn.last_start > FORGET_AFTER_MS + turn.least_delay_ms:
+            if (
+                turn.in_flight == 0
+                and now - max(turn.last_start, turn.held_until) > FORGET_AFTER_MS + turn.least_delay_ms
+            ):
                 del self._lanes[lane]
+                self._went_on.pop(lane, None)
 
 
 def _is_local(lane: str) -> bool:

@@ -40,19 +40,28 @@ class RobotsRules:
         parsed: the rules; None to allow everything.
         agent: the product token that groups are chosen by.
         note: what a person should know about these rules: why there are none, or that some were ignored.
+        trouble: what went wrong when they were asked for.
         unavailable: when to ask again, in milliseconds UTC, if the rules could not be read and everything is disallowed
             for now; else None.
 
     Attributes:
-        note, unavailable: as given.
+        note, trouble, unavailable: as given.
         crawl_delay_ms: the least time between two requests that the origin asks for, or None.
         sitemaps: canonical URLs of the sitemaps that it names.
     """
 
     def __init__(
-        self, parsed: Protego | None, agent: str, *, origin: str = "", note: str = "", unavailable: int | None = None
+        self,
+        parsed: Protego | None,
+        agent: str,
+        *,
+        origin: str = "",
+        note: str = "",
+        trouble: FetchFailed | None = None,
+        unavailable: int | None = None,
     ) -> None:
         self.note = note
+        self.trouble = trouble
         self.unavailable = unavailable
         self.crawl_delay_ms: int | None = None
         self.sitemaps: tuple[str, ...] = ()
@@ -173,6 +182,11 @@ class Robots:
         self._failures: dict[_Key, int] = {}
         self._locks: dict[_Key, asyncio.Lock] = {}
 
+    @property
+    def agent(self) -> str:
+        """Our product token."""
+        return self._agent
+
     async def rules(self, origin: str, *, allow_private: bool = True) -> RobotsRules:
         """Return the rules of an origin. Callers at the same time share one fetch.
 
@@ -198,6 +212,10 @@ class Robots:
         finally:
             if not lock.locked() and self._locks.get(key) is lock:
                 del self._locks[key]
+
+    def knows(self, origin: str, *, allow_private: bool = True) -> bool:
+        """Return whether the rules of an origin are at hand, so that :meth:`rules` waits for nobody."""
+        return self._still_kept((origin, allow_private)) is not None
 
     def _still_kept(self, key: _Key) -> RobotsRules | None:
         kept = self._kept.get(key)
@@ -241,5 +259,6 @@ class Robots:
             None,
             self._agent,
             note=f"robots.txt cannot be read for now: {failed.message}",
+            trouble=failed,
             unavailable=self._clock.now_ms() + wait,
         )

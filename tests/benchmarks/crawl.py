@@ -1,15 +1,15 @@
 """Pages a second of the whole product against Scrapy, on the same nginx site, in one run, taking turns.
 
-python tests/benchmarks/crawl.py [--sites postgresql python] [--rounds 3] [--scrapy-python PYTHON]
+python -m tests.benchmarks.crawl [--sites postgresql python] [--rounds 3] [--scrapy-python PYTHON]
 
 Ours is `quaero crawl URL --delay 0 --workers 16 --json` in a process of its own on a library of its own: child jobs,
 logs, markdown, the compressed source, the full-text index, durable commits. Scrapy 2.19 obeys robots.txt too, has the
 same 16 requests under way and writes title and text of each page as JSON lines (tests/benchmarks/peers/scrapy_site.py).
 
 A rate is pages (different paths that nginx answered with 200, but for robots.txt) by seconds. The headline takes the
-time that each of the two states itself: from the engine's start to the last commit, and from the spider's opening to its
-closing; both leave out the start of the interpreter. The rates over the whole process, imports and all, stand beside
-them, and so does the processor time of each with all its processes.
+time that each of the two states itself: from the engine's start to the last commit, and from the spider's opening to
+its closing; both leave out the start of the interpreter. The rates over the whole process, imports and all, stand
+beside them, and so does the processor time of each with all its processes.
 """
 
 import argparse
@@ -25,16 +25,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(CHECKOUT))
-
 from tests.support import nginx
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 WANTED = {"postgresql": 2.5, "python": 4.0}
 """The least ratio of our rate to Scrapy's that is good enough."""
 PAGES = {"postgresql": 1170, "python": 528}
-"""How many pages of Debian's packages can be reached from their first page: all HTML, but for one Python file among those
-of Python."""
+"""How many pages of Debian's packages can be reached from their first page. All are HTML, but for one Python file among
+those of the second."""
 PEER = Path(__file__).resolve().parent / "peers" / "scrapy_site.py"
 
 
@@ -70,27 +68,27 @@ class Run:
 def crawl_with_quaero(site: nginx.Site, folder: Path, workers: int) -> Run:
     """Crawl *site* into a fresh library below *folder*."""
     command = [sys.executable, "-m", "quaero_desktop", "--library", str(folder / "library"), "crawl", site.url]
-    command += ["--delay", "0", "--workers", str(workers), "--json"]
+    command += ["--delay", "0", "--workers", str(workers), "--depth", "1000", "--json"]
     environment = os.environ | {"QUAERO_CONFIG": str(folder)}
-    return _timed(site, [*command, "--depth", "1000"], lambda answer: answer["seconds"], environment)
+    return _timed(site, command, environment)
 
 
 def crawl_with_scrapy(site: nginx.Site, folder: Path, workers: int, python: str) -> Run:
     """Crawl *site* into a file below *folder*."""
     command = [python, str(PEER), site.url, str(folder / "pages.jl"), "--concurrency", str(workers)]
-    return _timed(site, command, lambda answer: answer["seconds"], dict(os.environ))
+    return _timed(site, command, dict(os.environ))
 
 
-def _timed(site: nginx.Site, command: list[str], seconds_of, environment: dict[str, str]) -> Run:
+def _timed(site: nginx.Site, command: list[str], environment: dict[str, str]) -> Run:
     before = len(site.requests())
     started, processor = time.perf_counter(), _processor_of_children()
-    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
     wall, processor = time.perf_counter() - started, _processor_of_children() - processor
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
     requests = site.requests()[before:]
     pages = frozenset(r.path for r in requests if r.status == 200 and r.path != "/robots.txt")
-    return Run(pages, len(requests), seconds_of(json.loads(done.stdout)), wall, processor)
+    return Run(pages, len(requests), json.loads(done.stdout)["seconds"], wall, processor)
 
 
 def _processor_of_children() -> float:
@@ -146,7 +144,7 @@ def main() -> None:
     parser.add_argument("--scrapy-python", default=sys.executable, help="the interpreter that has Scrapy 2.19")
     options = parser.parse_args()
     asked = "import importlib.metadata as m; print(m.version('scrapy'))"
-    found = subprocess.run([options.scrapy_python, "-c", asked], capture_output=True, text=True)
+    found = subprocess.run([options.scrapy_python, "-c", asked], capture_output=True, text=True, check=False)
     if found.returncode != 0:
         parser.error("Scrapy is missing: install the dependency group “bench”")
     print(f"Scrapy {found.stdout.strip()}, lxml {importlib.metadata.version('lxml')}, Python {sys.version.split()[0]}")

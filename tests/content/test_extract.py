@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quaero_desktop.content.extract import EXTRACTOR_VERSION, parse
+from quaero_desktop.content.extract import parse
+from quaero_desktop.content.version import EXTRACTOR_VERSION
 from quaero_desktop.domain.pages import PageInput
 from tests.content.pages import PROSE, parsed
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from typing import Any
+from unittest import mock
 
 from quaero_desktop.__main__ import command_line
 
@@ -18,24 +19,22 @@ def poison(point: str, path: str) -> None:
     from quaero_desktop.storage import documents
     from quaero_desktop.web.fetcher import Fetcher
 
+    read_answer, store = Fetcher._result, documents.store
+
+    def read_or_die(fetcher: Fetcher, url: str, *arguments: Any) -> Any:
+        if url.endswith(path):
+            end_this_process()
+        return read_answer(fetcher, url, *arguments)
+
+    def store_or_die(tx: Any, outcome: Any, *arguments: Any) -> Any:
+        if outcome.fetched.url.endswith(path):
+            end_this_process()
+        return store(tx, outcome, *arguments)
+
     if point == "body":
-        read_body = Fetcher._result
-
-        async def result(self: Fetcher, url: str, *arguments: Any) -> Any:
-            if url.endswith(path):
-                end_this_process()
-            return await read_body(self, url, *arguments)
-
-        Fetcher._result = result  # type: ignore[method-assign]
+        mock.patch.object(Fetcher, "_result", read_or_die).start()
     else:
-        store = documents.store
-
-        def store_or_die(tx: Any, outcome: Any, source_id: Any) -> int:
-            if outcome.fetched.url.endswith(path):
-                end_this_process()
-            return store(tx, outcome, source_id)
-
-        documents.store = store_or_die
+        mock.patch.object(documents, "store", store_or_die).start()
 
 
 if __name__ == "__main__":

@@ -1,17 +1,26 @@
-"""A library that is no good: one clear sentence, exit code 1, and not a byte of it is touched. And a disk that fills up."""
+"""A library that is no good: a clear sentence, exit code 1, and not a byte is touched. And a disk that fills up."""
 
+import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from quaero_desktop.domain.documents import DocumentFilter
+from quaero_desktop.domain.events import EngineNotice
+from quaero_desktop.domain.jobs import Status
+from quaero_desktop.infra.paths import LibraryFiles
+from quaero_desktop.services import compose
+from quaero_desktop.services.jobs import CrawlRequest
 from tests.e2e.quaero import QuaeroLibrary, wait_until
 from tests.support.site import GeneratedSite, serving
 
@@ -107,32 +116,47 @@ def test_a_truncated_one(library, site, left):
     is_refused_untouched(library, site, str(library.database), (WRITING[0], READING[0]))
 
 
-@pytest.mark.parametrize("offset", [0, 16, 18, 100])
+@pytest.mark.parametrize("offset", [0, 16, 19, 100])
 def test_a_header_with_flipped_bits(library, site, offset):
     """The magic, the page size, the format version, and the first page's kind."""
     old = library.database.read_bytes()[offset]
     overwrite(library.database, offset, bytes([old ^ 0x55]))
-    is_refused_untouched(library, site, str(library.database), (WRITING[0], READING[0]))
+    is_refused_untouched(library, site, str(library.folder), (WRITING[0], READING[0]))
 
 
-def test_a_page_in_the_middle_with_flipped_bits_is_found_by_verify_and_stops_who_meets_it(library, site):
-    (page,) = {page for (page,) in library.rows("SELECT rootpage FROM sqlite_schema WHERE name = 'jobs'")}
-    overwrite(library.database, (page - 1) * 4096, b"\xaa" * 64)
+def spoil(library: QuaeroLibrary, *trees: str) -> None:
+    """Overwrite the beginning of the first page of tables or indexes."""
+    pages = dict(library.rows("SELECT name, rootpage FROM sqlite_schema"))
+    for tree in trees:
+        overwrite(library.database, (pages[tree] - 1) * library.value("PRAGMA page_size"), b"\xaa" * 64)
 
-    is_refused_untouched(library, site, "is damaged", (("work", "--until-idle"), ("jobs", "list"), ("crawl", "{site}")))
 
+def test_a_page_in_the_middle_with_flipped_bits_stops_who_meets_it(library, site):
+    spoil(library, "jobs")
+    is_refused_untouched(library, site, "is damaged", (("jobs", "list"), ("jobs", "show", "1")))
+    database = library.database.read_bytes()
+
+    ended = library.run("crawl", site.url, "--json", code=1)
+
+    assert "is damaged" in ended.sentence()
+    assert library.database.read_bytes() == database
+
+
+@pytest.mark.parametrize("tree", ["jobs", "documents", "messages_dead", "job_logs"])
+def test_verify_finds_flipped_bits_wherever_they_are_and_touches_nothing(library, tree):
+    spoil(library, tree)
     before = library.files()
+
     ended = library.run("verify", "--json", code=1)
+
     assert "Traceback" not in ended.stderr
-    if ended.stdout:
-        assert not ended.answer["ok"]
+    assert "is damaged" in ended.stderr if ended.stdout == "" else not ended.answer["ok"]
     assert library.files() == before
 
 
-def test_a_damaged_leaf_stops_a_crawl_that_meets_it_and_nothing_more_is_written(library, site):
-    """The page is only met in the middle of the work: the database, its WAL and shared memory stay for the rescue."""
-    (page,) = {page for (page,) in library.rows("SELECT rootpage FROM sqlite_schema WHERE name = 'documents_url'")}
-    overwrite(library.database, (page - 1) * 4096, b"\xaa" * 64)
+def test_a_crawl_that_meets_a_damaged_page_half_way_ends_and_moves_nothing_into_the_database(library, site):
+    """What it stored before is in the WAL: database, WAL and shared memory stay together for the rescue."""
+    spoil(library, "sqlite_autoindex_documents_1", "sqlite_autoindex_documents_2")
     database = library.database.read_bytes()
 
     ended = library.run("crawl", site.url, "--json", code=1)
@@ -140,6 +164,7 @@ def test_a_damaged_leaf_stops_a_crawl_that_meets_it_and_nothing_more_is_written(
     assert "is damaged" in ended.sentence()
     assert ended.stdout == ""
     assert library.database.read_bytes() == database
+    assert library.wal.stat().st_size > 0
 
 
 def test_a_backup_takes_the_place_of_a_damaged_one(library, site):
@@ -241,7 +266,10 @@ def test_a_crawl_on_a_full_disk_waits_for_room_and_goes_on(small_disk, tmp_path)
     ballast = small_disk / "ballast"
     messages = tmp_path / "stderr"
     with serving(GeneratedSite(pages=150, latency=0.05)) as site:
-        with messages.open("w") as stderr, library.running("crawl", site.url, "--json", stderr=stderr) as running:
+        with (
+            messages.open("w") as stderr,
+            library.running("crawl", site.url, "--workers", "5", "--json", stderr=stderr) as running,
+        ):
             wait_until(lambda: site.counts.total() > 20, "it crawls")
             fill(ballast)
             wait_until(lambda: "is full" in messages.read_text(), "it says that the disk is full")
@@ -250,7 +278,7 @@ def test_a_crawl_on_a_full_disk_waits_for_room_and_goes_on(small_disk, tmp_path)
             assert said.count("is full") == 1
             assert "Make room; Quaero goes on by itself." in said
             # Those that wait for room hold their pages; nothing more is fetched meanwhile.
-            asked = settled_count(lambda: site.asked.total())
+            asked = settled_count(site.asked.total)
             ballast.unlink()
             wait_until(lambda: site.asked.total() > asked, "it goes on")
             ended = running.wait()
@@ -267,18 +295,21 @@ def test_a_crawl_on_a_full_disk_waits_for_room_and_goes_on(small_disk, tmp_path)
 
 
 def test_a_crawl_on_a_full_disk_can_be_stopped(small_disk, tmp_path):
-    import signal
-
     library = QuaeroLibrary(small_disk / "library")
     ballast = small_disk / "ballast"
     messages = tmp_path / "stderr"
     with serving(GeneratedSite(pages=150, latency=0.05)) as site:
-        with messages.open("w") as stderr, library.running("crawl", site.url, "--json", stderr=stderr) as running:
+        with (
+            messages.open("w") as stderr,
+            library.running("crawl", site.url, "--workers", "5", "--json", stderr=stderr) as running,
+        ):
             wait_until(lambda: site.counts.total() > 20, "it crawls")
             fill(ballast)
             wait_until(lambda: "is full" in messages.read_text(), "it says that the disk is full")
+            asked_at = time.monotonic()
             running.send(signal.SIGTERM)
-            ended = running.wait(10)
+            ended = running.wait()
+            assert time.monotonic() - asked_at < 5.0
         assert ended.code == 130, (ended, messages.read_text())
         assert "Traceback" not in messages.read_text()
         ballast.unlink()
@@ -300,6 +331,58 @@ def test_a_library_cannot_be_made_on_a_full_disk(small_disk):
         library.verify()
 
 
+async def test_an_engine_without_room_for_another_page_says_so_once_and_goes_on_when_there_is(tmp_path):
+    """The same on any machine, with the limit that SQLite itself can set."""
+    notices: list[EngineNotice] = []
+    noticed = asyncio.Event()
+
+    def notify(notice: EngineNotice) -> None:
+        notices.append(notice)
+        noticed.set()
+
+    async with (
+        GeneratedSite(pages=60) as site,
+        compose.writing(
+            LibraryFiles(tmp_path / "library"),
+            compose.configuration({}).settings,
+            create=True,
+            engine=True,
+            notify=notify,
+        ) as services,
+    ):
+        database = services.jobs._database
+
+        async def limit(pages: int) -> None:
+            await database.write(lambda tx: tx.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+
+        root = await services.jobs.start_crawl(CrawlRequest(urls=(site.url,)))
+        await limit(await database.write(lambda tx: tx.value("PRAGMA page_count")) + 50)
+        assert services.engine is not None
+        running = asyncio.create_task(services.engine.run(until_idle=True))
+        async with asyncio.timeout(30):
+            await noticed.wait()
+        assert "is full" in (notices[0].message or "")
+        assert not running.done()
+        stored = (await services.library.documents(DocumentFilter())).total_count
+        assert 0 < stored < site.options.pages
+        await limit(2**30)
+        async with asyncio.timeout(60):
+            await running
+
+        assert [notice.message is None for notice in notices] == [False, True]
+        job = await services.jobs.get(root)
+        assert (job.status, job.warnings) == (Status.COMPLETED, 0)
+        documents = (await services.library.documents(DocumentFilter(limit=1000))).documents
+        assert {document.url for document in documents} == site.page_urls
+        outcomes = await database.read(
+            lambda connection: connection.execute("SELECT DISTINCT outcome FROM attempts").fetchall()
+        )
+        assert outcomes == [("completed",)], "no try is burnt"
+        report = await services.maintenance.verify()
+        assert report.ok, [check for check in report.checks if not check.ok]
+    assert all(site.counts[path] == 1 for path in site.page_paths), "nothing is fetched again"
+
+
 def fill(ballast: Path) -> None:
     """Write until the disk is full."""
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
@@ -309,8 +392,6 @@ def fill(ballast: Path) -> None:
 
 def settled_count(count: Callable[[], int], quiet_seconds: float = 1.5) -> int:
     """Return what *count* says once it has said the same for a while."""
-    import time
-
     last, since = count(), time.monotonic()
     while time.monotonic() - since < quiet_seconds:
         time.sleep(0.01)

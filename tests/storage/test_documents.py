@@ -5,12 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from quaero_desktop.domain.documents import Change, KnownPage
+from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.outcomes import Stored
-from quaero_desktop.storage import documents
+from quaero_desktop.storage import documents, queries
 from tests.support.outcomes import stored
 from tests.support.plain_library import PlainLibrary
 
 URL = "https://site.test/page"
+ETAG = {"etag": '"1"'}
 
 
 class Shelf:
@@ -20,8 +23,36 @@ class Shelf:
         self.library = library
 
     def store(self, page: Stored, source_id: int | None = None) -> int:
+        return self.stored(page, source_id)[0]
+
+    def change(self, page: Stored) -> Change:
+        """Store *page* and return what was different."""
+        return self.stored(page)[1]
+
+    def stored(self, page: Stored, source_id: int | None = None) -> tuple[int, Change]:
         self.library.clock.advance(1)
         return self.library.run(lambda tx: documents.store(tx, page, source_id))
+
+    def known(self, url: str, source_id: int | None = None) -> KnownPage | None:
+        """Return what a root of that source knows of a page."""
+        sql = "INSERT INTO jobs (type, status, source_id, created_at, revision) VALUES ('crawl', 'running', ?, 0, 0)"
+
+        def ask(tx):
+            return documents.known(tx, tx.execute(sql, (source_id,)).lastrowid, url)
+
+        return self.library.run(ask)
+
+    def mark_gone(self, url: str, source_id: int | None = None) -> bool:
+        self.library.clock.advance(1)
+        return self.library.run(lambda tx: documents.mark_gone(tx, source_id, url))
+
+    def confirm(self, document_id: int) -> bool:
+        self.library.clock.advance(1)
+        return self.library.run(lambda tx: documents.confirm(tx, document_id))
+
+    def make_source(self) -> int:
+        sql = "INSERT INTO sources (name, base_url, created_at, updated_at) VALUES ('', 'https://site.test', 0, 0)"
+        return self.library.run(lambda tx: int(tx.value(f"{sql} RETURNING id")))
 
     def column(self, name: str, document_id: int) -> object:
         return self.library.connection.execute(f"SELECT {name} FROM documents WHERE id = ?", (document_id,)).fetchone()[
@@ -104,7 +135,7 @@ def test_an_unchanged_page_keeps_its_version_and_its_place_in_the_index(shelf):
 
     assert shelf.store(stored(URL, "same", headers={"etag": "2"})) == document_id
 
-    assert shelf.library.connection.total_changes - before == 3, "library, document, source; nothing of the index"
+    assert shelf.library.connection.total_changes - before == 2, "library, document; nothing of the index or the source"
     assert shelf.column("version", document_id) == 1
     assert shelf.column("changed_at", document_id) == changed_at
     assert shelf.column("checked_at", document_id) == shelf.library.clock.now_ms()
@@ -131,15 +162,9 @@ def test_a_page_that_comes_back_is_not_gone_any_more(shelf):
 
 
 def test_the_same_url_in_two_sources_is_two_documents(shelf):
-    for name in ("one", "two"):
-        shelf.library.run(
-            lambda tx, n=name: tx.execute(
-                "INSERT INTO sources (name, base_url, created_at, updated_at) VALUES (?, 'https://site.test', 0, 0)",
-                (n,),
-            )
-        )
+    one, other = shelf.make_source(), shelf.make_source()
 
-    assert shelf.store(stored(URL), 1) != shelf.store(stored(URL), 2)
+    assert shelf.store(stored(URL), one) != shelf.store(stored(URL), other)
 
 
 def test_a_page_without_a_source_gets_the_one_of_its_origin(shelf):
@@ -151,6 +176,156 @@ def test_a_page_without_a_source_gets_the_one_of_its_origin(shelf):
         ("site.test", "https://site.test", 1),
         ("other.test:8443", "https://other.test:8443", 1),
     ]
+
+
+# --- recrawl (D4) ---------------------------------------------------------------------------------------------------
+
+
+def test_storing_says_what_is_different(shelf):
+    assert shelf.change(stored(URL, "text")) == Change.NEW
+    assert shelf.change(stored(URL, "text")) == Change.UNCHANGED
+    assert shelf.change(stored(URL, "other text")) == Change.CHANGED
+    assert shelf.change(stored(URL + "2", "text")) == Change.NEW
+
+
+def test_other_bytes_with_the_same_text_are_no_change_but_are_kept(shelf):
+    """A change is judged on the markdown, not on the bytes."""
+    document_id = shelf.store(stored(URL, "same", source=zlib.compress(b"visitor 1")))
+
+    assert shelf.change(stored(URL, "same", source=zlib.compress(b"visitor 2"))) == Change.UNCHANGED
+
+    (body,) = shelf.library.connection.execute("SELECT body FROM page_sources").fetchone()
+    assert zlib.decompress(body) == b"visitor 2"
+    assert shelf.column("version", document_id) == 1
+
+
+def test_another_title_over_the_same_text_is_found_though_it_makes_no_version(shelf):
+    document_id = shelf.store(stored(URL, "same", title="Old name"))
+
+    assert shelf.change(stored(URL, "same", title="New name", description="About")) == Change.UNCHANGED
+
+    assert (shelf.column("title", document_id), shelf.column("description", document_id)) == ("New name", "About")
+    assert shelf.column("version", document_id) == 1
+    assert (shelf.found("new"), shelf.found("old")) == ([document_id], [])
+
+
+def test_a_page_that_a_newer_extraction_reads_alike_counts_as_made_by_that(shelf):
+    document_id = shelf.store(stored(URL, "same", search_text="old index", extractor=1))
+
+    assert shelf.change(stored(URL, "same", search_text="new index", extractor=2)) == Change.UNCHANGED
+
+    assert shelf.column("extractor", document_id) == 2
+    assert shelf.found("new") == [document_id]
+
+
+def test_what_is_known_of_a_page_is_enough_to_ask_its_server(shelf):
+    headers = {"etag": 'W/"1"', "last-modified": "Sun, 06 Nov 1994 08:49:37 GMT"}
+    document_id = shelf.store(stored(URL, links=[URL + "2"], headers=headers, extractor=7))
+
+    assert shelf.known(URL) == KnownPage(
+        document_id=document_id,
+        etag='W/"1"',
+        last_modified="Sun, 06 Nov 1994 08:49:37 GMT",
+        fetched_at=shelf.library.clock.now_ms(),
+        extractor=7,
+        links=(URL + "2",),
+    )
+    assert shelf.known(URL + "2") is None
+    assert shelf.known("https://other.test/page") is None
+
+
+@pytest.mark.parametrize("headers", [{"etag": '"1"'}, {"last-modified": "Mon"}, {}])
+def test_only_a_page_with_something_to_ask_by_is_known(shelf, headers):
+    shelf.store(stored(URL, headers=headers))
+
+    assert (shelf.known(URL) is not None) == bool(headers)
+
+
+def test_what_another_source_has_of_a_page_is_not_known(shelf):
+    """Two sources may see two pages under one URL: one of them logs in."""
+    source = shelf.make_source()
+    document_id = shelf.store(stored(URL, headers=ETAG), source)
+
+    assert shelf.known(URL) is None
+    assert shelf.known(URL, shelf.make_source()) is None
+    known = shelf.known(URL, source)
+    assert known is not None
+    assert known.document_id == document_id
+
+
+def test_a_document_without_its_source_page_is_not_known(shelf):
+    """An imported one: its links are not there, so it has to be fetched."""
+    shelf.store(stored(URL, headers=ETAG))
+    shelf.library.run(lambda tx: tx.execute("DELETE FROM page_sources"))
+
+    assert shelf.known(URL) is None
+
+
+def test_a_confirmed_page_changes_its_check_time_and_nothing_else(shelf):
+    document_id = shelf.store(stored(URL, headers={"etag": '"1"'}))
+    columns = "etag, fetched_at, changed_at, version, title, markdown, gone_at"
+    before = shelf.library.connection.execute(f"SELECT {columns} FROM documents").fetchall()
+    changes = shelf.library.connection.total_changes
+
+    assert shelf.confirm(document_id)
+
+    assert shelf.library.connection.total_changes - changes == 2, "library, document"
+    assert shelf.library.connection.execute(f"SELECT {columns} FROM documents").fetchall() == before
+    assert shelf.column("checked_at", document_id) == shelf.library.clock.now_ms()
+
+
+def test_what_does_not_exist_cannot_be_confirmed(shelf):
+    assert not shelf.confirm(99)
+
+
+def test_a_page_that_is_gone_is_kept_and_found_and_the_news_is_told_once(shelf):
+    document_id = shelf.store(stored(URL, "vacuum"))
+
+    assert shelf.mark_gone(URL)
+    since = shelf.library.clock.now_ms()
+    assert not shelf.mark_gone(URL), "that is no news"
+
+    assert shelf.column("gone_at", document_id) == since
+    assert shelf.found("vacuum") == [document_id]
+    assert queries.document(shelf.library.connection, document_id).gone_at == since
+
+
+def test_only_the_page_of_that_source_is_gone(shelf):
+    source = shelf.make_source()
+    ours, theirs = shelf.store(stored(URL), source), shelf.store(stored(URL))
+
+    assert shelf.mark_gone(URL, source)
+
+    assert shelf.column("gone_at", ours) is not None
+    assert shelf.column("gone_at", theirs) is None
+    assert not shelf.mark_gone(URL + "2")
+    assert not shelf.mark_gone("https://other.test/")
+
+
+def test_a_page_that_is_confirmed_is_not_gone_any_more(shelf):
+    document_id = shelf.store(stored(URL))
+    shelf.mark_gone(URL)
+
+    assert shelf.confirm(document_id)
+
+    assert shelf.column("gone_at", document_id) is None
+
+
+def test_the_versions_of_a_document_with_their_times(shelf):
+    times = []
+    for text in ("first", "second", "third"):
+        document_id = shelf.store(stored(URL, text, title=text.title()))
+        times.append(shelf.library.clock.now_ms())
+
+    versions = queries.versions(shelf.library.connection, document_id)
+
+    assert [(version.version, version.title, version.changed_at) for version in versions] == [
+        (3, "Third", times[2]),
+        (2, "Second", times[1]),
+        (1, "First", times[0]),
+    ]
+    with pytest.raises(NotFoundError):
+        queries.versions(shelf.library.connection, 99)
 
 
 # --- duplicates (J2) ------------------------------------------------------------------------------------------------

@@ -526,12 +526,13 @@ def test_the_details_of_a_root(tree):
     tree.connection.execute("INSERT INTO skips VALUES (?, 'https://c/', 1, 'scope', '', NULL, 0)", (root,))
     tree.connection.execute(
         "UPDATE root_progress SET discovered = 16, documents = 7, bytes = 900, current_url = 'https://c/',"
-        " heartbeat_at = ?",
+        " heartbeat_at = ?, new_documents = 1, changed_documents = 2, unchanged_documents = 4, gone_documents = 1",
         (NOW + 4_000,),
     )
     details = queries.root_details(tree.connection, root, now=NOW + 5_000)
     assert (details.documents, details.bytes, details.discovered, details.current_url) == (7, 900, 16, "https://c/")
     assert (details.heartbeat_at, details.skipped, details.failures) == (NOW + 4_000, {"scope": 1}, {"dns": 2})
+    assert details.changes == {"new": 1, "changed": 2, "unchanged": 4, "gone": 1}
     assert details.pages_per_second == pytest.approx(2.0)
     assert details.seconds_left == pytest.approx(2.5)
     assert details.job.children == {"completed": 8, "failed": 2, "pending": 5}

@@ -88,6 +88,13 @@ BREAKS = {
         "DELETE FROM root_progress WHERE root_id = 1",
     ],
     "stored_pages_add_up": ["UPDATE root_progress SET documents = documents - 1 WHERE root_id = 1"],
+    "changes_add_up": [
+        "UPDATE root_progress SET new_documents = new_documents - 1 WHERE root_id = 1",
+        "UPDATE root_progress SET changed_documents = 1 WHERE root_id = 1",
+        "UPDATE root_progress SET unchanged_documents = 1 WHERE root_id = 1",
+        "UPDATE root_progress SET gone_documents = 1 WHERE root_id = 1",
+        f"UPDATE jobs SET result = json_object('change', 'changed') WHERE id = {A_PAGE}",
+    ],
     "ended_roots_have_nothing_open": [
         "UPDATE jobs SET status = 'completed', completed_at = 0 WHERE parent_id IS NULL AND status = 'running'"
     ],

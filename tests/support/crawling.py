@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from quaero_desktop.content import extract
+from quaero_desktop.content import extract, sitemaps
 from quaero_desktop.domain.events import EngineNotice
 from quaero_desktop.domain.jobs import Cause, Job
-from quaero_desktop.domain.listing import JobFilter
-from quaero_desktop.domain.pages import PageInput, ParseFailed, ParseResult
+from quaero_desktop.domain.listing import JobFilter, RootDetails
+from quaero_desktop.domain.pages import PageInput, ParseFailed, ParseResult, SitemapResult
 from quaero_desktop.engine.pool import PoolReport
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.paths import LibraryFiles
@@ -41,6 +41,10 @@ class ParserHere:
         except Exception as error:
             return ParseFailed(url=page.url, cause=Cause.PARSE, message=str(error))
 
+    async def read_sitemap(self, file: PageInput) -> SitemapResult:
+        """Return what the sitemap names."""
+        return sitemaps.read(file)
+
     async def aclose(self) -> None:
         """Nothing to end."""
 
@@ -48,13 +52,12 @@ class ParserHere:
 def settings_with(**sections: dict[str, Any]) -> Settings:
     """Return the default settings but for those given: ``settings_with(queue={"num_workers": 2})``."""
     settings = Settings()
-    changed = {
-        name: msgspec.structs.replace(getattr(settings, name), **values) for name, values in sections.items()
-    }
+    changed = {name: msgspec.structs.replace(getattr(settings, name), **values) for name, values in sections.items()}
     return msgspec.structs.replace(settings, **changed)
 
 
-IMPATIENT = settings_with(queue={"backoff_base_seconds": 0.02, "backoff_max_seconds": 0.05})
+IMPATIENT_QUEUE = {"backoff_base_seconds": 0.02, "backoff_max_seconds": 0.05}
+IMPATIENT = settings_with(queue=IMPATIENT_QUEUE)
 """Settings whose retries come at once."""
 
 
@@ -68,9 +71,7 @@ async def library(
     verified: bool = True,
 ) -> AsyncIterator[Services]:
     """Open a library with an engine; when the block ends, each invariant of the library holds."""
-    opened = compose.writing(
-        LibraryFiles(folder), settings, create=True, engine=True, notify=notify, clock=clock
-    )
+    opened = compose.writing(LibraryFiles(folder), settings, create=True, engine=True, notify=notify, clock=clock)
     async with opened as services:
         yield services
         if verified:
@@ -89,11 +90,19 @@ def engine_of(services: Services) -> Engine:
     return services.engine
 
 
-async def crawl(services: Services, *urls: str, workers: int | None = None, **request: Any) -> JobDetails:
+class Crawled(JobDetails, frozen=True, kw_only=True):
+    """What came of a crawl."""
+
+    root: RootDetails
+
+
+async def crawl(services: Services, *urls: str, workers: int | None = None, **request: Any) -> Crawled:
     """Crawl to the end and return what came of it."""
     job_id = await services.jobs.start_crawl(CrawlRequest(urls=urls, **request))
     await engine_of(services).run(workers=workers, until_idle=True, only=frozenset({job_id}))
-    return await services.jobs.details(job_id)
+    details = await services.jobs.details(job_id)
+    assert details.root is not None
+    return Crawled(job=details.job, root=details.root, attempts=details.attempts)
 
 
 @contextlib.asynccontextmanager
@@ -121,7 +130,7 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
 
 async def pages_of(services: Services, root_id: int) -> dict[str, Job]:
     """Return the pages of a root by the path of their URL."""
-    page = await services.jobs.page(JobFilter(parent=root_id, limit=None))
+    page = await services.jobs.page(JobFilter(parent=root_id, type=("crawler_url",), limit=None))
     return {"/" + (job.url or "").split("/", 3)[3]: job for job in page.jobs}
 
 

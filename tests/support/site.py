@@ -6,8 +6,12 @@ In the test's own process::
         await crawl(site.url)
         assert site.counts == dict.fromkeys(site.page_paths, 1)
 
-in a thread of the test's process, for tests without a loop, with ``with serving(GeneratedSite(pages=500)) as site:``, or
-in a process of its own, which prints its port as its first line and ends when its stdin closes::
+in a thread of that process, for tests without a loop::
+
+    with serving(GeneratedSite(pages=500)) as site:
+        ...
+
+or in a process of its own, which prints its port as its first line and ends when its stdin closes::
 
     python -m tests.support.site --pages 500 --latency 0.6 --port 0
 """

@@ -150,3 +150,26 @@ def test_what_never_started_cannot_finish(politeness: Politeness) -> None:
     politeness.finished(1, LANE)
     with pytest.raises(BugError):
         politeness.finished(1, LANE)
+
+
+def test_who_waited_together_for_robots_txt_goes_on_one_by_one(politeness: Politeness, clock: ManualClock) -> None:
+    politeness.admit(1, per_host=4, delay_ms=None)
+    for _ in range(3):
+        politeness.started(1, LANE)
+        clock.advance(2)
+    assert politeness.go_on(1, LANE, waited=True) is None
+    assert politeness.go_on(1, LANE, waited=True) == 1_000
+    clock.advance(0.4)
+    assert politeness.go_on(1, LANE, waited=False) == 600, "received before, begun after the first went on"
+    assert politeness.turns().slots(1, LANE) == 0
+    clock.advance(0.6)
+    assert politeness.turns().slots(1, LANE) == 1
+    assert politeness.go_on(1, LANE, waited=False) is None
+
+
+def test_without_a_delay_all_who_waited_go_on(clock: ManualClock) -> None:
+    politeness = Politeness(clock, default_delay_ms=0, local_delay_ms=0)
+    politeness.admit(1, per_host=4, delay_ms=None)
+    for _ in range(3):
+        politeness.started(1, LANE)
+    assert [politeness.go_on(1, LANE, waited=True) for _ in range(3)] == [None] * 3

@@ -1,11 +1,27 @@
 """The executor of ``crawler_url``: one page, from robots.txt to its links."""
 
 import contextlib
+from collections.abc import Iterable
 from typing import Protocol
 
+import msgspec
+
+from quaero_desktop.content.version import EXTRACTOR_VERSION
 from quaero_desktop.domain.errors import KnownError
+from quaero_desktop.domain.identity import is_other_spelling
 from quaero_desktop.domain.jobs import Cause, JobRef, SkipReason
-from quaero_desktop.domain.outcomes import Discovered, Failed, Outcome, Recorded, Refusal, Stored, Withdrawn
+from quaero_desktop.domain.outcomes import (
+    NOTHING_DISCOVERED,
+    Discovered,
+    Failed,
+    Outcome,
+    Recorded,
+    Refusal,
+    Snoozed,
+    Stored,
+    Unchanged,
+    Withdrawn,
+)
 from quaero_desktop.domain.pages import (
     Fetched,
     FetchFailed,
@@ -18,9 +34,12 @@ from quaero_desktop.domain.pages import (
 from quaero_desktop.domain.ports import LedgerPort
 from quaero_desktop.domain.urls import origin_of
 from quaero_desktop.engine.roots import RootContext
+from quaero_desktop.infra.clock import Clock
+from quaero_desktop.web.conditional import conditions
 from quaero_desktop.web.fetcher import Fetcher
 from quaero_desktop.web.politeness import Politeness
 from quaero_desktop.web.robots import Robots, RobotsRules
+from quaero_desktop.web.robotstag import robots_tag
 
 MAX_REDIRECTS = 10
 _HOST_REST_MS = 5_000
@@ -42,40 +61,66 @@ class PageCrawler:
     """
 
     def __init__(
-        self, fetcher: Fetcher, robots: Robots, parser: Parser, politeness: Politeness, ledger: LedgerPort
+        self,
+        fetcher: Fetcher,
+        robots: Robots,
+        parser: Parser,
+        politeness: Politeness,
+        ledger: LedgerPort,
+        clock: Clock,
     ) -> None:
         self._fetcher = fetcher
         self._robots = robots
         self._parser = parser
         self._politeness = politeness
         self._ledger = ledger
+        self._clock = clock
 
     async def run(self, job: JobRef, root: RootContext) -> Outcome:
         """Perform *job*; see :class:`quaero_desktop.engine.executors.registry.Executor`."""
         if job.url is None:
             return Failed(cause=Cause.BAD_PAYLOAD, message="A page without a URL cannot be fetched.")
         await self._waits(job, True)
-        rules = None
+        if job.depth and (rule := root.traps.rule_against(job.url)) is not None:
+            return Withdrawn(reason=SkipReason.TRAP, rule=rule)
+        rules, waited = None, False
+        origin = origin_of(job.url)
         private = await root.allows_private(job.url, self._fetcher.is_private)
         if root.config.obey_robots:
-            rules = await self._robots.rules(origin_of(job.url), allow_private=private)
-            if rules.unavailable:
+            waited = not self._robots.knows(origin, allow_private=private)
+            rules = await self._robots.rules(origin, allow_private=private)
+            if rules.unavailable is not None:
+                # Sooner nobody asks for it again, and a try would be burnt for nothing.
+                rest = max(_HOST_REST_MS, rules.unavailable - self._clock.now_ms())
                 return Failed(
                     cause=Cause.ROBOTS,
                     message="The server's robots.txt could not be read, so nothing may be fetched there yet.",
                     retryable=True,
-                    hold_ms=_HOST_REST_MS,
+                    retry_after_ms=rest,
+                    hold_ms=rest,
                 )
-            if rules.crawl_delay_ms:
-                self._politeness.ask_delay(origin_of(job.url), rules.crawl_delay_ms)
+            self._politeness.ask_delay(origin, rules.crawl_delay_ms or 0)
             allowed, rule = rules.allows(job.url)
             if not allowed:
                 return Withdrawn(reason=SkipReason.ROBOTS, rule=f"robots.txt: {rule}")
-        match await self._fetcher.fetch(job.url, allow_private=private, on_answer=lambda: self._waits(job, False)):
+        if (wait := self._politeness.go_on(root.id, origin, waited=waited)) is not None:
+            return Snoozed(until=self._clock.now_ms() + wait, reason="Waits for its turn")
+        # A page that an older version of the extraction made is fetched whole, to be extracted anew.
+        known = job.known if job.known is not None and job.known.extractor == EXTRACTOR_VERSION else None
+        asked = conditions(known) if known is not None else {}
+        answer = await self._fetcher.fetch(
+            job.url, asked, allow_private=private, on_answer=lambda: self._waits(job, False)
+        )
+        self._politeness.answered(origin, answer.elapsed_ms, well=not isinstance(answer, FetchFailed))
+        match answer:
             case FetchFailed() as failure:
                 return _failed(failure)
             case Redirected() as redirect:
                 return _redirected(redirect, job, root)
+            case Fetched(status=304, elapsed_ms=elapsed_ms) if known is not None:
+                links = known.links if root.config.follow_links else ()
+                found = _decided(links, root, rules, job.url)
+                return Unchanged(document_id=known.document_id, discovered=found, elapsed_ms=elapsed_ms)
             case Fetched() as fetched:
                 return await self._fetched(fetched, job, root, rules)
 
@@ -94,8 +139,67 @@ class PageCrawler:
             case ParsedPage(kind="other", content_type=content_type):
                 return _not_text(content_type, fetched.status)
             case ParsedPage() as parsed:
-                links = () if parsed.nofollow or not root.config.follow_links else parsed.links
-                return Stored(fetched=fetched, page=parsed, discovered=_decided(links, root, rules, fetched.url))
+                if canonical := await self._other_spelling(parsed.canonical, job, root, rules):
+                    return Recorded(
+                        result={"canonical": canonical},
+                        discovered=Discovered(follow=(canonical,), hops=1),
+                        message=f"Stored as {canonical}, which it names as its address",
+                        status=fetched.status,
+                    )
+                parsed = self._as_asked(parsed, fetched, root)
+                discovered = _discovered(parsed, root, rules, fetched.url)
+                if parsed.noindex:
+                    return Recorded(
+                        result={"reason": "noindex"},
+                        discovered=discovered,
+                        message="Not stored: the page asks not to be collected (noindex)",
+                        status=fetched.status,
+                    )
+                if (line := root.traps.stored(fetched.url, parsed.search_text, parsed.thin)) is not None:
+                    with contextlib.suppress(KnownError):
+                        await self._ledger.note(root.id, "warn", line)
+                return Stored(fetched=fetched, page=parsed, discovered=discovered)
+
+    def _as_asked(self, parsed: ParsedPage, fetched: Fetched, root: RootContext) -> ParsedPage:
+        """Return a page with its links as this crawl knows them, and with what its server asks of robots."""
+        tag = robots_tag(fetched.headers.get("x-robots-tag", ""), self._robots.agent)
+        obeys = root.config.obey_robots
+        return msgspec.structs.replace(
+            parsed,
+            links=_as_known(parsed.links, root),
+            nofollow_links=_as_known(parsed.nofollow_links, root),
+            noindex=obeys and (parsed.noindex or tag.noindex),
+            nofollow=obeys and (parsed.nofollow or tag.nofollow),
+        )
+
+    async def _other_spelling(
+        self, named: str | None, job: JobRef, root: RootContext, rules: RobotsRules | None
+    ) -> str | None:
+        """Return the URL under which the page of *job* is stored instead, because it names that and may be believed.
+
+        When in doubt, None: a page is rather stored twice than lost to a wrong ``rel=canonical``.
+        """
+        if named is None or job.url is None:
+            return None
+        canonical = root.scope.identity(named)
+        if not is_other_spelling(job.url, canonical) or root.scope.decide(canonical).reason is not None:
+            return None
+        # Who sent us here relies on it that this page is the end of the way. And where only some pages are wanted, a
+        # seed must not be spent on pointing to another one.
+        if job.payload.get("hops") or (job.depth == 0 and root.config.max_pages is not None):
+            return None
+        origin = origin_of(canonical)
+        if origin != origin_of(job.url):
+            # Only if the site answers by that scheme or name at all; its robots.txt is read sooner or later anyway.
+            if rules is None:
+                return None
+            private = await root.allows_private(canonical, self._fetcher.is_private)
+            rules = await self._robots.rules(origin, allow_private=private)
+            if rules.unavailable is not None:
+                return None
+        if rules is not None and not rules.allows(canonical)[0]:
+            return None
+        return canonical if root.fold(job.url, canonical) else None
 
     async def _waits(self, job: JobRef, waiting: bool) -> None:
         """Note whether all that *job* does for now is to wait for its server or a parser process.
@@ -106,6 +210,28 @@ class PageCrawler:
         if job.crashes:
             with contextlib.suppress(KnownError):
                 await self._ledger.wait_elsewhere(job.id, waiting)
+
+
+def _as_known(links: Iterable[str], root: RootContext) -> tuple[str, ...]:
+    """Return *links* as this crawl knows the pages behind them, each once."""
+    return tuple(dict.fromkeys(map(root.scope.identity, links)))
+
+
+def _discovered(page: ParsedPage, root: RootContext, rules: RobotsRules | None, url: str) -> Discovered:
+    """Return what becomes of the links of a page, those that it asks not to follow among them."""
+    if not root.config.follow_links:
+        return NOTHING_DISCOVERED
+    if page.nofollow:
+        every = dict.fromkeys((*page.links, *page.nofollow_links))
+        return Discovered(refused=tuple(Refusal(link, SkipReason.NOFOLLOW, "robots: nofollow") for link in every))
+    discovered = _decided(page.links, root, rules, url)
+    if page.nofollow_links and root.config.obey_robots:
+        wanted = set(page.links)
+        refused = tuple(
+            Refusal(link, SkipReason.NOFOLLOW, "rel=nofollow") for link in page.nofollow_links if link not in wanted
+        )
+        discovered = msgspec.structs.replace(discovered, refused=discovered.refused + refused)
+    return discovered
 
 
 def _decided(links: tuple[str, ...], root: RootContext, rules: RobotsRules | None, url: str) -> Discovered:
@@ -124,19 +250,32 @@ def _decided(links: tuple[str, ...], root: RootContext, rules: RobotsRules | Non
             if not allowed:
                 refused.append(Refusal(link, SkipReason.ROBOTS, f"robots.txt: {rule}"))
                 continue
+        if (trap := root.traps.rule_against(link)) is not None:
+            refused.append(Refusal(link, SkipReason.TRAP, trap))
+            continue
         follow.append(link)
     return Discovered(follow=tuple(follow), refused=tuple(refused))
 
 
 def _redirected(redirect: Redirected, job: JobRef, root: RootContext) -> Outcome:
     hops = int(job.payload.get("hops", 0)) + 1
-    target = redirect.target
+    target = root.scope.identity(redirect.target)
+    if target == redirect.url:
+        # The server wants the very parameter, or the very name, that we drop: then so be it, for this page.
+        target = redirect.target
     if target == redirect.url:
         return Failed(cause=Cause.BAD_REDIRECT, message="The page redirects to itself.", status=redirect.status)
     if hops > MAX_REDIRECTS:
         return Failed(
             cause=Cause.BAD_REDIRECT, message=f"More than {MAX_REDIRECTS} redirects in a row.", status=redirect.status
         )
+    if root.is_folded(target, redirect.url):
+        return Failed(
+            cause=Cause.BAD_REDIRECT,
+            message="The page redirects to one that names it as its own address.",
+            status=redirect.status,
+        )
+    root.is_redirect(redirect.url)
     if job.depth == 0:
         root.widen(target)
     verdict = root.scope.decide(target)

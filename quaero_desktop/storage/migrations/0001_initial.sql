@@ -195,12 +195,16 @@ END;
 
 -- What a root has done so far, beside the counts of its children.
 CREATE TABLE root_progress (
-    root_id      INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
-    discovered   INTEGER NOT NULL DEFAULT 0,    -- URLs ever met: pages and skips
-    documents    INTEGER NOT NULL DEFAULT 0,    -- pages that ended with a document
-    bytes        INTEGER NOT NULL DEFAULT 0,
-    current_url  TEXT,
-    heartbeat_at INTEGER
+    root_id             INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+    discovered          INTEGER NOT NULL DEFAULT 0,     -- URLs ever met: pages and skips
+    documents           INTEGER NOT NULL DEFAULT 0,     -- pages that ended with a document; the sum of the next three
+    new_documents       INTEGER NOT NULL DEFAULT 0,
+    changed_documents   INTEGER NOT NULL DEFAULT 0,
+    unchanged_documents INTEGER NOT NULL DEFAULT 0,
+    gone_documents      INTEGER NOT NULL DEFAULT 0,     -- of pages that ended without: what they had is gone since
+    bytes               INTEGER NOT NULL DEFAULT 0,
+    current_url         TEXT,
+    heartbeat_at        INTEGER
 ) STRICT;
 
 -- URLs that were refused when they were found. found_on is the job whose page named it first; no foreign key, since it
