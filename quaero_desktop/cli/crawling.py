@@ -86,8 +86,8 @@ async def _crawl(options: Options, request: CrawlRequest, workers: int | None) -
             pages=job.pages,
             documents=root.documents,
             changes=root.changes,
-            failed=job.failed_children,
-            skipped=sum(root.skipped.values()) + job.children.get(Status.SKIPPED, 0),
+            failed=root.pages.get(Status.FAILED, 0),
+            skipped=sum(root.skipped.values()) + root.pages.get(Status.SKIPPED, 0),
             seconds=round(report.seconds, 3),
             pages_per_second=round(ended / report.seconds, 1) if report.seconds else 0.0,
         )

@@ -180,7 +180,7 @@ def _root_rows(job: Job, root: RootDetails) -> list[tuple[str, str]]:
     rows.append(("documents", f"{root.documents:,} ({output.size(root.bytes)} received)"))
     if is_recrawl(root.changes):
         rows.append(("  of them", changes_in_words(root.changes)))
-    parts = [f"{number:,} {status}" for status, number in job.children.items() if number]
+    parts = [f"{number:,} {status}" for status, number in root.pages.items()]
     rows.append(("pages", f"{job.pages:,}" + (f": {', '.join(parts)}" if parts else "")))
     for cause, number in root.failures.items():
         rows.append(("  failed", f"{number:,}: {words.CAUSES.get(cause, cause)}"))

@@ -173,7 +173,7 @@ def build() -> Parser:
     _add_crawl(commands)
     _add_work(commands)
     _add_jobs(commands)
-    _add_rules_check(commands)
+    _add_rules_commands(commands)
     _add_documents(commands)
     _add_search(commands)
     _add_backup(commands)
@@ -309,12 +309,12 @@ def _add_jobs(commands: Any) -> None:
         _add_job_id(_command(jobs, name, summary, f"quaero jobs {name} 1", usage="ID"))
 
 
-def _add_rules_check(commands: Any) -> None:
+def _add_rules_commands(commands: Any) -> None:
     rules = _group(
         _command(
             commands,
             "rules",
-            "Try out the rules of a crawl.",
+            "Try out the rules of a crawl, and change them while it is under way.",
             "quaero rules check https://docs.python.org/3/ --exclude /3/",
             usage="ACTION",
         ),
@@ -340,6 +340,24 @@ def _add_rules_check(commands: Any) -> None:
     )
     check.add_argument("--job", metavar="ID", type=_number, help="Take seeds, scope and rules of that crawl.")
     _add_rules(check)
+    change = _command(
+        rules,
+        "change",
+        "Go on with a crawl under other rules; quaero work runs it.",
+        "quaero rules change 1 --exclude '*/whatsnew/*' --exclude '*.pdf'",
+        "quaero rules change 1 --no-exclude --depth 8 --no-max-pages",
+        usage="ID",
+        more="What is given replaces what the crawl had. Queued pages that no longer fit are withdrawn, skipped links"
+        "\nthat now fit are queued.",
+    )
+    _add_job_id(change)
+    _add_rules(change, default=False)
+    add = change.add_argument
+    add("--depth", metavar="N", type=_whole, help="The most links to follow from the start.")
+    add("--max-pages", metavar="N", type=_whole, help="The most pages to fetch, those already fetched among them.")
+    add("--no-include", action="store_true", help="Drop all include rules.")
+    add("--no-exclude", action="store_true", help="Drop all exclude rules.")
+    add("--no-max-pages", action="store_true", help="Drop the limit of pages.")
 
 
 def _add_documents(commands: Any) -> None:
@@ -444,14 +462,14 @@ def _add_window(parser: Parser, what: str, limit: int) -> None:
     )
 
 
-def _add_rules(parser: Parser) -> None:
+def _add_rules(parser: Parser, *, default: bool = True) -> None:
     add = parser.add_argument
     add(
         "--scope",
         metavar="host|prefix|domain",
         type=_scope,
         help="How far to go: the same host, below the folder of URL, or all hosts of its domain."
-        f" [default: {_DEFAULTS.scope}]",
+        + (f" [default: {_DEFAULTS.scope}]" if default else ""),
     )
     add(
         "--include",

@@ -6,11 +6,11 @@ import zlib
 
 from lxml import etree
 
-from quaero_desktop.content import charset, links, maincontent, metadata, searchtext
+from quaero_desktop.content import charset, links, maincontent, metadata, searchtext, sitemaps
 from quaero_desktop.content.markdown import fenced, render
 from quaero_desktop.content.version import EXTRACTOR_VERSION
 from quaero_desktop.domain.cjk import split_cjk
-from quaero_desktop.domain.pages import PageInput, ParsedPage
+from quaero_desktop.domain.pages import Listed, PageInput, ParsedPage, ParsedSitemap
 from quaero_desktop.domain.text import single_line, storable
 
 _THIN = 200
@@ -28,6 +28,8 @@ _CODE = {
     "text/yaml": "yaml", "text/x-yaml": "yaml", "application/toml": "toml", "application/x-sh": "bash",
     "text/x-python": "python", "application/sql": "sql", "application/x-ndjson": "json",
 }  # fmt: skip
+_FEEDS = frozenset(("application/rss+xml", "application/atom+xml", "application/rdf+xml"))
+_LISTS_ADDRESSES = re.compile(rb"<(?:\w+:)?(?:urlset|sitemapindex|rss|feed|RDF)[\s>]")
 _MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdx")
 
 _STRUCTURED = re.compile(r"application/[\w.-]+\+(?:json|xml)")
@@ -50,6 +52,7 @@ _XHTML_PREFIX = re.compile(rb"<[^<>]*\sxmlns:([A-Za-z][\w.-]*)\s*=\s*[\"']http:/
 _EMPTY_ELEMENT = re.compile(rb"<([A-Za-z][\w:.-]*)((?:\s[^<>]*)?)/>")
 _CDATA = re.compile(rb"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.S)
 _VOID = frozenset(b"area base br col embed hr img input link meta param source track wbr".split())
+_LINK_TEXT = re.compile(r"[\\\[\]*_`<>]")
 _MARKDOWN_TITLE = re.compile(r"^#{1,2}[ \t]+(\S[^\n]*)", re.M)
 _MARKDOWN_HEADING = re.compile(r"^(#{1,6})[ \t]+(\S[^\n]*)", re.M)
 _MARKDOWN_LINK = re.compile(r"\]\(<?([^()\s<>]{1,4096})")
@@ -60,6 +63,10 @@ def parse(page: PageInput) -> ParsedPage:
     media_type = _media_type(page)
     if media_type in _HTML:
         return _html(page, media_type)
+    if media_type.endswith("xml") and (media_type in _FEEDS or _LISTS_ADDRESSES.search(page.body, 0, 4096)):
+        listed = sitemaps.read(page)
+        if listed.entries:
+            return _list(page, listed)
     if media_type.startswith("text/") or media_type in _CODE or _STRUCTURED.fullmatch(media_type):
         return _text(page, media_type)
     return _page(page, kind="other", title=metadata.title_from_url(page.url))
@@ -197,6 +204,38 @@ def _text(page: PageInput, media_type: str) -> ParsedPage:
         thin=len(search_text) < _THIN,
         encoding=decoded.encoding,
     )
+
+
+def _list(page: PageInput, listed: ParsedSitemap) -> ParsedPage:
+    """A feed as the list of its entries; a sitemap, which says nothing to a reader, as its links alone."""
+    title = listed.title or metadata.title_from_url(page.url)
+    markdown = search_text = ""
+    if listed.kind == "feed":
+        entries = "\n".join(_entry(item) for item in listed.entries)
+        markdown = storable(f"# {title}\n\n{entries}")
+        search_text = split_cjk(storable(" ".join((title, *(item.title for item in listed.entries)))))
+    return _page(
+        page,
+        title=title,
+        markdown=markdown,
+        search_text=search_text,
+        links=tuple(item.url for item in listed.entries),
+        other_links=listed.others,
+        headings=((1, title),) if markdown else (),
+        language=metadata.language_of_text(search_text),
+        truncated=listed.truncated,
+        thin=len(search_text) < _THIN,
+        encoding=charset.decode(page.body, page.charset).encoding,
+    )
+
+
+def _entry(item: Listed) -> str:
+    target = f"<{item.url}>" if "(" in item.url or ")" in item.url else item.url
+    return f"- [{_LINK_TEXT.sub(_escaped, item.title or item.url)}]({target})"
+
+
+def _escaped(special: re.Match[str]) -> str:
+    return "\\" + special[0]
 
 
 def _language_of(media_type: str) -> str:

@@ -1,8 +1,8 @@
 """Sitemaps and feeds: the addresses that a site names itself.
 
 Understood are sitemaps and sitemap indexes (https://www.sitemaps.org/protocol.html), RSS 0.9 to 2.0, Atom (RFC 4287)
-and plain lists of addresses, each as it is or gzipped. A file is read in one pass, piece by piece: no tree is built, and
-what comes before an error counts.
+and plain lists of addresses, each as it is or gzipped. A file is read in one pass, piece by piece: no tree is built,
+and what comes before an error counts.
 
 It is expat and not lxml because a hostile document can do nothing here: entities other than XML's own five become plain
 text before the parser sees them, a DOCTYPE with declarations ends the reading, nothing external is ever opened. Broken
@@ -43,10 +43,11 @@ _ROOTS = {"urlset": "urlset", "sitemapindex": "index", "rss": "feed", "feed": "f
 _ENTRIES = {"urlset": "url", "index": "sitemap"}
 _FEED_ENTRIES = frozenset({"item", "entry"})
 _DATES = frozenset({"lastmod", "pubDate", "updated", "published", "date"})
+_TEXTS = frozenset({"loc", "link", "title"})
 _LINE_OF_A_LIST = re.compile(r"https?://\S+", re.IGNORECASE)
 
 
-class _StopReading(Exception):
+class _StopReadingError(Exception):
     """Enough, or too much, was read; caught in :func:`read`."""
 
 
@@ -63,7 +64,7 @@ def read(file: PageInput, *, max_urls: int = MAX_URLS, max_bytes: int = MAX_BYTE
         for piece in _texts(file, max_bytes, reader):
             reader.feed(piece)
         reader.close()
-    except _StopReading as stop:
+    except _StopReadingError as stop:
         reader.truncated = True
         reader.note = str(stop)
     except expat.ExpatError as error:
@@ -177,22 +178,25 @@ class _Reader:
         if not self._path:
             self._kind = _ROOTS.get(name, "none")
             if self._kind == "none":
-                raise _StopReading(f"it is no sitemap but <{single_line(tag, 40)}>")
+                raise _StopReadingError(f"it is no sitemap but <{single_line(tag, 40)}>")
         if len(self._path) >= _MAX_DEPTH:
-            raise _StopReading("its elements are nested too deeply")
+            raise _StopReadingError("its elements are nested too deeply")
         parent = self._path[-1] if self._path else ""
         self._path.append(name)
         self._text = None
         if name == _ENTRIES.get(self._kind) or (self._kind == "feed" and name in _FEED_ENTRIES):
             self._entry = _Entry(len(self._path))
         elif self._entry is not None and len(self._path) == self._entry.depth + 1:
-            if name == "link" and attributes.get("href"):
-                if attributes.get("rel", "alternate") == "alternate" and not self._entry.link:
-                    self._entry.link = attributes["href"]
-            elif name in ("loc", "link", "guid", "id", "title") or name in _DATES:
-                # <guid isPermaLink="false"> and Atom's ids are names, not addresses.
-                if name not in ("guid", "id") or (name == "guid" and attributes.get("isPermaLink") != "false"):
-                    self._begin_text()
+            if name == "link" and (href := attributes.get("href")):
+                if attributes.get("rel", "alternate") == "alternate":
+                    self._entry.link = self._entry.link or href
+            # <guid isPermaLink="false"> and Atom's ids are names, not addresses.
+            elif (
+                name in _TEXTS
+                or name in _DATES
+                or (name == "guid" and attributes.get("isPermaLink", "true").strip().lower() == "true")
+            ):
+                self._begin_text()
         elif self._entry is None and self._kind == "feed" and name == "title" and parent in ("channel", "feed"):
             self._begin_text()
 
@@ -243,7 +247,7 @@ class _Reader:
         if url in self._listed:
             return
         if len(self._listed) >= self._max_urls:
-            raise _StopReading(f"it names more than {self._max_urls:,} addresses")
+            raise _StopReadingError(f"it names more than {self._max_urls:,} addresses")
         self._listed[url] = moment
         if title:
             self._titles[url] = title
@@ -265,7 +269,7 @@ class _Entry:
 
 def _doctype(name: str, system_id: str | None, public_id: str | None, has_declarations: bool) -> None:
     if has_declarations:
-        raise _StopReading("it declares a document type of its own")
+        raise _StopReadingError("it declares a document type of its own")
 
 
 def _texts(file: PageInput, max_bytes: int, reader: _Reader) -> Iterator[str]:
@@ -280,7 +284,7 @@ def _texts(file: PageInput, max_bytes: int, reader: _Reader) -> Iterator[str]:
 
 
 def _pieces(body: bytes, max_bytes: int, reader: _Reader) -> Iterator[bytes]:
-    """Yield *body*, decompressed where it is gzipped, up to *max_bytes*; of a broken one what comes before the fault."""
+    """Yield *body*, decompressed where it is gzipped, up to *max_bytes*; of a broken one what precedes the fault."""
     if not body.startswith(_GZIP_MAGIC):
         view = memoryview(body)[:max_bytes]
         for start in range(0, len(view), _PIECE):
@@ -314,5 +318,5 @@ def _pieces(body: bytes, max_bytes: int, reader: _Reader) -> Iterator[bytes]:
                 return
 
 
-def _too_large(max_bytes: int) -> _StopReading:
-    return _StopReading(f"it is larger than {max_bytes / 1e6:g} MB")
+def _too_large(max_bytes: int) -> _StopReadingError:
+    return _StopReadingError(f"it is larger than {max_bytes / 1e6:g} MB")

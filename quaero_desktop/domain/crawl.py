@@ -13,7 +13,7 @@ from quaero_desktop.domain.scope import Extent
 from quaero_desktop.domain.scope import ScopeKind as ScopeKind  # every crawl has one
 
 
-class CrawlConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CrawlConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What a root job was asked to do: the snapshot that is stored with it and that a rerun repeats.
 
     Attributes:

@@ -174,6 +174,7 @@ class RootDetails(msgspec.Struct, frozen=True, kw_only=True):
     """What a root has done so far.
 
     Attributes:
+        pages: how many of its pages are in which status; other children, like the validation, do not count.
         documents: pages that ended with a document.
         changes: how many of them were new, changed and unchanged, and how many pages are gone since (D4).
         bytes: of all bodies, as they came over the wire.
@@ -187,6 +188,7 @@ class RootDetails(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     job: Job
+    pages: dict[str, int]
     documents: int
     changes: dict[str, int]
     bytes: int

@@ -176,7 +176,7 @@ class ParsedSitemap(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         url: the URL it was read as.
-        kind: ``urlset``, ``index`` (its entries are sitemaps), ``feed``, ``text``, or ``none`` when it is none of these.
+        kind: ``urlset``, ``index`` (its entries are sitemaps), ``feed``, ``text``, or ``none``.
         title: what a feed calls itself; else empty.
         entries: in the file's order, each URL once.
         others: how many entries had no address that could be fetched.

@@ -12,6 +12,7 @@ from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.jobs import JobRef, Status
 from quaero_desktop.domain.outcomes import Discovered, Failed, Recorded, Stored, Unchanged, Withdrawn
 from quaero_desktop.domain.queue import Delivery, Receipt, Turns
+from quaero_desktop.domain.rulechange import RuleChange, RuleChanges
 
 
 class NewRoot(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +133,9 @@ class LedgerPort(Protocol):
 
     async def resume(self, root_id: int) -> None:
         """Undo :meth:`pause`."""
+
+    async def change_rules(self, root_id: int, changes: RuleChanges) -> RuleChange:
+        """Go on with a crawl under other rules."""
 
     async def recover(self) -> Recovery:
         """Take back what a dead process left running."""

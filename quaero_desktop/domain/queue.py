@@ -128,9 +128,12 @@ class Turns(msgspec.Struct, frozen=True, kw_only=True):
         if not lane:
             return NO_PACE.unmet  # it goes to no host
         pace = self.paces.get(root_id)
-        if pace is None:
-            return max(0, self.unmet - started)
         turn = self.lanes.get(lane)
+        if pace is None:
+            if turn is None:
+                return max(0, self.unmet - started)
+            # Whoever it is, the lane is busy with others: one at a time, and at the lane's own pace.
+            pace = RootPace(1, None)
         if turn is None:
             return max(0, 1 - started)
         if turn.held_until > self.now:

@@ -20,6 +20,7 @@ _LOWER_CASE_ESCAPE = re.compile(r"%(?:[0-9A-F][a-f]|[a-f][0-9A-Fa-f])")
 # segment; no colon, so it has no scheme; one slash at a time, so it names no host.
 _PLAIN = re.compile(r"(/?|(?:\.\./)+)((?:[A-Za-z0-9_~+,-][A-Za-z0-9_.~+,-]*/)*(?:[A-Za-z0-9_~+,-][A-Za-z0-9_.~+,-]*)?)")
 _HAS_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
+_OWN_SERVER = re.compile(r"^(?:[^/?#:.\[]+|[0-9.]+|\[[0-9A-Fa-f:.]+\])(?:[:/?#]|$)")
 _HOST_AND_PORT = re.compile(r"^[^/:]+:\d{1,5}(?:[/?#]|$)")
 
 
@@ -86,7 +87,10 @@ def _without_credentials(href: str) -> str:
 
 
 def seed(text: str) -> str:
-    """Return the canonical URL of what a person typed, adding ``https://`` where the scheme is missing.
+    """Return the canonical URL of what a person typed, adding the scheme where it is missing.
+
+    That is ``https``, but ``http`` for addresses in numbers and names without a dot: no public site answers there, and
+    few servers of one's own have a certificate.
 
     Raises:
         UsageError: when it is no web address.
@@ -96,7 +100,8 @@ def seed(text: str) -> str:
         raise UsageError("The web address is empty.", "Give one like https://docs.python.org/3/.")
     typed = text
     if _HOST_AND_PORT.match(text) or not _HAS_SCHEME.match(text):
-        text = "https://" + text.lstrip("/")
+        text = text.lstrip("/")
+        text = f"http://{text}" if _OWN_SERVER.match(text) else f"https://{text}"
     url = identity(text)
     if url is None or not host_of(url):
         raise UsageError(

@@ -62,11 +62,16 @@ class Hosts:
         self._rows: dict[int, dict[str, _Row]] = {}
         self._uncounted: dict[int, dict[int, int]] = {}
 
-    def judge(self, assignment: Assignment, outcome: Outcome) -> Judgement:
+    def judge(self, assignment: Assignment, outcome: Outcome, max_attempts: int) -> Judgement:
         """Return what to make of the *outcome* of a job.
 
         When the host and not the page is in trouble, the page goes back uncounted (at most :data:`MAX_UNCOUNTED` times)
         and its lane rests: for as long as the host asks, else twice as long each time.
+
+        Args:
+            assignment: the job.
+            outcome: what came of it.
+            max_attempts: how often a page is tried; where that is once, nothing is tried again here either.
         """
         root_id, lane = assignment.job.root_id, assignment.delivery.lane
         if not lane:
@@ -81,7 +86,7 @@ class Hosts:
             return Judgement(outcome)
         row = self._rows.setdefault(root_id, {}).setdefault(lane, _Row())
         row.failures += 1
-        rested = self._rested(row, outcome, assignment)
+        rested = self._rested(row, outcome, assignment, min(MAX_UNCOUNTED, max_attempts - 1))
         until = None if outcome.hold_ms is None else row.until
         if not self._most or row.failures < self._most:
             return Judgement(rested, rest_until=until)
@@ -95,7 +100,7 @@ class Hosts:
         self._rows.pop(root_id, None)
         self._uncounted.pop(root_id, None)
 
-    def _rested(self, row: _Row, failure: Failed, assignment: Assignment) -> Outcome:
+    def _rested(self, row: _Row, failure: Failed, assignment: Assignment, most: int) -> Outcome:
         if failure.hold_ms is None:
             return failure
         now = self._clock.now_ms()
@@ -107,7 +112,7 @@ class Hosts:
         row.until = max(row.until, now + hold)
         pages = self._uncounted.setdefault(assignment.job.root_id, {})
         used = pages.get(assignment.job.id, 0)
-        if failure.retryable and used < MAX_UNCOUNTED:
+        if failure.retryable and used < most:
             pages[assignment.job.id] = used + 1
             return Snoozed(until=now + hold, reason=failure.message)
         if not failure.retryable:

@@ -22,7 +22,7 @@ from quaero_desktop.domain.ports import Assignment, LedgerPort, Settled
 from quaero_desktop.domain.queue import Receipt
 from quaero_desktop.domain.text import single_line
 from quaero_desktop.engine.executors.registry import Registry
-from quaero_desktop.engine.hosts import Hosts
+from quaero_desktop.engine.hosts import Hosts, Judgement
 from quaero_desktop.engine.roots import Roots
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.tasks import to_the_end
@@ -128,6 +128,11 @@ class WorkerPool:
             if job_id in (assignment.job.id, assignment.job.root_id):
                 task.cancel()
         self._forget(job_id)
+
+    async def rules_changed(self, root_id: int) -> None:
+        """Go on with a root under its rules of now, which may have queued something."""
+        await self._roots.reload(root_id)
+        self.poke()
 
     async def run(self, *, until_idle: bool = False, only: frozenset[int] | None = None) -> PoolReport:
         """Run jobs until :meth:`stop`. Cancelling stops without a grace, and nothing stays leased.
@@ -235,7 +240,7 @@ class WorkerPool:
     async def _work(self, assignment: Assignment) -> None:
         try:
             outcome = await self._perform(assignment.job)
-            judgement = self._hosts.judge(assignment, outcome)
+            judgement = await self._judge(assignment, outcome)
             if judgement.rest_until is not None:
                 # At once and not with the commit: until then others would start there.
                 self._politeness.rest(assignment.delivery.lane, judgement.rest_until)
@@ -247,11 +252,17 @@ class WorkerPool:
         except (StaleReceiptError, RootClosedError, NotFoundError) as error:
             _log.debug("the result of job %s is discarded: %s", assignment.job.id, error)
 
+    async def _judge(self, assignment: Assignment, outcome: Outcome) -> Judgement:
+        tries = 1
+        if isinstance(outcome, Failed):
+            tries = (await self._roots.get(assignment.job.root_id)).config.max_attempts
+        return self._hosts.judge(assignment, outcome, tries)
+
     async def _pause(self, root_id: int, reason: str) -> None:
         """Let a root wait until somebody has looked at it: what is left of it would only burn its tries."""
         with contextlib.suppress(NotAllowedError, NotFoundError):
             await self._ledger.pause(root_id, reason)
-            _log.warning("job %s is paused: %s", root_id, reason)
+            _log.info("job %s is paused: %s", root_id, reason)
 
     async def _wait_for_others(self) -> None:
         if self._gathered == 0:

@@ -29,7 +29,7 @@ class RootContext:
         self._aliases: dict[str, str] = {}
         self._redirects: set[str] = set()
 
-    def is_redirect(self, url: str) -> None:
+    def note_redirect(self, url: str) -> None:
         """Note that nothing is stored at *url*: it redirects."""
         self._redirects.add(url)
 
@@ -75,6 +75,11 @@ class RootContext:
             self._private.setdefault(host, private)
         return self._private[host]
 
+    def change(self, config: CrawlConfig) -> None:
+        """Go on under another configuration of the same crawl; what was learnt of its pages stays."""
+        self.config = config
+        self.scope = CrawlScope(config, self.scope.roots)
+
     def widen(self, url: str) -> None:
         """Let the scope span *url* too: where a seed redirects to is what the person meant."""
         if url not in self.scope.roots:
@@ -100,6 +105,13 @@ class Roots:
             context = self._contexts.setdefault(root_id, RootContext(plan.id, plan.config, plan.scope_roots))
         return context
 
+    async def reload(self, root_id: int) -> None:
+        """Read the configuration of a root anew, after it changed."""
+        if root_id in self._contexts:
+            plan = await self._ledger.plan(root_id)
+            if (context := self._contexts.get(root_id)) is not None:
+                context.change(plan.config)
+
     def forget(self, root_id: int) -> None:
-        """Drop a root that ended or whose configuration changed."""
+        """Drop a root that ended."""
         self._contexts.pop(root_id, None)

@@ -1,4 +1,4 @@
-"""Traps: sites that have a next page for ever, by a calendar, a session id, a filter or a link that makes itself longer.
+"""Traps: sites with a next page for ever, by a calendar, a session id, a filter or a link that makes itself longer.
 
 Nothing is refused for how its address looks alone, but for a path that repeats itself: the PostgreSQL manual has its
 1,169 pages in one folder. Addresses that differ only in numbers, dates, tokens or values of a query are one *pattern*,

@@ -113,6 +113,10 @@ class Engine:
         """Look at the queue now: something new may be ready."""
         self._pool.poke()
 
+    async def rules_changed(self, root_id: int) -> None:
+        """Go on with a crawl under its rules of now."""
+        await self._pool.rules_changed(root_id)
+
     def cancel(self, job_id: int) -> None:
         """Stop at once what runs of a job that was cancelled."""
         self._pool.cancel(job_id)

@@ -11,6 +11,7 @@ from quaero_desktop.domain.identity import Identity, alias_origin
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, LogLine
 from quaero_desktop.domain.listing import Attempt, GroupedPage, JobFilter, JobPage, RootDetails, SkipPage
 from quaero_desktop.domain.ports import NewRoot
+from quaero_desktop.domain.rulechange import RuleChange, RuleChanges
 from quaero_desktop.domain.text import storable
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.settings import Settings
@@ -74,9 +75,7 @@ def crawl_config(request: CrawlRequest, settings: Settings) -> CrawlConfig:
         raise UsageError(f"delay is {delay:g} seconds; it must be between 0 and 86400.")
     if request.max_pages is not None and request.max_pages < 1:
         raise UsageError(f"max-pages is {request.max_pages}; 1 is the least.")
-    for pattern in (*request.include, *request.exclude):
-        if storable(pattern) != pattern:
-            raise UsageError("An include or exclude rule holds what is no text.")
+    _check_text(*request.include, *request.exclude)
     seeds = tuple(urls.seed(text) for text in request.urls)
     aliases = tuple(dict.fromkeys(alias_origin(text) for text in request.aliases))
     if seeds:
@@ -96,6 +95,12 @@ def crawl_config(request: CrawlRequest, settings: Settings) -> CrawlConfig:
         aliases=aliases,
         tracking_parameters=crawl.tracking_parameters,
     ).checked()
+
+
+def _check_text(*patterns: str) -> None:
+    for pattern in patterns:
+        if storable(pattern) != pattern:
+            raise UsageError("An include or exclude rule holds what is no text.")
 
 
 class JobService:
@@ -252,6 +257,22 @@ class JobService:
         """
         await to_the_end(self._resume(root_id))
 
+    async def change_rules(self, job_id: int, changes: RuleChanges) -> RuleChange:
+        """Go on with a crawl under other rules: withdraw what no longer fits, and queue what was skipped and fits now.
+
+        Args:
+            job_id: the crawl, or any page of it.
+            changes: what is to be different.
+
+        Raises:
+            NotFoundError: there is no such job.
+            NotAllowedError: the crawl has ended.
+            UsageError: the rules make no sense.
+        """
+        job = await self.get(job_id)
+        _check_text(*(changes.include or ()), *(changes.exclude or ()))
+        return await to_the_end(self._change_rules(job.root_id, changes))
+
     # What is committed must reach the engine, also when the caller is cancelled in between.
 
     async def _start(self, root: NewRoot) -> int:
@@ -264,6 +285,12 @@ class JobService:
         await self._ledger.cancel(job_id)
         if self._engine is not None:
             self._engine.cancel(job_id)
+
+    async def _change_rules(self, root_id: int, changes: RuleChanges) -> RuleChange:
+        change = await self._ledger.change_rules(root_id, changes)
+        if self._engine is not None:
+            await self._engine.rules_changed(root_id)
+        return change
 
     async def _resume(self, root_id: int) -> None:
         await self._ledger.resume(root_id)

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from quaero_desktop.domain.crawl import CrawlConfig
-from quaero_desktop.domain.jobs import JobType, Phase, SkipReason
+from quaero_desktop.domain.crawl import CrawlConfig, Verdict
+from quaero_desktop.domain.jobs import JobType, Phase, SkipReason, Status
 from quaero_desktop.domain.outcomes import Discovered, SitemapFile
 from quaero_desktop.domain.queue import NewMessage
 from quaero_desktop.domain.urls import origin_of
@@ -78,6 +78,32 @@ class Frontier:
         self._met(met)
         return self._pages_added
 
+    def add_skipped(self, urls: Sequence[str], depth: int) -> None:
+        """Add pages that had been refused, and are not by the rules of now."""
+        self._met(self._add(list(urls), depth, None))
+
+    def queue_again(self, job_id: int) -> None:
+        """Queue a page that had been withdrawn, for a new attempt, with what its message said then."""
+        url, payload = self._tx.execute("SELECT url, payload FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        self._tx.execute(
+            "UPDATE jobs SET status = 'pending', attempt = attempt + 1, started_at = NULL, completed_at = NULL,"
+            " cause = NULL, error = NULL, payload = NULL, revision = ? WHERE id = ?",
+            (self._tx.revision, job_id),
+        )
+        message = NewMessage(
+            type=JobType.CRAWLER_URL,
+            payload=msgspec.json.decode(payload, type=dict[str, Any]) if payload else {},
+            job_id=job_id,
+            root_id=self._root_id,
+            lane=origin_of(url),
+        )
+        self._queue.send(self._tx, message)
+
+    def pages(self) -> int:
+        """Return how many pages the crawl has, but for those that were withdrawn and so never fetched."""
+        sql = "SELECT coalesce(sum(n), 0) FROM child_counts WHERE parent_id = ? AND type = ? AND status <> 'skipped'"
+        return int(self._tx.value(sql, (self._root_id, JobType.CRAWLER_URL)))
+
     def _met(self, count: int) -> None:
         if count:
             self._tx.execute(
@@ -112,7 +138,7 @@ class Frontier:
         if not urls:
             return 0
         if depth > self._config.max_depth:
-            return self._skip(urls, depth, found_on, SkipReason.DEPTH, f"deeper than {self._config.max_depth}")
+            return self._skip(urls, depth, found_on, too_deep(self._config))
         room = self._room()
         left_out = urls[room:] if room is not None else []
         if room is not None:
@@ -153,8 +179,7 @@ class Frontier:
         self._pages_added += len(urls)
         met = len(urls) - met_before
         if left_out:
-            rule = f"no more than {self._config.max_pages} pages"
-            met += self._skip(left_out, depth, found_on, SkipReason.MAX_PAGES, rule)
+            met += self._skip(left_out, depth, found_on, too_many(self._config))
         return met
 
     def _note_modified(self, moments: Mapping[int, int]) -> None:
@@ -217,14 +242,10 @@ class Frontier:
         """Return how many pages the crawl may still add; None for any number."""
         if self._config.max_pages is None:
             return None
-        pages = self._tx.value(
-            "SELECT coalesce(sum(n), 0) FROM child_counts WHERE parent_id = ? AND type = ?",
-            (self._root_id, JobType.CRAWLER_URL),
-        )
-        return max(0, self._config.max_pages - int(pages))
+        return max(0, self._config.max_pages - self.pages())
 
-    def _skip(self, urls: Sequence[str], depth: int, found_on: int | None, reason: SkipReason, rule: str) -> int:
-        return self._insert_skips([(url, reason, rule) for url in urls], depth, found_on)
+    def _skip(self, urls: Sequence[str], depth: int, found_on: int | None, verdict: Verdict) -> int:
+        return self._insert_skips([(url, str(verdict.reason), verdict.rule) for url in urls], depth, found_on)
 
     def _refuse(self, found_on: int, depth: int, discovered: Discovered) -> int:
         if not discovered.refused:
@@ -233,11 +254,13 @@ class Frontier:
         return self._insert_skips(rows, depth, found_on)
 
     def _insert_skips(self, rows: Sequence[tuple[str, str, str]], depth: int, found_on: int | None) -> int:
-        cursor = self._tx.execute(
+        before = self._skipped()
+        self._tx.execute(
             "INSERT INTO skips (root_id, url, depth, reason, rule, found_on, found_at)"
             " SELECT :root, value ->> 0, :depth, value ->> 1, value ->> 2, :found_on, :now FROM json_each(:rows)"
             " WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE root_id = :root AND step = :step AND url = value ->> 0)"
-            " ON CONFLICT DO NOTHING",
+            # The shortest way there counts, should the rules change and let it in.
+            " ON CONFLICT DO UPDATE SET depth = excluded.depth WHERE excluded.depth < skips.depth",
             {
                 "root": self._root_id,
                 "step": self._step,
@@ -247,7 +270,11 @@ class Frontier:
                 "rows": _encode(rows).decode(),
             },
         )
-        return cursor.rowcount
+        return self._skipped() - before
+
+    def _skipped(self) -> int:
+        """Return how many URLs the crawl refused."""
+        return int(self._tx.value("SELECT coalesce(sum(n), 0) FROM skip_counts WHERE root_id = ?", (self._root_id,)))
 
     def _move_closer(self, moves: list[tuple[int, int]]) -> int:
         """Lower the depth of jobs, and of the pages that they led to; return how many URLs were never met.
@@ -260,12 +287,20 @@ class Frontier:
             job_id, depth = waiting.popleft()
             row = self._tx.one(
                 "UPDATE jobs SET depth = ?, revision = ? WHERE id = ? AND depth > ?"
-                " RETURNING document_id, coalesce(result ->> '$.redirect', result ->> '$.canonical')",
+                " RETURNING document_id, coalesce(result ->> '$.redirect', result ->> '$.canonical'), status, cause",
                 (depth, self._tx.revision, job_id, depth),
             )
             if row is None:
                 continue
-            document_id, redirect = row
+            document_id, redirect, status, cause = row
+            if (status, cause) == (Status.SKIPPED, SkipReason.DEPTH) and depth <= self._config.max_depth:
+                if self._room() != 0:
+                    self.queue_again(job_id)
+                else:
+                    verdict = too_many(self._config)
+                    sql = "UPDATE jobs SET cause = ?, error = ? WHERE id = ?"
+                    self._tx.execute(sql, (verdict.reason, verdict.rule, job_id))
+                continue
             links = documents.links_of(self._tx, document_id) if document_id is not None else []
             below = depth + 1
             if redirect is not None:
@@ -276,10 +311,27 @@ class Frontier:
 
     def _bring_back(self, links: Sequence[str], depth: int, found_on: int) -> int:
         """Make pages of those *links* that had been too deep and are not any more."""
-        if depth > self._config.max_depth or not links:
+        if not links:
+            return 0
+        self._tx.execute(
+            "UPDATE skips SET depth = :depth WHERE root_id = :root AND depth > :depth"
+            " AND url IN (SELECT value FROM json_each(:links))",
+            {"root": self._root_id, "depth": depth, "links": _encode(links).decode()},
+        )
+        if depth > self._config.max_depth:
             return 0
         rows: list[Any] = self._tx.execute(
             "SELECT url FROM skips WHERE root_id = ? AND reason = ? AND url IN (SELECT value FROM json_each(?))",
             (self._root_id, SkipReason.DEPTH, _encode(links).decode()),
         ).fetchall()
         return self._add([url for (url,) in rows], depth, found_on)
+
+
+def too_deep(config: CrawlConfig) -> Verdict:
+    """Return what becomes of a page that is too many links away."""
+    return Verdict(SkipReason.DEPTH, f"deeper than {config.max_depth}")
+
+
+def too_many(config: CrawlConfig) -> Verdict:
+    """Return what becomes of a page that there is no room for."""
+    return Verdict(SkipReason.MAX_PAGES, f"no more than {config.max_pages} pages")

@@ -5,6 +5,7 @@ exists, and the message goes in the transaction that stores the whole outcome: s
 nothing is lost and nothing is stored twice.
 """
 
+import logging
 import random
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -12,15 +13,16 @@ from typing import Any
 
 import msgspec
 
-from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope
 from quaero_desktop.domain.documents import Change, changes_in_words, is_recrawl
 from quaero_desktop.domain.errors import NotAllowedError, NotFoundError, RootClosedError, StaleReceiptError
 from quaero_desktop.domain.jobs import HOST_FAULTS, LOG_LEVELS, OPEN_STATUSES, Cause, JobRef, JobType, Status
 from quaero_desktop.domain.outcomes import Discovered, Failed, Recorded, Stored, Unchanged, Withdrawn
 from quaero_desktop.domain.ports import Assignment, NewRoot, Received, Recovery, RootPlan, Settled
 from quaero_desktop.domain.queue import DeadLetter, Delivery, Receipt, Turns
+from quaero_desktop.domain.rulechange import RuleChange, RuleChanges, difference
 from quaero_desktop.domain.text import single_line, storable, storable_integer
-from quaero_desktop.storage import documents
+from quaero_desktop.storage import documents, rules
 from quaero_desktop.storage.database import Database, Tx
 from quaero_desktop.storage.discovery import Frontier
 from quaero_desktop.storage.queue import Queue, backoff_ms
@@ -36,6 +38,7 @@ _COUNT_DOCUMENT = {
     for change in _VERBS
 }
 
+_diagnostics = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -63,8 +66,10 @@ class Ledger:
         self._queue = queue
         self._backoff = backoff or Backoff()
         self._rng = rng or random.Random()
-        # Configurations never change once stored. Only touched on the writer's thread.
+        # Both are only touched on the writer's thread. Configurations change by change_rules() alone.
         self._configs: dict[int, CrawlConfig] = {}
+        # Of the roots whose rules changed in this run: pages under way then were told the old ones.
+        self._scopes: dict[int, CrawlScope] = {}
 
     async def start(self, root: NewRoot) -> int:
         """Store a root, its seeds, their messages and the first log line; return the root's id."""
@@ -148,6 +153,18 @@ class Ledger:
             NotAllowedError: it is not paused.
         """
         await self._database.write(lambda tx: self._resume(tx, root_id))
+
+    async def change_rules(self, root_id: int, changes: RuleChanges) -> RuleChange:
+        """Go on with a crawl under other rules: withdraw what no longer fits, and queue what was skipped and fits now.
+
+        What runs may finish. What it finds is decided under the new rules, and so is whether it is tried once more.
+
+        Raises:
+            NotFoundError: there is no such job.
+            NotAllowedError: it is no crawl, or has ended.
+            UsageError: the rules make no sense.
+        """
+        return await self._database.write(lambda tx: self._change_rules(tx, root_id, changes))
 
     async def recover(self) -> Recovery:
         """Take back what a dead process left running, and recount the counters of open roots (Q7).
@@ -404,7 +421,7 @@ class Ledger:
             self._settle(tx, root_id)
         else:
             tx.execute("UPDATE root_progress SET current_url = NULL WHERE root_id = ?", (root_id,))
-            self._configs.pop(root_id, None)
+            self._forget(root_id)
         return root_id
 
     def _pause(self, tx: Tx, root_id: int, reason: str) -> None:
@@ -428,6 +445,32 @@ class Ledger:
             (tx.revision, root_id),
         )
         _log(tx, root_id, root_id, "info", "Resumed")
+
+    def _change_rules(self, tx: Tx, root_id: int, changes: RuleChanges) -> RuleChange:
+        parent_id, _, status = _place(tx, root_id)
+        if parent_id is not None:
+            raise NotAllowedError(f"Job {root_id} is a child; only a whole crawl has rules.")
+        stored, trashed_at = tx.execute("SELECT config, trashed_at FROM jobs WHERE id = ?", (root_id,)).fetchone()
+        if stored is None:
+            raise NotAllowedError(f"Job {root_id} is no crawl, so it has no rules.")
+        if status not in OPEN_STATUSES or trashed_at is not None:
+            raise NotAllowedError(f"Job {root_id} is {status if trashed_at is None else 'in the trash'}.")
+        before = _decode_config(stored)
+        config = changes.applied_to(before)
+        if config == before:
+            return RuleChange()
+        tx.execute("UPDATE jobs SET config = ? WHERE id = ?", (_encode(config).decode(), root_id))
+        revision = rules.Revision(tx, self._queue, root_id, config)
+        change = revision.apply()
+        self._configs[root_id] = config
+        self._scopes[root_id] = revision.scope
+        _log(
+            tx, root_id, root_id, "info",
+            f"Rules changed: {single_line(difference(before, config), 1_000)};"
+            f" {_count(change.withdrawn, 'queued page')} withdrawn, {_count(change.queued, 'skipped link')} queued",
+        )  # fmt: skip
+        self._settle(tx, root_id)
+        return change
 
     def _recover(self, tx: Tx) -> Recovery:
         back, dead = self._queue.recover(tx)
@@ -491,6 +534,9 @@ class Ledger:
     def _discover(self, tx: Tx, job: "_RunningJob", discovered: Discovered) -> int:
         if not discovered.follow and not discovered.refused and not discovered.sitemaps:
             return 0
+        scope = self._scopes.get(job.root_id)
+        if scope is not None:
+            discovered, self._scopes[job.root_id] = rules.decided_anew(scope, job.depth, discovered)
         frontier = Frontier(tx, self._queue, job.root_id, self._config(tx, job.root_id), job.step)
         return frontier.add(job.id, job.depth, discovered)
 
@@ -603,8 +649,12 @@ class Ledger:
             what = changes_in_words(changes)
         message = f"Completed{warnings}: {what}" if error is None else f"Failed: {error[0]}"
         _log(tx, root_id, root_id, "info" if error is None else "error", message)
-        self._configs.pop(root_id, None)
+        self._forget(root_id)
         return status
+
+    def _forget(self, root_id: int) -> None:
+        self._configs.pop(root_id, None)
+        self._scopes.pop(root_id, None)
 
 
 class _RunningJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -624,7 +674,12 @@ class _RunningJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _decode_config(text: str) -> CrawlConfig:
-    return msgspec.json.decode(text, type=CrawlConfig)
+    try:
+        return msgspec.json.decode(text, type=CrawlConfig)
+    except msgspec.MsgspecError:
+        # One root whose snapshot makes no sense must not stop all others; its pages go on under the defaults.
+        _diagnostics.exception("the configuration of a root cannot be read; the defaults are used")
+        return CrawlConfig(seeds=())
 
 
 def _place(tx: Tx, job_id: int) -> tuple[int | None, int, str]:
@@ -680,6 +735,10 @@ def _why_nothing_was_stored(tx: Tx, root_id: int) -> tuple[str, str | None]:
     if row is None:
         return "No page could be stored: what was found there is no text.", None
     return f"No page could be stored. {row[0]}", row[1]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' if number != 1 else ''}"
 
 
 def _note(tx: Tx, root_id: int, level: str, message: str) -> None:

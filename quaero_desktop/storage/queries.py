@@ -721,6 +721,7 @@ def root_details(connection: sqlite3.Connection, root_id: int, *, now: int) -> R
     left = root.progress_total - root.progress_current
     return RootDetails(
         job=root,
+        pages=_pages_by_status(connection, root_id),
         documents=row[0],
         bytes=row[1],
         discovered=row[2],
@@ -734,6 +735,13 @@ def root_details(connection: sqlite3.Connection, root_id: int, *, now: int) -> R
         waiting=_waiting(connection, root_id, now) if root.status in OPEN_STATUSES else (),
         warning=warning,
     )
+
+
+def _pages_by_status(connection: sqlite3.Connection, root_id: int) -> dict[str, int]:
+    rows = connection.execute(
+        "SELECT status, n FROM child_counts WHERE parent_id = ? AND type = ? AND n > 0", (root_id, JobType.CRAWLER_URL)
+    )
+    return dict(rows.fetchall())
 
 
 def _waiting(connection: sqlite3.Connection, root_id: int, now: int) -> tuple[Waiting, ...]:

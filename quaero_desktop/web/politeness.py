@@ -78,7 +78,8 @@ class Politeness:
     def go_on(self, root_id: int, lane: str, *, waited: bool) -> int | None:
         """Decide about a request that has started, now that the host's robots.txt is known.
 
-        Who waits for that together must not go on together: one may, which counts as starting only now.
+        Who waits for that together must not go on together: one may, which counts as starting only now. Nor may those
+        whose turns came one by one catch up with each other while this process is busy.
 
         Args:
             root_id: the root job.
@@ -98,7 +99,7 @@ class Politeness:
         wait = self._went_on.get(lane, 0) + delay - now
         if 0 < wait <= delay:
             return wait
-        if waited:
+        if delay or waited:
             self._went_on[lane] = now
             self._lanes[lane] = msgspec.structs.replace(turn, last_start=now)
         return None

@@ -91,9 +91,10 @@ def test_jobs_are_listed_with_all_their_fields(quaero: Quaero, library: Path):
     ("options", "types"),
     [
         ("--parent root", {"crawl": 1}),
-        ("--parent all --limit 1000", {"crawl": 1, "crawler_url": ...}),
-        ("--parent 1 --limit 1000", {"crawler_url": ...}),
-        ("--parent 1 --status completed --limit 1000", {"crawler_url": PAGES}),
+        ("--parent all --limit 1000", {"crawl": 1, "validate": 1, "sitemap": 1, "crawler_url": ...}),
+        ("--parent 1 --limit 1000", {"validate": 1, "sitemap": 1, "crawler_url": ...}),
+        ("--parent 1 --status completed --limit 1000", {"validate": 1, "sitemap": 1, "crawler_url": PAGES}),
+        ("--parent 1 --type crawler_url --limit 1000", {"crawler_url": ...}),
         ("--parent 1 --status failed --status cancelled --query missing", {"crawler_url": MISSING}),
         ("--parent all --type crawl", {"crawl": 1}),
         ("--source 999999", {}),

@@ -191,3 +191,21 @@ def test_importing_it_stays_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+FEED = "<rss><channel><title>A &amp; B</title><item><title>[1] *new*</title><link>/a(b)</link></item></channel></rss>"
+
+
+@pytest.mark.parametrize("content_type", ["application/rss+xml", "text/xml", "application/xml"])
+def test_a_feed_becomes_the_list_of_its_entries(content_type):
+    page = parse(PageInput(url="https://site.test/feed", body=FEED.encode(), content_type=content_type))
+    assert (page.title, page.links) == ("A & B", ("https://site.test/a(b)",))
+    assert page.markdown == "# A & B\n\n- [\\[1\\] \\*new\\*](<https://site.test/a(b)>)"
+    assert "new" in page.search_text
+    assert "site.test" not in page.search_text
+
+
+def test_a_sitemap_that_is_a_page_is_nothing_but_its_links():
+    body = b"<urlset><url><loc>https://site.test/a</loc></url></urlset>"
+    page = parse(PageInput(url="https://site.test/s.xml", body=body, content_type="application/xml"))
+    assert (page.kind, page.markdown, page.links, page.thin) == ("html", "", ("https://site.test/a",), True)

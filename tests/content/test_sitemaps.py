@@ -24,8 +24,8 @@ def read(body: str | bytes, url: str = SITE + "/sitemap.xml", charset: str = "",
     return sitemaps.read(PageInput(url=url, body=data, charset=charset), **limits)
 
 
-def urls_of(body: str | bytes, **more: str) -> list[str]:
-    return [entry.url.removeprefix(SITE) for entry in read(body, **more).entries]
+def urls_of(body: str | bytes, url: str = SITE + "/sitemap.xml") -> list[str]:
+    return [entry.url.removeprefix(SITE) for entry in read(body, url).entries]
 
 
 def urlset(*locs: str) -> str:
@@ -147,7 +147,7 @@ def test_warnings_before_the_document_are_passed_over():
 
 
 def test_what_comes_before_an_error_counts():
-    found = read(urlset(f"{SITE}/a") [:-9] + f"<url><loc>{SITE}/b</lok></url></urlset>")
+    found = read(urlset(f"{SITE}/a")[:-9] + f"<url><loc>{SITE}/b</lok></url></urlset>")
     assert [entry.url for entry in found.entries] == [f"{SITE}/a"]
     assert found.truncated
     assert "it is broken" in found.note
@@ -193,7 +193,7 @@ LAUGHS = '<?xml version="1.0"?><!DOCTYPE urlset [<!ENTITY l0 "lol">' + "".join(
     [
         LAUGHS + "]>",
         '<!DOCTYPE urlset [<!ENTITY l9 SYSTEM "file:///etc/passwd">]>',
-        '<!DOCTYPE urlset [<!ENTITY % p "<!ENTITY l9 \'x\'>"> %p; %p;]>',
+        "<!DOCTYPE urlset [<!ENTITY % p \"<!ENTITY l9 'x'>\"> %p; %p;]>",
         '<!DOCTYPE urlset [<!ENTITY % remote SYSTEM "http://site.test/evil.dtd"> %remote;]>',
     ],
 )

@@ -1,14 +1,8 @@
 """What is a trap and what only looks like one."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from quaero_desktop.domain.jobs import SkipReason
 from quaero_desktop.engine.traps import BUDGET, WARN_AT, Traps, pattern_of, repetition_in
-from quaero_desktop.services.compose import Services
-from tests.support.crawling import NO_ROBOTS, crawl, library, page
-from tests.support.recording_server import Exchange, RecordingServer
 
 SITE = "https://site.test"
 
@@ -84,45 +78,3 @@ def test_pages_whose_addresses_do_not_vary_are_never_judged() -> None:
     for _ in range(BUDGET * 2):
         assert traps.stored(f"{SITE}/docs/sql.html", "the same", True) is None
     assert traps.rule_against(f"{SITE}/docs/sql.html") is None
-
-
-@pytest.fixture
-async def services(tmp_path) -> AsyncIterator[Services]:
-    async with library(tmp_path / "library") as services:
-        yield services
-
-
-async def test_an_endless_calendar_ends_by_itself_and_says_why(services, parser_here) -> None:
-    async def calendar(exchange: Exchange) -> None:
-        if exchange.target == "/about":
-            await exchange.send(page(text="A page of its own."))
-        elif exchange.target.startswith("/month"):
-            month = int(exchange.target.rpartition("/")[2])
-            links = [f"/month/{month + step}" for step in (1, 2, 3)]
-            await exchange.send(page(*links, title=f"Month {month}", text="No events. " * 30))
-        else:
-            await exchange.send(NO_ROBOTS if exchange.target != "/" else page("/month/1", "/about"))
-
-    async with RecordingServer().running() as server:
-        server.behaviour = calendar
-        crawled = await crawl(services, server.url("/"), depth=1000)
-    assert crawled.job.status == "completed"
-    assert BUDGET < crawled.job.pages < 3 * BUDGET
-    skips = await services.jobs.skips(crawled.job.id, limit=None)
-    assert {(skip.reason, skip.rule) for skip in skips.skips} == {
-        (SkipReason.TRAP, f"49 of 50 pages like {server.url('/month/#')} repeat each other or hold hardly any text")
-    }
-    lines = await services.jobs.logs(crawled.job.id, level="warn", limit=None, children=False)
-    assert [line.message.partition(":")[0] for line in lines] == ["A trap"]
-
-
-async def test_a_path_without_an_end_ends_by_itself(services, parser_here) -> None:
-    async def deeper(exchange: Exchange) -> None:
-        await exchange.send(NO_ROBOTS if "." in exchange.target else page("a/", title="And so on"))
-
-    async with RecordingServer().running() as server:
-        server.behaviour = deeper
-        crawled = await crawl(services, server.url("/"), depth=1000)
-    assert (crawled.job.status, crawled.job.pages) == ("completed", 3)
-    (skip,) = (await services.jobs.skips(crawled.job.id)).skips
-    assert (skip.url, skip.rule) == (server.url("/a/a/a/"), "“a” stands 3 times in a row in its path")

@@ -9,7 +9,19 @@ from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.services import engine
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.jobs import CrawlRequest
-from tests.support.crawling import NO_ROBOTS, ParserHere, crawl, engine_of, library, page, pages_of, rows, site
+from tests.support.crawling import (
+    NO_ROBOTS,
+    ParserHere,
+    crawl,
+    engine_of,
+    engine_running,
+    library,
+    page,
+    pages_of,
+    rows,
+    site,
+    until,
+)
 from tests.support.recording_server import RecordingServer, response
 
 
@@ -86,9 +98,8 @@ async def test_no_page_waits_for_it(services, server):
     stored = []
 
     async def behaviour(exchange):
-        if exchange.target == "/robots.txt" and exchange.header("Host", "").startswith("localhost"):
-            while not rows(services, "SELECT 1 FROM documents"):
-                await __import__("asyncio").sleep(0.01)
+        if exchange.target == "/robots.txt" and (exchange.header("Host") or "").startswith("localhost"):
+            await until(lambda: rows(services, "SELECT 1 FROM documents"))
             stored.append(True)
         await exchange.send({"/": page()}.get(exchange.target, NO_ROBOTS))
 
@@ -123,24 +134,13 @@ async def test_a_server_that_does_not_run_ends_the_crawl_at_once(services):
     assert details.job.error == f"Nothing can be fetched from 127.0.0.1:{port}: The server refused the connection."
 
 
-async def test_one_dead_host_of_two_is_a_warning(services, server, monkeypatch):
+async def test_one_dead_host_of_two_is_a_warning(services, server):
     server.behaviour = site({"/": page()})
     port = free_port()
-    details = await services.jobs.details(
-        await services.jobs.start_crawl(CrawlRequest(urls=(server.url(), f"http://127.0.0.1:{port}/")))
-    )
-    root = details.job.id
-    job = engine_of(services)
-    import asyncio
-
-    run = asyncio.create_task(job.run(until_idle=True))
-    from tests.support.crawling import until
-
-    await until(lambda: rows(services, "SELECT 1 FROM jobs WHERE type = 'validate' AND status = 'completed'"))
-    await until(lambda: rows(services, "SELECT 1 FROM documents"))
-    job.stop()
-    job.stop()
-    await run
+    root = await services.jobs.start_crawl(CrawlRequest(urls=(server.url(), f"http://127.0.0.1:{port}/")))
+    async with engine_running(services):
+        await until(lambda: rows(services, "SELECT 1 FROM jobs WHERE type = 'validate' AND status = 'completed'"))
+        await until(lambda: rows(services, "SELECT 1 FROM documents"))
     result = (await validation(services, root)).result
     assert result is not None
     assert result["problems"] == [f"Nothing can be fetched from 127.0.0.1:{port}: The server refused the connection."]
@@ -155,9 +155,7 @@ async def test_a_seed_that_robots_txt_forbids_is_left_out_by_its_page(services, 
     assert (details.job.status, check.status) == ("failed", "completed")
     assert check.result is not None
     [problem] = check.result["problems"]
-    assert problem == (
-        f"robots.txt of {server.url()[7:-1]} does not allow us to fetch {server.url()} (Disallow: /)."
-    )
+    assert problem == (f"robots.txt of {server.url()[7:-1]} does not allow us to fetch {server.url()} (Disallow: /).")
     [seed] = (await pages_of(services, details.job.id)).values()
     assert (seed.status, seed.cause) == ("skipped", "robots")
 

@@ -124,6 +124,10 @@ class GeneratedSite:
         """The URLs of all pages that a complete and obedient crawl stores."""
         return frozenset(self.url + path[1:] for path in self.page_paths)
 
+    def latency_of(self, path: str) -> float:
+        """Return how many seconds the answer for *path* takes."""
+        return self.options.latency
+
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Return status, media type and body for *path*."""
         if path == "/__counts":
@@ -239,9 +243,10 @@ class _Connection(asyncio.Protocol):
         head = self._received[:end].decode("latin-1")
         del self._received[: end + 4]
         _, _, target = head.partition("\r\n")[0].partition(" ")
-        self._site.asked[target.partition(" ")[0]] += 1
+        path = target.partition(" ")[0]
+        self._site.asked[path] += 1
         # At least one turn of the loop, even without latency: many requests in one packet must not starve others.
-        self._waiting = self._loop.call_later(self._site.options.latency, self._respond, head)
+        self._waiting = self._loop.call_later(self._site.latency_of(path), self._respond, head)
 
     def _respond(self, head: str) -> None:
         self._waiting = None

@@ -310,3 +310,20 @@ class TestWhatAPersonTypes:
     def test_that_is_too_long_is_refused(self):
         with pytest.raises(UsageError, match="5009 characters long; 4096 is the most"):
             urls.seed("h.test/" + "a" * 4994)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("docs.python.org/3", "https://docs.python.org/3"),
+        ("example.org:8443/x", "https://example.org:8443/x"),
+        ("127.0.0.1:8080", "http://127.0.0.1:8080/"),
+        ("192.168.1.4/wiki", "http://192.168.1.4/wiki"),
+        ("localhost:8000/a", "http://localhost:8000/a"),
+        ("wiki", "http://wiki/"),
+        ("[::1]:8080/a", "http://[::1]:8080/a"),
+        ("https://wiki/", "https://wiki/"),
+    ],
+)
+def test_a_missing_scheme_is_https_but_for_servers_of_ones_own(typed, meant):
+    assert urls.seed(typed) == meant

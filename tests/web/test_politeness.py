@@ -3,7 +3,7 @@
 import pytest
 
 from quaero_desktop.domain.errors import BugError
-from quaero_desktop.web.politeness import FORGET_AFTER_MS, Politeness
+from quaero_desktop.web.politeness import FORGET_AFTER_MS, MAX_ADAPTED_DELAY_MS, Politeness
 from tests.support.clock import ManualClock
 
 LANE = "https://name.test"
@@ -173,3 +173,52 @@ def test_without_a_delay_all_who_waited_go_on(clock: ManualClock) -> None:
     for _ in range(3):
         politeness.started(1, LANE)
     assert [politeness.go_on(1, LANE, waited=True) for _ in range(3)] == [None] * 3
+
+
+def delay_at(politeness: Politeness, lane: str = LANE) -> int:
+    return politeness.turns().lanes[lane].delay_ms
+
+
+def test_a_slow_server_is_asked_less_often_and_a_fast_one_no_more_than_configured(politeness: Politeness) -> None:
+    politeness.started(1, LANE)
+    politeness.answered(LANE, 3_000, well=True)
+    assert delay_at(politeness) == 3_000, "at once"
+    politeness.answered(LANE, 200, well=True)
+    assert delay_at(politeness) == 1_600, "half the way back"
+    for _ in range(10):
+        politeness.answered(LANE, 200, well=True)
+    assert delay_at(politeness) == 1_000
+    politeness.answered(LANE, 60_000, well=True)
+    assert delay_at(politeness) == MAX_ADAPTED_DELAY_MS
+
+
+def test_an_error_never_makes_us_faster(politeness: Politeness) -> None:
+    politeness.started(1, LANE)
+    politeness.answered(LANE, 4_000, well=False)
+    politeness.answered(LANE, 1, well=False)
+    assert delay_at(politeness) == 4_000
+
+
+def test_who_chose_a_delay_and_who_is_on_this_machine_keeps_it(politeness: Politeness) -> None:
+    politeness.admit(1, per_host=4, delay_ms=0)
+    for lane in (LANE, "http://127.0.0.1:8080"):
+        politeness.started(1, lane)
+        politeness.answered(lane, 3_000, well=True)
+        assert politeness.turns().slots(1, lane) == 3
+    assert delay_at(politeness, "http://127.0.0.1:8080") == 0
+
+
+def test_a_lane_that_rests_starts_nothing_until_then(politeness: Politeness, clock: ManualClock) -> None:
+    politeness.admit(1, per_host=4, delay_ms=0)
+    politeness.started(1, LANE)
+    politeness.rest(LANE, clock.now_ms() + 2_000)
+    politeness.rest(LANE, clock.now_ms() + 500)
+    assert politeness.turns().slots(1, LANE) == 0
+    assert politeness.go_on(1, LANE, waited=False) == 2_000, "received before the answer that asked for it"
+    assert politeness.next_turn() == clock.now_ms() + 2_000
+    assert politeness.turns().slots(1, OTHER) == 1
+    clock.advance(2)
+    assert politeness.turns().slots(1, LANE) == 3
+    politeness.rest(LANE, clock.now_ms() + 2_000)
+    clock.jump(-3_600)
+    assert politeness.next_turn() == clock.now_ms() + 2_000

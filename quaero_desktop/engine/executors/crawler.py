@@ -1,5 +1,6 @@
 """The executor of ``crawler_url``: one page, from robots.txt to its links."""
 
+import asyncio
 import contextlib
 from collections.abc import Iterable
 from typing import Protocol
@@ -42,6 +43,8 @@ from quaero_desktop.web.robots import Robots, RobotsRules
 from quaero_desktop.web.robotstag import robots_tag
 
 MAX_REDIRECTS = 10
+_SHORT_WAIT_MS = 50
+"""A wait that is not worth a transaction."""
 _HOST_REST_MS = 5_000
 """How long a host in trouble is left alone when it does not say itself."""
 
@@ -80,6 +83,9 @@ class PageCrawler:
         """Perform *job*; see :class:`quaero_desktop.engine.executors.registry.Executor`."""
         if job.url is None:
             return Failed(cause=Cause.BAD_PAYLOAD, message="A page without a URL cannot be fetched.")
+        if (refused := job.payload.get("refused")) is not None:
+            # The rules of the crawl changed while it was under way, and then it came back.
+            return Withdrawn(reason=SkipReason(refused[0]), rule=refused[1])
         await self._waits(job, True)
         if job.depth and (rule := root.traps.rule_against(job.url)) is not None:
             return Withdrawn(reason=SkipReason.TRAP, rule=rule)
@@ -103,8 +109,10 @@ class PageCrawler:
             allowed, rule = rules.allows(job.url)
             if not allowed:
                 return Withdrawn(reason=SkipReason.ROBOTS, rule=f"robots.txt: {rule}")
-        if (wait := self._politeness.go_on(root.id, origin, waited=waited)) is not None:
-            return Snoozed(until=self._clock.now_ms() + wait, reason="Waits for its turn")
+        while (wait := self._politeness.go_on(root.id, origin, waited=waited)) is not None:
+            if wait > _SHORT_WAIT_MS:
+                return Snoozed(until=self._clock.now_ms() + wait, reason="Waits for its turn")
+            await asyncio.sleep(wait / 1000)
         # A page that an older version of the extraction made is fetched whole, to be extracted anew.
         known = job.known if job.known is not None and job.known.extractor == EXTRACTOR_VERSION else None
         asked = conditions(known) if known is not None else {}
@@ -275,7 +283,7 @@ def _redirected(redirect: Redirected, job: JobRef, root: RootContext) -> Outcome
             message="The page redirects to one that names it as its own address.",
             status=redirect.status,
         )
-    root.is_redirect(redirect.url)
+    root.note_redirect(redirect.url)
     if job.depth == 0:
         root.widen(target)
     verdict = root.scope.decide(target)

@@ -1,8 +1,8 @@
 """The executor of ``validate``: looks at what a crawl starts from before anybody waits for it (J5).
 
-It fetches nothing but robots.txt, which the pages need as well and which is kept: no URL is fetched twice for it (J2). So
-pages need not wait for it either; they and it find out the same. What it adds is a plain sentence, the end of a crawl
-that has nowhere to go, and the way to the sitemaps.
+It fetches nothing but robots.txt, which the pages need as well and which is kept: no URL is fetched twice for it (J2).
+So pages need not wait for it either; they and it find out the same. What it adds is a plain sentence, the end of a
+crawl that has nowhere to go, and the way to the sitemaps.
 """
 
 import asyncio
