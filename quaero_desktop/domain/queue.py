@@ -132,8 +132,8 @@ class Turns(msgspec.Struct, frozen=True, kw_only=True):
         if pace is None:
             if turn is None:
                 return max(0, self.unmet - started)
-            # Whoever it is, the lane is busy with others: one at a time, and at the lane's own pace.
-            pace = RootPace(1, None)
+            # At the lane's own pace, but not only once it is free of others: that might never be.
+            pace = RootPace(turn.in_flight + 1, None)
         if turn is None:
             return max(0, 1 - started)
         if turn.held_until > self.now:

@@ -13,7 +13,7 @@ class RuleChanges(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     include: tuple[str, ...] | UnsetType = UNSET
     exclude: tuple[str, ...] | UnsetType = UNSET
     max_depth: int | UnsetType = UNSET
-    max_pages: int | None | UnsetType = UNSET
+    max_pages: int | UnsetType | None = UNSET
 
     def applied_to(self, config: CrawlConfig) -> CrawlConfig:
         """Return *config* with these changes.
@@ -38,7 +38,7 @@ class RuleChange(msgspec.Struct, frozen=True):
 
 
 def difference(before: CrawlConfig, after: CrawlConfig) -> str:
-    """Return in words how the rules of *after* differ from those of *before*, like ``exclude + */old/*, depth 5 → 3``."""
+    """Return in words how the rules of two configurations differ, like ``exclude + */old/*, depth 5 → 3``."""
     words = []
     for name in ("include", "exclude"):
         old, new = getattr(before, name), getattr(after, name)

@@ -66,7 +66,7 @@ class Ledger:
         self._queue = queue
         self._backoff = backoff or Backoff()
         self._rng = rng or random.Random()
-        # Both are only touched on the writer's thread. Configurations change by change_rules() alone.
+        # Both are only touched on the writer's thread, but to undo. Configurations change by change_rules() alone.
         self._configs: dict[int, CrawlConfig] = {}
         # Of the roots whose rules changed in this run: pages under way then were told the old ones.
         self._scopes: dict[int, CrawlScope] = {}
@@ -164,7 +164,15 @@ class Ledger:
             NotAllowedError: it is no crawl, or has ended.
             UsageError: the rules make no sense.
         """
-        return await self._database.write(lambda tx: self._change_rules(tx, root_id, changes))
+        scope = self._scopes.get(root_id)
+        try:
+            return await self._database.write(lambda tx: self._change_rules(tx, root_id, changes))
+        except Exception:
+            # Rolled back, perhaps as late as by its commit.
+            self._forget(root_id)
+            if scope is not None:
+                self._scopes[root_id] = scope
+            raise
 
     async def recover(self) -> Recovery:
         """Take back what a dead process left running, and recount the counters of open roots (Q7).

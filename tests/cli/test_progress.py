@@ -21,8 +21,8 @@ def known(name: str = "docs.python.org") -> JobDetails:
         Job,
     )
     root = RootDetails(
-        job=job, documents=0, changes={}, bytes=0, discovered=0, current_url=URL, heartbeat_at=None, skipped={},
-        failures={}, pages_per_second=0, seconds_left=None,
+        job=job, pages={}, documents=0, changes={}, bytes=0, discovered=0, current_url=URL, heartbeat_at=None,
+        skipped={}, failures={}, pages_per_second=0, seconds_left=None,
     )  # fmt: skip
     return JobDetails(job=job, root=root, attempts=())
 

@@ -1,10 +1,11 @@
-"""``quaero rules check``: what would become of a link, and why, without reading the code or a log."""
+"""``quaero rules``: what would become of a link, and why, without reading the code or a log; and other rules."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Quaero
+from quaero_desktop.infra.lock import InstanceLock
+from tests.cli.conftest import Quaero, quaero_process
 
 DOCS = "https://docs.python.org/3"
 
