@@ -462,7 +462,8 @@ class Ledger:
         if stored is None:
             raise NotAllowedError(f"Job {root_id} is no crawl, so it has no rules.")
         if status not in OPEN_STATUSES or trashed_at is not None:
-            raise NotAllowedError(f"Job {root_id} is {status if trashed_at is None else 'in the trash'}.")
+            place = status if trashed_at is None else "in the trash"
+            raise NotAllowedError(f"Job {root_id} is {place}, so its rules cannot be changed.")
         before = _decode_config(stored)
         config = changes.applied_to(before)
         if config == before:

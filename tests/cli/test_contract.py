@@ -314,7 +314,7 @@ def test_a_second_writer_is_refused_and_reading_works(quaero: Quaero, own_librar
     from quaero_desktop.infra.lock import InstanceLock
 
     with InstanceLock(own_library / "library.lock"):
-        for line in ("work --until-idle", "jobs cancel 1", "rules change 1 --depth 1", "backup", "crawl docs.python.org"):
+        for line in ("work --until-idle", "jobs cancel 1", "backup", "crawl docs.python.org"):
             ended = quaero(*line.split(), "--library", own_library, "--json")
             assert (ended.code, ended.out) == (3, ""), line
             assert "open already" in ended.err
