@@ -48,7 +48,8 @@ class ProgressMeter:
         rate = (ended - before) * 1000 / (now - since) if now > since else 0.0
         queued = root.progress_total - ended
         return Progress(
-            done=counts.get("completed", 0),
+            # The completed children would count what is no page as well, like sitemaps.
+            done=max(0, ended - sum(counts.get(status, 0) for status in ("failed", "cancelled", "skipped"))),
             failed=counts.get("failed", 0),
             queued=queued,
             rate=rate,

@@ -35,7 +35,7 @@ MAX_NAMED = 100
 MAX_REDIRECTS = 5
 
 _PART = 500
-"""How many URLs are decided about and stored in one go: with 1,000 the loop was held up for 67 ms at worst (measured)."""
+"""How many URLs are decided about and stored in one go: with 1,000 the loop was held up for 67 ms (measured)."""
 
 _LOOKS_LIKE_ONE = (".xml", ".gz", ".txt", ".rss", ".atom", ".rdf")
 
