@@ -73,11 +73,18 @@ def _words(pattern: str) -> Matcher:
     match = re.compile(_translated(words, from_the_start)).match
     # Most URLs lack it, and looking for it is ten times as fast.
     longest = max(re.split(r"[*?]+", words), key=len)
-    return lambda _, lowered: longest in lowered and match(lowered) is not None
+
+    def fits(_: str, lowered: str) -> bool:
+        if longest not in lowered:
+            return False
+        path, question_mark, _ = lowered.partition("?")
+        return match(lowered) is not None or (question_mark != "" and match(path) is not None)
+
+    return fits
 
 
 def _translated(words: str, from_the_start: bool) -> str:
-    """Return an expression for ``match()`` whose time is linear in the length of the URL.
+    """Return an expression for ``match()`` whose time is linear in the length of what it is tried on.
 
     The first place where each part fits is as good as any later one, so nothing is ever tried again: (?>...).
     """
@@ -87,7 +94,7 @@ def _translated(words: str, from_the_start: bool) -> str:
         return expression
     *middle, last = others
     expression += "".join(f"(?>.*?{part})" for part in middle)
-    return expression + rf"(?:.*{last}\Z|[^?]*{last}(?=\?))" if last else expression
+    return rf"{expression}.*{last}\Z" if last else expression
 
 
 def _spelled_as_in_urls(pattern: str) -> str:

@@ -1,6 +1,7 @@
 """The nginx of tests/support: serves what it is told, on its own port, and goes without a trace."""
 
 import socket
+import time
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -17,6 +18,10 @@ def test_it_serves_a_folder_and_logs_requests(serve_folder, tmp_path):
         assert answer.headers["Content-Encoding"] == "gzip"
         assert answer.headers["Content-Type"] == "text/html"
         answer.read()
+    # nginx writes the line after the answer is sent.
+    deadline = time.monotonic() + 10
+    while not site.requests():
+        assert time.monotonic() < deadline
     [logged] = site.requests()
     assert (logged.method, logged.path, logged.status, logged.agent) == ("GET", "/", 200, "test")
 
