@@ -2,7 +2,7 @@
 
 from quaero_desktop.domain.documents import Document, DocumentFilter, DocumentPage, DocumentVersion, SearchResults
 from quaero_desktop.domain.listing import Statistics
-from quaero_desktop.storage import queries, search
+from quaero_desktop.storage import catalogue, queries, search
 from quaero_desktop.storage.database import Database
 
 
@@ -22,7 +22,7 @@ class LibraryService:
         Raises:
             UsageError: a negative limit or offset.
         """
-        return await self._database.read(lambda connection: queries.documents(connection, which))
+        return await self._database.read(lambda connection: catalogue.documents(connection, which))
 
     async def document(self, document_id: int) -> Document:
         """Return one document with its markdown.
@@ -30,7 +30,7 @@ class LibraryService:
         Raises:
             NotFoundError: there is none.
         """
-        return await self._database.read(lambda connection: queries.document(connection, document_id))
+        return await self._database.read(lambda connection: catalogue.document(connection, document_id))
 
     async def versions(self, document_id: int) -> list[DocumentVersion]:
         """Return the versions of a document, the current one first (D4).
@@ -38,7 +38,7 @@ class LibraryService:
         Raises:
             NotFoundError: there is no such document.
         """
-        return await self._database.read(lambda connection: queries.versions(connection, document_id))
+        return await self._database.read(lambda connection: catalogue.versions(connection, document_id))
 
     async def search(self, query: str, *, limit: int = 20, offset: int = 0) -> SearchResults:
         """Search the library; whatever *query* holds, the answer is results and perhaps a hint, never an error (D3).

@@ -1,4 +1,4 @@
-"""What front ends ask the library: jobs, their logs, attempts and skips, documents, figures (J7).
+"""What front ends ask the library about jobs: lists, logs, attempts, skips, figures (J7).
 
 Plain functions over a reader's connection, each meant to run in one snapshot. Lists are read in two steps, first the
 ids in order and then the rows of one page, so that a filter or a sort never carries whole rows along. Counts come from
@@ -7,23 +7,13 @@ the counters that the database keeps with the work; of the children of a crawl o
 Jobs in the trash and all below them do not exist here.
 """
 
-import functools
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from quaero_desktop.domain import urls
-from quaero_desktop.domain.documents import (
-    Change,
-    Document,
-    DocumentFilter,
-    DocumentPage,
-    DocumentSummary,
-    DocumentVersion,
-    check_window,
-)
+from quaero_desktop.domain.documents import Change, check_window
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.jobs import LOG_LEVELS, OPEN_STATUSES, TERMINAL_STATUSES, Job, JobType, LogLine, Status
 from quaero_desktop.domain.listing import (
@@ -42,8 +32,10 @@ from quaero_desktop.domain.listing import (
     check_choice,
     check_reason,
 )
-from quaero_desktop.domain.text import storable, storable_integer
-from quaero_desktop.infra.redact import mask, redact
+from quaero_desktop.domain.text import storable_integer
+from quaero_desktop.infra.redact import redact
+from quaero_desktop.storage.filters import as_id, at_most, like
+from quaero_desktop.storage.masking import masked_json
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -212,27 +204,10 @@ def _conditions(filter: JobFilter, hidden: _Hidden, parameters: Parameters, *, s
         # A source belongs to a root, and so to all below it.
         sql += " AND (SELECT r.source_id FROM jobs r WHERE r.id = coalesce(j.root_id, j.id)) = :source"
     if filter.query:
-        parameters["part"] = _like(filter.query)
-        parameters["id"] = _as_id(filter.query)
+        parameters["part"] = like(filter.query)
+        parameters["id"] = as_id(filter.query)
         sql += " AND (j.name LIKE :part ESCAPE '\\' OR j.url LIKE :part ESCAPE '\\' OR j.id = :id)"
     return sql + hidden.sql(parameters)
-
-
-def _like(text: str) -> str:
-    """Return a LIKE pattern for whatever holds *text*."""
-    for special in "\\%_":
-        text = text.replace(special, "\\" + special)
-    return f"%{storable(text)}%"
-
-
-def _at_most(limit: int | None) -> int:
-    """Return what LIMIT takes; a negative one is none."""
-    return -1 if limit is None else storable_integer(limit)
-
-
-def _as_id(text: str) -> int | None:
-    text = text.strip()
-    return storable_integer(int(text)) if text.isascii() and text.isdigit() and len(text) < 100 else None
 
 
 def _of_parent(filter: JobFilter, parameters: Parameters) -> str:
@@ -267,7 +242,7 @@ _COUNTED = frozenset({"pages", "failed"})
 
 
 def _ordered_ids(connection: sqlite3.Connection, filter: JobFilter, hidden: _Hidden) -> list[int]:
-    limit = _at_most(filter.limit)
+    limit = at_most(filter.limit)
     if isinstance(filter.parent, int):
         if filter.order == "status":
             return _children_by_status(connection, filter, hidden, limit)
@@ -488,8 +463,8 @@ def _job(row: tuple[Any, ...], counts: _Counts | None) -> Job:
         completed_at=row[11],
         error=None if row[12] is None else redact(row[12]),
         cause=row[13],
-        payload=_masked_json(row[14]) or {},
-        result=_masked_json(row[15]),
+        payload=masked_json(row[14]) or {},
+        result=masked_json(row[15]),
         definition_id=row[16],
         source_id=row[17],
         rerun_of=row[18],
@@ -498,55 +473,6 @@ def _job(row: tuple[Any, ...], counts: _Counts | None) -> Job:
         depth=row[21],
         revision=row[22],
     )
-
-
-def _masked_json(text: str | None) -> dict[str, Any] | None:
-    """Return a JSON object without its secrets (J8); another value as the only one of an object."""
-    if text is None:
-        return None
-    try:
-        value = _masked(_decode(text))
-    except (msgspec.DecodeError, RecursionError):
-        return {}  # valid for SQLite and not for us: only an imported job can have that
-    return value if isinstance(value, dict) else {"value": value}
-
-
-def _masked(value: Any) -> Any:
-    match value:
-        case dict():
-            return {
-                key: _all_masked(below) if _is_secret(key, below) else _masked(below) for key, below in value.items()
-            }
-        case list():
-            return [_masked(below) for below in value]
-        case str():
-            return redact(value)
-        case _:
-            return value
-
-
-def _all_masked(value: Any) -> Any:
-    match value:
-        case dict():
-            return {key: _all_masked(below) for key, below in value.items()}
-        case list():
-            return [_all_masked(below) for below in value]
-        case None | bool():
-            return value
-        case _:
-            return mask(str(value))
-
-
-def _is_secret(key: str, value: Any) -> bool:
-    # "cookies": [...] holds secrets, "max_tokens": 500 counts.
-    return _names_secret(key) or (not isinstance(value, int | float) and _names_secret(key.removesuffix("s")))
-
-
-@functools.lru_cache(maxsize=1024)
-def _names_secret(key: str) -> bool:
-    """Return whether what is called *key* is a secret: exactly when a log line would hide it."""
-    line = f'"{key}": "value"'
-    return redact(line) != line
 
 
 # --- What belongs to a job ------------------------------------------------------------------------------------------
@@ -597,7 +523,7 @@ def logs(
             "job": job_id,
             "after": storable_integer(after_id or 0),
             "level": LOG_LEVELS.index(minimum),
-            "limit": _at_most(limit),
+            "limit": at_most(limit),
         },
     ).fetchall()
     if after_id is None:
@@ -652,7 +578,7 @@ def skips(
     )
     rows = connection.execute(
         f"SELECT url, depth, reason, rule, found_on, found_at FROM skips WHERE {where} ORDER BY url LIMIT ? OFFSET ?",
-        (*parameters, _at_most(limit), storable_integer(offset)),
+        (*parameters, at_most(limit), storable_integer(offset)),
     )
     return SkipPage(
         skips=tuple(
@@ -759,115 +685,7 @@ def _waiting(connection: sqlite3.Connection, root_id: int, now: int) -> tuple[Wa
     return tuple(Waiting(lane=lane, until=until, reason=reason) for lane, until, reason in rows)
 
 
-# --- Documents and figures ------------------------------------------------------------------------------------------
-
-_SUMMARY = (
-    "id, source_id, url, title, content_type, content_hash, version, duplicate_of, language, truncated, thin,"
-    " published_at, fetched_at, gone_at"
-)
-_WHOLE = f"{_SUMMARY}, description, author, metadata, markdown, checked_at, changed_at"
-
-
-def documents(connection: sqlite3.Connection, filter: DocumentFilter) -> DocumentPage:
-    """Return a page of documents, the last fetched first.
-
-    Raises:
-        UsageError: for a negative limit or offset.
-    """
-    filter.checked()
-    conditions = []
-    parameters: Parameters = {"limit": _at_most(filter.limit), "offset": storable_integer(filter.offset)}
-    if filter.source is not None:
-        conditions.append("source_id = :source")
-        parameters["source"] = storable_integer(filter.source)
-    if filter.query:
-        conditions.append("(title LIKE :part ESCAPE '\\' OR url LIKE :part ESCAPE '\\' OR id = :id)")
-        parameters |= {"part": _like(filter.query), "id": _as_id(filter.query)}
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    (total,) = connection.execute(f"SELECT count(*) FROM documents {where}", parameters).fetchone()
-    rows = connection.execute(
-        f"SELECT {_SUMMARY} FROM documents {where} ORDER BY fetched_at DESC, id DESC LIMIT :limit OFFSET :offset",
-        parameters,
-    )
-    return DocumentPage(
-        documents=tuple(DocumentSummary(**_summary(row)) for row in rows.fetchall()),
-        total_count=total,
-        limit=filter.limit,
-        offset=filter.offset,
-    )
-
-
-def document(connection: sqlite3.Connection, which: int | str) -> Document:
-    """Return a whole document.
-
-    Args:
-        connection: a reader's.
-        which: its id, also as text, or its URL in any spelling; of several sources' the last fetched.
-
-    Raises:
-        NotFoundError: when there is none.
-    """
-    document_id = which if isinstance(which, int) else _as_id(which)
-    row = None
-    if document_id is not None:
-        row = connection.execute(
-            f"SELECT {_WHOLE} FROM documents WHERE id = ?",
-            (storable_integer(document_id),),
-        ).fetchone()
-    elif isinstance(which, str):
-        spellings = _encode([storable(which), urls.identity(which)]).decode()
-        row = connection.execute(
-            f"SELECT {_WHOLE} FROM documents WHERE url IN (SELECT value FROM json_each(?))"
-            " ORDER BY fetched_at DESC, id DESC LIMIT 1",
-            (spellings,),
-        ).fetchone()
-    if row is None:
-        raise NotFoundError(f"There is no document {which}.")
-    return Document(
-        **_summary(row),
-        description=row[14],
-        author=row[15],
-        metadata=_decode(row[16]),
-        markdown=row[17],
-        checked_at=row[18],
-        changed_at=row[19],
-    )
-
-
-def versions(connection: sqlite3.Connection, document_id: int) -> list[DocumentVersion]:
-    """Return the versions of a document, the current one first (D4).
-
-    Raises:
-        NotFoundError: when there is no such document.
-    """
-    rows = connection.execute(
-        "SELECT version, title, content_hash, changed_at FROM documents WHERE id = :id"
-        " UNION ALL SELECT version, title, content_hash, changed_at FROM document_versions WHERE document_id = :id"
-        " ORDER BY version DESC",
-        {"id": storable_integer(document_id)},
-    ).fetchall()
-    if not rows:
-        raise NotFoundError(f"There is no document {document_id}.")
-    return [DocumentVersion(version=row[0], title=row[1], content_hash=row[2], changed_at=row[3]) for row in rows]
-
-
-def _summary(row: tuple[Any, ...]) -> dict[str, Any]:
-    return {
-        "id": row[0],
-        "source_id": row[1],
-        "url": row[2],
-        "title": row[3],
-        "content_type": row[4],
-        "content_hash": row[5],
-        "version": row[6],
-        "duplicate_of": row[7],
-        "language": row[8],
-        "truncated": bool(row[9]),
-        "thin": bool(row[10]),
-        "published_at": row[11],
-        "fetched_at": row[12],
-        "gone_at": row[13],
-    }
+# --- Figures ---------------------------------------------------------------------------------------------------------
 
 
 def statistics(connection: sqlite3.Connection) -> Statistics:

@@ -8,7 +8,7 @@ import pytest
 from quaero_desktop.domain.documents import Change, KnownPage
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.outcomes import Stored
-from quaero_desktop.storage import documents, queries
+from quaero_desktop.storage import catalogue, documents
 from tests.support.outcomes import stored
 from tests.support.plain_library import PlainLibrary
 
@@ -287,7 +287,7 @@ def test_a_page_that_is_gone_is_kept_and_found_and_the_news_is_told_once(shelf):
 
     assert shelf.column("gone_at", document_id) == since
     assert shelf.found("vacuum") == [document_id]
-    assert queries.document(shelf.library.connection, document_id).gone_at == since
+    assert catalogue.document(shelf.library.connection, document_id).gone_at == since
 
 
 def test_only_the_page_of_that_source_is_gone(shelf):
@@ -317,7 +317,7 @@ def test_the_versions_of_a_document_with_their_times(shelf):
         document_id = shelf.store(stored(URL, text, title=text.title()))
         times.append(shelf.library.clock.now_ms())
 
-    versions = queries.versions(shelf.library.connection, document_id)
+    versions = catalogue.versions(shelf.library.connection, document_id)
 
     assert [(version.version, version.title, version.changed_at) for version in versions] == [
         (3, "Third", times[2]),
@@ -325,7 +325,7 @@ def test_the_versions_of_a_document_with_their_times(shelf):
         (1, "First", times[0]),
     ]
     with pytest.raises(NotFoundError):
-        queries.versions(shelf.library.connection, 99)
+        catalogue.versions(shelf.library.connection, 99)
 
 
 # --- duplicates (J2) ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from quaero_desktop.domain.documents import DocumentFilter
 from quaero_desktop.domain.errors import NotFoundError, UsageError
 from quaero_desktop.domain.listing import ORDERS, JobFilter, Statistics
-from quaero_desktop.storage import migrate, queries
+from quaero_desktop.storage import catalogue, migrate, queries
 from quaero_desktop.storage.sqlite import connect_writer
 
 NOW = 1_700_000_000_000
@@ -586,16 +586,16 @@ def shelf(tree: Tree) -> Tree:
     ],
 )
 def test_documents_are_listed_newest_first(shelf, fields, ids):
-    page = queries.documents(shelf.connection, DocumentFilter(**fields))
+    page = catalogue.documents(shelf.connection, DocumentFilter(**fields))
     assert ([document.id for document in page.documents], page.total_count) == (ids, len(ids))
-    second = queries.documents(shelf.connection, DocumentFilter(**fields, limit=1, offset=1))
+    second = catalogue.documents(shelf.connection, DocumentFilter(**fields, limit=1, offset=1))
     assert ([document.id for document in second.documents], second.total_count) == (ids[1:2], len(ids))
 
 
 def test_a_window_of_documents_must_make_sense(shelf):
     with pytest.raises(UsageError):
-        queries.documents(shelf.connection, DocumentFilter(limit=-1))
-    assert len(queries.documents(shelf.connection, DocumentFilter(limit=None)).documents) == 3
+        catalogue.documents(shelf.connection, DocumentFilter(limit=-1))
+    assert len(catalogue.documents(shelf.connection, DocumentFilter(limit=None)).documents) == 3
 
 
 @pytest.mark.parametrize(
@@ -609,7 +609,7 @@ def test_a_window_of_documents_must_make_sense(shelf):
     ],
 )
 def test_a_document_is_found_by_id_and_by_url_in_any_spelling(shelf, which, document_id):
-    document = queries.document(shelf.connection, which)
+    document = catalogue.document(shelf.connection, which)
     assert document.id == document_id
     assert (document.markdown, document.truncated, document.metadata) == ("# text", True, {"headings": [[1, "text"]]})
 
@@ -619,7 +619,7 @@ def test_a_document_is_found_by_id_and_by_url_in_any_spelling(shelf, which, docu
 )
 def test_a_document_that_is_not_there_is_not_found(shelf, which):
     with pytest.raises(NotFoundError, match="There is no document"):
-        queries.document(shelf.connection, which)
+        catalogue.document(shelf.connection, which)
 
 
 def test_the_library_in_figures(shelf):
