@@ -122,12 +122,12 @@ class PageCrawler:
         self._politeness.answered(origin, answer.elapsed_ms, well=not isinstance(answer, FetchFailed))
         match answer:
             case FetchFailed() as failure:
-                return _failed(failure)
+                return failure_of(failure)
             case Redirected() as redirect:
                 return _redirected(redirect, job, root)
             case Fetched(status=304, elapsed_ms=elapsed_ms) if known is not None:
                 links = known.links if root.config.follow_links else ()
-                found = _decided(links, root, rules, job.url)
+                found = decided(links, root, rules, job.url)
                 return Unchanged(document_id=known.document_id, discovered=found, elapsed_ms=elapsed_ms)
             case Fetched() as fetched:
                 return await self._fetched(fetched, job, root, rules)
@@ -174,8 +174,8 @@ class PageCrawler:
         obeys = root.config.obey_robots
         return msgspec.structs.replace(
             parsed,
-            links=_as_known(parsed.links, root),
-            nofollow_links=_as_known(parsed.nofollow_links, root),
+            links=as_known(parsed.links, root),
+            nofollow_links=as_known(parsed.nofollow_links, root),
             noindex=obeys and (parsed.noindex or tag.noindex),
             nofollow=obeys and (parsed.nofollow or tag.nofollow),
         )
@@ -220,7 +220,7 @@ class PageCrawler:
                 await self._ledger.wait_elsewhere(job.id, waiting)
 
 
-def _as_known(links: Iterable[str], root: RootContext) -> tuple[str, ...]:
+def as_known(links: Iterable[str], root: RootContext) -> tuple[str, ...]:
     """Return *links* as this crawl knows the pages behind them, each once."""
     return tuple(dict.fromkeys(map(root.scope.identity, links)))
 
@@ -232,7 +232,7 @@ def _discovered(page: ParsedPage, root: RootContext, rules: RobotsRules | None, 
     if page.nofollow:
         every = dict.fromkeys((*page.links, *page.nofollow_links))
         return Discovered(refused=tuple(Refusal(link, SkipReason.NOFOLLOW, "robots: nofollow") for link in every))
-    discovered = _decided(page.links, root, rules, url)
+    discovered = decided(page.links, root, rules, url)
     if page.nofollow_links and root.config.obey_robots:
         wanted = set(page.links)
         refused = tuple(
@@ -242,7 +242,8 @@ def _discovered(page: ParsedPage, root: RootContext, rules: RobotsRules | None, 
     return discovered
 
 
-def _decided(links: tuple[str, ...], root: RootContext, rules: RobotsRules | None, url: str) -> Discovered:
+def decided(links: tuple[str, ...], root: RootContext, rules: RobotsRules | None, url: str) -> Discovered:
+    """Return what becomes of *links*, found on the page *url*: by the crawl's rules, then by robots.txt."""
     here = origin_of(url)
     follow: list[str] = []
     refused: list[Refusal] = []
@@ -311,7 +312,8 @@ def _not_text(content_type: str, status: int) -> Recorded:
     )
 
 
-def _failed(failure: FetchFailed) -> Failed:
+def failure_of(failure: FetchFailed) -> Failed:
+    """Return the failed try that a fetch in vain makes of a job."""
     hold = (failure.retry_after_ms or _HOST_REST_MS) if failure.host_wide else None
     return Failed(
         cause=failure.cause,

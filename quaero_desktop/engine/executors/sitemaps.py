@@ -132,8 +132,8 @@ class SitemapReader:
         new = 0
         remaining = iter(entries)
         while part := list(islice(remaining, _PART)):
-            links = crawler._as_known((entry.url for entry in part), root)
-            decided = crawler._decided(links, root, rules, job.url or "")
+            links = crawler.as_known((entry.url for entry in part), root)
+            decided = crawler.decided(links, root, rules, job.url or "")
             follow = frozenset(decided.follow)
             modified = {
                 url: entry.modified
@@ -215,4 +215,4 @@ def _redirected(redirect: Redirected, file: SitemapFile, root: RootContext) -> O
 def _failed(failed: FetchFailed, file: SitemapFile) -> Outcome:
     if failed.cause in (Cause.NOT_FOUND, Cause.GONE) or not (file.named or failed.host_wide or failed.status is None):
         return _nothing(file, failed.message.rstrip("."), failed.status)
-    return crawler._failed(failed)
+    return crawler.failure_of(failed)
