@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from quaero_desktop.cli import output, words
+from quaero_desktop.cli import output
 from quaero_desktop.cli.context import Options, run
 from quaero_desktop.cli.ending import EXIT_OK, complain
+from quaero_desktop.domain import words
 from quaero_desktop.domain.documents import changes_in_words, is_recrawl
 from quaero_desktop.domain.jobs import Job, Status
 from quaero_desktop.domain.listing import JobFilter, RootDetails, SkipPage
