@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 _COMMAND = re.compile(r"[a-z]+(-[a-z]+)*")
 _OPTIONS_OF_THE_WINDOW = frozenset({"--library", "--self-test", "-v"})
@@ -25,13 +26,21 @@ def main() -> None:
         return
     obstacle = window_obstacle(os.environ)
     if obstacle is not None:
-        # A windowed bundle has no stderr.
-        if sys.stderr is not None:
-            sys.stderr.write(
-                f"{obstacle}\nWithout a window: quaero crawl URL (from a checkout: dev.py run crawl URL).\n"
-            )
-        sys.exit(2)
-    sys.exit(importlib.import_module("quaero_desktop.app").main(arguments))
+        _refuse(obstacle)
+    try:
+        application = importlib.import_module("quaero_desktop.app")
+    except ImportError as error:
+        from quaero_desktop.infra.display import without_library
+
+        _refuse(without_library(error))
+    sys.exit(application.main(arguments))
+
+
+def _refuse(obstacle: str) -> NoReturn:
+    # A windowed bundle has no stderr.
+    if sys.stderr is not None:
+        sys.stderr.write(f"{obstacle}\nWithout a window: quaero crawl URL (from a checkout: dev.py run crawl URL).\n")
+    sys.exit(2)
 
 
 def command_line() -> None:
@@ -66,18 +75,12 @@ def means_window(arguments: Sequence[str]) -> bool:
 
 
 def window_obstacle(environ: Mapping[str, str], platform: str = sys.platform) -> str | None:
-    """Return why no window can be opened here, as a sentence, or None when nothing is in the way.
-
-    Qt itself aborts the process when it finds no display, so we look first.
-    """
-    if importlib.util.find_spec("quaero_desktop.app") is None:
-        return "This version of Quaero Desktop has no window yet."
+    """Return why no window can be opened here, as a sentence, or None when nothing is in the way."""
     if importlib.util.find_spec("PySide6") is None:
         return "The window needs PySide6, which is not installed."
-    displays = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    if platform.startswith(("linux", "freebsd")) and not any(environ.get(name) for name in displays):
-        return "There is no display to open a window on."
-    return None
+    from quaero_desktop.infra.display import obstacle
+
+    return obstacle(environ, platform)
 
 
 if __name__ == "__main__":

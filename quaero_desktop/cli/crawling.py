@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 import msgspec
@@ -65,21 +66,38 @@ def run_command(options: Options, given: argparse.Namespace) -> int:
         obey_robots=False if given.no_robots else None,
         name=given.name,
     )
-    return run(options, _crawl(options, request, given.workers))
+    return run(
+        options, run_crawl(options, lambda services: services.jobs.start_crawl(request), given.workers, create=True)
+    )
 
 
-async def _crawl(options: Options, request: CrawlRequest, workers: int | None) -> int:
-    async with options.writing(create=True, engine=True) as services:
+async def run_crawl(
+    options: Options,
+    queue: Callable[[Services], Awaitable[int]],
+    workers: int | None = None,
+    *,
+    create: bool = False,
+) -> int:
+    """Run a crawl to its end, with live progress, and tell what came of it.
+
+    Args:
+        options: the global options.
+        queue: queues it and returns its root.
+        workers: how many pages at a time; None for the setting.
+        create: make the library when there is none.
+    """
+    async with options.writing(create=create, engine=True) as services:
         engine = services.engine
         assert engine is not None
-        job_id = await services.jobs.start_crawl(request)
+        job_id = await queue(services)
+        ended_before = (await services.jobs.get(job_id)).progress_current
         with stopping_by_signal(engine.stop) as interrupted:
             async with _live_progress(options, services, [job_id]):
                 report = await engine.run(workers=workers, until_idle=True, only=frozenset({job_id}))
         details = await services.jobs.details(job_id)
         job, root = details.job, details.root
         assert root is not None
-        ended = job.progress_current
+        ended = job.progress_current - ended_before
         result = CrawlResult(
             job_id=job_id,
             status=job.status,
@@ -93,7 +111,7 @@ async def _crawl(options: Options, request: CrawlRequest, workers: int | None) -
         )
     if interrupted() and job.status not in TERMINAL_STATUSES:
         complain(
-            f"Stopped after {output.count(ended, 'page')}; {job.progress_total - ended:,} are queued.",
+            f"Stopped after {output.count(ended, 'page')}; {job.progress_total - job.progress_current:,} are queued.",
             f"Job {job_id} goes on where it was with: quaero work --until-idle",
         )
         raise InterruptedByUserError

@@ -1,4 +1,4 @@
-"""``quaero documents`` and ``quaero search``: what has been collected."""
+"""``quaero documents list`` and ``show``, and ``quaero search``: what has been collected."""
 
 import argparse
 

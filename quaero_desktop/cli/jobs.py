@@ -1,4 +1,4 @@
-"""``quaero jobs``: list, look into, cancel, pause and resume jobs."""
+"""``quaero jobs``: list and look into jobs, and say what is to become of them."""
 
 import argparse
 from collections.abc import Awaitable, Callable, Sequence
@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from quaero_desktop.cli import output
+from quaero_desktop.cli import deletion, output
 from quaero_desktop.cli.context import Options, run
+from quaero_desktop.cli.crawling import run_crawl
 from quaero_desktop.cli.ending import EXIT_OK, complain
 from quaero_desktop.domain import words
 from quaero_desktop.domain.documents import changes_in_words, is_recrawl
-from quaero_desktop.domain.jobs import Job, Status
-from quaero_desktop.domain.listing import JobFilter, RootDetails, SkipPage
+from quaero_desktop.domain.jobs import TERMINAL_STATUSES, Cause, Job, Status
+from quaero_desktop.domain.listing import JobFilter, RootDetails, SkipPage, check_choice
+from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.jobs import JobDetails
 
@@ -33,6 +35,12 @@ def run_command(options: Options, given: argparse.Namespace) -> int:
             return _change(options, given.id, lambda services: services.jobs.cancel(given.id))
         case "pause":
             return _change(options, given.id, lambda services: services.jobs.pause(given.id))
+        case "delete" | "restore":
+            return deletion.run_command(options, given)
+        case "rerun":
+            return run(options, _rerun(options, given.id, given.wait))
+        case "retry":
+            return run(options, _retry(options, given))
         case _:
             return _change(options, given.id, lambda services: services.jobs.resume(given.id))
 
@@ -159,15 +167,22 @@ def _print_details(details: JobDetails) -> None:
         rows.append(("ended", output.moment(job.completed_at) + took))
     if details.root is not None:
         rows += _root_rows(job, details.root)
+        rows += [
+            (f"run {attempt.attempt}", f"{attempt.outcome} {output.moment(attempt.ended_at)}")
+            for attempt in details.attempts
+        ]
     else:
         rows.append(("depth", output.count(job.depth, "link") + " from the start"))
         for attempt in details.attempts:
             why = f": {attempt.error}" if attempt.error else ""
-            rows.append((f"try {attempt.delivery}", f"{attempt.outcome} {output.moment(attempt.ended_at)}{why}"))
+            again = f"run {attempt.attempt}, " if job.attempt > 1 else ""
+            rows.append((f"{again}try {attempt.delivery}", f"{attempt.outcome} {output.moment(attempt.ended_at)}{why}"))
     output.table(("", ""), rows)
     if details.root is not None:
         if job.failed_children:
             output.lines("", f"Which failed: quaero jobs list --parent {job.id} --status failed")
+            if job.status in TERMINAL_STATUSES:
+                output.lines(f"Try them again: quaero jobs retry {job.id}")
         if details.root.skipped:
             output.lines(
                 *([] if job.failed_children else [""]), f"Which were skipped: quaero jobs show {job.id} --skipped"
@@ -219,6 +234,64 @@ async def _logs(options: Options, given: argparse.Namespace) -> int:
         whose = f"  job {line.job_id}" if given.children else ""
         output.plain_lines(f"{output.moment(line.at)}  {line.level:<5}{whose}  {line.message}")
     return EXIT_OK
+
+
+async def _rerun(options: Options, job_id: int, wait: bool) -> int:
+    if wait:
+        return await run_crawl(options, lambda services: services.jobs.rerun(job_id))
+    async with options.writing() as services:
+        job = await services.jobs.get(await services.jobs.rerun(job_id))
+    if options.json:
+        output.print_json(job)
+    else:
+        output.lines(f"Job {job.id} runs job {job_id} again: {output.one_line(job.name)}")
+        _tell_how_to_run()
+    return EXIT_OK
+
+
+async def _retry(options: Options, given: argparse.Namespace) -> int:
+    for cause in given.cause:
+        check_choice("cause", cause, tuple(Cause))
+    filtered = bool(given.cause or given.code)
+    retried = 0
+
+    async def retry(services: Services) -> int:
+        nonlocal retried
+        job = await services.jobs.get(given.id)
+        which = PageFilter(
+            root_id=job.root_id,
+            cause=tuple(given.cause),
+            code=tuple(given.code),
+            status=(Status.FAILED, Status.CANCELLED) if given.cancelled else (),
+        )
+        retried = await services.jobs.retry(job.id, which if filtered or given.cancelled else None)
+        return job.root_id
+
+    if given.wait:
+        return await run_crawl(options, retry)
+    async with options.writing() as services:
+        job = await services.jobs.get(await retry(services))
+    if options.json:
+        output.print_json(msgspec.to_builtins(job) | {"retried": retried})
+    elif retried:
+        output.lines(f"{output.count(retried, 'page')} of job {job.id} queued again: {output.one_line(job.name)}")
+        _tell_how_to_run(job)
+    else:
+        output.lines(
+            "Nothing to try again: no page failed like that."
+            if filtered or job.failed_children
+            else "Nothing to try again: no page of it failed."
+        )
+        if job.failed_children:
+            output.lines(f"Which failed: quaero jobs list --parent {job.id} --status failed")
+    return EXIT_OK
+
+
+def _tell_how_to_run(job: Job | None = None) -> None:
+    if job is not None and job.status == Status.PAUSED:
+        output.lines(f"It is paused. Let it go on with: quaero jobs resume {job.id}, then quaero work --until-idle")
+    else:
+        output.lines("Run it with: quaero work --until-idle")
 
 
 def _change(options: Options, job_id: int, change: Callable[[Services], Awaitable[None]]) -> int:

@@ -73,6 +73,10 @@ def _dispatch(given: argparse.Namespace) -> int:
             from quaero_desktop.cli import rules
 
             return rules.run_command(options, given)
+        case "documents" if given.action == "export":
+            from quaero_desktop.cli import export
+
+            return export.run_command(options, given)
         case "documents" | "search":
             from quaero_desktop.cli import documents
 

@@ -8,19 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from quaero_desktop.domain.words import STATUS_GLYPHS
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-STATUS_GLYPHS = {
-    "pending": "○",
-    "running": "▶",
-    "paused": "‖",
-    "completed": "✓",
-    "failed": "✕",
-    "cancelled": "⊘",
-    "skipped": "↷",
-}
 _STATUS_STYLES = {
     "pending": "dim",
     "running": "cyan",

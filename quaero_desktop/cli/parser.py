@@ -15,8 +15,10 @@ from typing import Any, NoReturn
 from quaero_desktop import __version__
 from quaero_desktop.cli.ending import EXIT_USAGE
 from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.deletion import TRASH_SECONDS
 from quaero_desktop.domain.errors import UsageError
-from quaero_desktop.domain.jobs import LOG_LEVELS, JobType, Status
+from quaero_desktop.domain.exporting import ExportFormat
+from quaero_desktop.domain.jobs import LOG_LEVELS, Cause, JobType, Status
 from quaero_desktop.domain.listing import ORDERS
 
 SEARCH = "search"
@@ -235,7 +237,7 @@ def _add_work(commands: Any) -> None:
 def _add_jobs(commands: Any) -> None:
     jobs = _group(
         _command(
-            commands, "jobs", "List, look into, cancel, pause and resume jobs.", "quaero jobs list", usage="ACTION"
+            commands, "jobs", "List, look into, stop, repeat and delete jobs.", "quaero jobs list", usage="ACTION"
         ),
         "action",
     )
@@ -307,6 +309,84 @@ def _add_jobs(commands: Any) -> None:
         ("resume", "Let a paused crawl go on; quaero work runs it."),
     ):
         _add_job_id(_command(jobs, name, summary, f"quaero jobs {name} 1", usage="ID"))
+    _add_again(jobs)
+    _add_deletion(jobs)
+
+
+def _add_deletion(jobs: Any) -> None:
+    delete = _command(
+        jobs,
+        "delete",
+        "Delete jobs with all below them; what runs of them is stopped first.",
+        "quaero jobs delete 1",
+        "quaero jobs delete 1 2 3 --dry-run",
+        "quaero jobs delete --filter status=failed --filter query=docs.python.org",
+        "quaero jobs delete --filter parent=1 --filter status=failed,cancelled --purge",
+        usage="ID...",
+        more=f"They can be brought back for {TRASH_SECONDS} seconds: quaero jobs restore ID. Documents stay.",
+    )
+    add = delete.add_argument
+    add("ids", metavar="ID", nargs="*", type=_number, help="The jobs' numbers.")
+    add("--dry-run", action="store_true", help="Only tell what would be deleted.")
+    add("--no-cascade", action="store_true", help="Refuse to delete a job that has others below it.")
+    add("--purge", action="store_true", help="Delete for good at once, also what was deleted before.")
+    add(
+        "--filter",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="Instead of ID: all jobs like that. The keys are parent, status, type, source and query, with the values"
+        " that jobs list takes; several must all fit. [default: parent=root]",
+    )
+    restore = _command(
+        jobs,
+        "restore",
+        f"Bring back jobs that were deleted in the last {TRASH_SECONDS} seconds, with all below them.",
+        "quaero jobs restore 1",
+        usage="ID...",
+    )
+    restore.add_argument("ids", metavar="ID", nargs="+", type=_number, help="The jobs' numbers.")
+
+
+def _add_again(jobs: Any) -> None:
+    rerun = _command(
+        jobs,
+        "rerun",
+        "Crawl once more what a crawl was told to, as a new job; quaero work runs it.",
+        "quaero jobs rerun 1",
+        "quaero jobs rerun 1 --wait",
+        usage="ID",
+    )
+    _add_job_id(rerun)
+    rerun.add_argument("--wait", action="store_true", help="Run it now, to the end.")
+    retry = _command(
+        jobs,
+        "retry",
+        "Try the failed pages of a crawl again, in place; quaero work runs them.",
+        "quaero jobs retry 1",
+        "quaero jobs retry 1 --cause http_5xx --code 503",
+        "quaero jobs retry 57  # one page",
+        usage="ID",
+    )
+    retry.add_argument("id", metavar="ID", type=_number, help="The number of a crawl, or of one of its pages.")
+    add = retry.add_argument
+    add(
+        "--cause",
+        metavar="C",
+        action="append",
+        default=[],
+        help=f"Only pages that failed for this cause: {', '.join(Cause)}. Can be repeated.",
+    )
+    add(
+        "--code",
+        metavar="N",
+        type=_whole,
+        action="append",
+        default=[],
+        help="Only pages that failed with this HTTP code. Can be repeated.",
+    )
+    add("--cancelled", action="store_true", help="Also pages that were cancelled: a cancelled crawl goes on.")
+    add("--wait", action="store_true", help="Run them now, to the end.")
 
 
 def _add_rules_commands(commands: Any) -> None:
@@ -374,6 +454,28 @@ def _add_documents(commands: Any) -> None:
     show = _command(documents, "show", "Print a document's markdown.", "quaero documents show 12 | less", usage="ID")
     show.add_argument("id", metavar="ID", type=_number, help="The document's number.")
     show.add_argument("--versions", action="store_true", help="List its versions instead, with their times.")
+    export = _command(
+        documents,
+        "export",
+        "Write documents to a folder of markdown, to JSON lines, or to a table for spreadsheets.",
+        "quaero documents export --to ~/export",
+        "quaero documents export --to python.jsonl --search 'site:docs.python.org asyncio'",
+        "quaero documents export --format csv --to documents.csv --force",
+        usage="[ID...] --to PATH",
+        more="Nothing is at PATH before all of it is. Times are UTC in tables, milliseconds UTC in JSON lines.",
+    )
+    add = export.add_argument
+    add("ids", metavar="ID", type=_number, nargs="*", help="Only these documents. [default: all]")
+    add("--to", metavar="PATH", required=True, help="The file or, for markdown, the folder; it must not exist yet.")
+    add(
+        "--format",
+        metavar="F",
+        help=f"{', '.join(ExportFormat)}. [default: as the end of PATH says, else markdown]",
+    )
+    add("--query", metavar="Q", default="", help="Only documents with this text in title or URL.")
+    add("--search", metavar="WORDS", default="", help="Only what quaero search finds for these words, best first.")
+    add("--source", metavar="ID", type=_number, help="Only documents of this source.")
+    add("--force", action="store_true", help="Replace the file that is at PATH; a folder is never replaced.")
 
 
 def _add_search(commands: Any) -> None:

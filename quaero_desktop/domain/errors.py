@@ -39,6 +39,14 @@ class NotAllowedError(KnownError):
     """The job is not in a state that allows what was asked for."""
 
 
+class SettingsError(KnownError):
+    """The settings file cannot be read or changed as it is."""
+
+
+class ExportError(KnownError):
+    """An export cannot be written where it was asked for."""
+
+
 class LibraryInUseError(KnownError):
     """Another process has this library open for writing."""
 

@@ -182,9 +182,16 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     job_id: int
+    root_id: int
     at: int
     level: str
     message: str
+
+
+class TailLine(LogLine, frozen=True, kw_only=True):
+    """A line among those of other jobs: it says whose it is, by the job's *name* (a page's is its URL)."""
+
+    name: str
 
 
 LOG_LEVELS = ("debug", "info", "warn", "error")

@@ -1,6 +1,6 @@
 """Lists of jobs and what belongs to them, as front ends ask for them and get them (J7). Times are milliseconds UTC."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -113,21 +113,6 @@ class GroupedPage(msgspec.Struct, frozen=True, kw_only=True):
     warning: str | None = None
 
 
-class Changes(NamedTuple):
-    """The jobs that changed after a revision.
-
-    Attributes:
-        jobs: in the order of their changes; a job that changed twice is there once.
-        revision: what to ask with next time.
-        complete: False when a single commit changed more jobs than were asked for: then only the roots among them are
-            here, and what is shown of their children has to be read anew.
-    """
-
-    jobs: tuple[Job, ...]
-    revision: int
-    complete: bool = True
-
-
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery of a job's message that ended (J10); *cause* and *error* say why it did not go well."""
 
@@ -201,6 +186,20 @@ class RootDetails(msgspec.Struct, frozen=True, kw_only=True):
     seconds_left: float | None
     waiting: tuple[Waiting, ...] = ()
     warning: str | None = None
+
+
+class SourceName(msgspec.Struct, frozen=True, kw_only=True):
+    """A source, as it is chosen from a list.
+
+    Attributes:
+        id: whose.
+        name: what it is called.
+        base_url: where it begins.
+    """
+
+    id: int
+    name: str
+    base_url: str
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):

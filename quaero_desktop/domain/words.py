@@ -1,6 +1,17 @@
-"""Plain words for the enumerations of the domain."""
+"""Plain words for the enumerations of the domain: what both front ends say."""
 
-from quaero_desktop.domain.jobs import Cause, SkipReason
+from quaero_desktop.domain.jobs import Cause, SkipReason, Status
+
+STATUS_GLYPHS: dict[str, str] = {
+    Status.PENDING: "○",
+    Status.RUNNING: "▶",
+    Status.PAUSED: "‖",
+    Status.COMPLETED: "✓",
+    Status.FAILED: "✕",
+    Status.CANCELLED: "⊘",
+    Status.SKIPPED: "↷",
+}
+"""A glyph for each status: it is never told by colour alone."""
 
 CAUSES: dict[str, str] = {
     Cause.NOT_FOUND: "the page does not exist (404)",
@@ -44,3 +55,13 @@ REASONS: dict[str, str] = {
     SkipReason.NOFOLLOW: "its page asks not to follow it",
     SkipReason.TRAP: "one more of too many without anything new",
 }
+
+
+def status_words(status: str, warnings: int = 0) -> str:
+    """Return a status as glyph and word, like ``✓ done`` or ``✓! done, 3 warnings``."""
+    glyph = STATUS_GLYPHS.get(status, "?")
+    if status != Status.COMPLETED:
+        return f"{glyph} {status}"
+    if not warnings:
+        return f"{glyph} done"
+    return f"{glyph}! done, {warnings:,} warning{'' if warnings == 1 else 's'}"

@@ -53,12 +53,12 @@ class Hosts:
 
     Args:
         clock: time.
-        most: how many failures in a row pause the root; 0 for any number.
+        most: how many failures in a row pause the root; 0 for any number. May be changed at any time.
     """
 
     def __init__(self, clock: Clock, most: int) -> None:
         self._clock = clock
-        self._most = most
+        self.most = most
         self._rows: dict[int, dict[str, _Row]] = {}
         self._uncounted: dict[int, dict[int, int]] = {}
 
@@ -88,7 +88,7 @@ class Hosts:
         row.failures += 1
         rested = self._rested(row, outcome, assignment, min(MAX_UNCOUNTED, max_attempts - 1))
         until = None if outcome.hold_ms is None else row.until
-        if not self._most or row.failures < self._most:
+        if not self.most or row.failures < self.most:
             return Judgement(rested, rest_until=until)
         # The count begins anew when somebody lets the root go on.
         self.forget(root_id)

@@ -103,6 +103,15 @@ class WorkerPool:
         self._last_commit = 0.0
 
     @property
+    def host_failures(self) -> int:
+        """How many failures of one host in a row pause a root; 0 for any number."""
+        return self._hosts.most
+
+    @host_failures.setter
+    def host_failures(self, most: int) -> None:
+        self._hosts.most = most
+
+    @property
     def running(self) -> int:
         """How many jobs run now."""
         return len(self._running)

@@ -54,17 +54,18 @@ class LibraryFiles(msgspec.Struct, frozen=True):
         return self.folder / "logs"
 
 
-def library_folder(explicit: str | Path | None, environ: Mapping[str, str]) -> Path:
-    """Return the absolute folder of the library: the explicit one, else ``QUAERO_LIBRARY``, else the data folder.
+def library_folder(explicit: str | Path | None, environ: Mapping[str, str], setting: str = "") -> Path:
+    """Return the absolute folder of the library: explicit, else ``QUAERO_LIBRARY``, else set, else the data folder.
 
     Args:
         explicit: what ``--library`` says; None or empty when it was not given.
         environ: the environment; an empty variable counts as unset.
+        setting: what ``[storage] library`` says; empty when it says nothing.
 
     Raises:
         UsageError: when the text is no path.
     """
-    named = explicit or environ.get(LIBRARY_VARIABLE)
+    named = explicit or environ.get(LIBRARY_VARIABLE) or setting
     return _absolute(named) if named else platformdirs.user_data_path(APPLICATION, appauthor=False)
 
 

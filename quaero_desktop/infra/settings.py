@@ -16,13 +16,18 @@ import msgspec
 from msgspec import Meta
 
 from quaero_desktop.domain.crawl import ScopeKind
+from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.identity import PARAMETER_NAME, TRACKING_PARAMETERS
 from quaero_desktop.domain.text import single_line
+from quaero_desktop.infra.paths import CONFIG_VARIABLE, LIBRARY_VARIABLE
 
 LogLevel = Literal["debug", "info", "warn", "error"]
+ThemeName = Literal["system", "light", "dark"]
 
 # What an HTTP header can carry without an encoding; \Z because $ also matches before a line feed.
 _HEADER_TEXT = r"\A[\x20-\x7e]*\Z"
+# A path that means the same folder wherever Quaero is started: from the root, a drive, a server or one's home.
+_FULL_PATH = r"\A(?:(?:[/\\]|~(?:[/\\]|\Z)|[A-Za-z]:[/\\])[^\x00-\x1f\x7f]*)?\Z"
 
 
 class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +135,15 @@ class ParseSettings(msgspec.Struct, frozen=True, kw_only=True):
 class StorageSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The library."""
 
+    library: Annotated[
+        str,
+        Meta(
+            max_length=4000,
+            pattern=_FULL_PATH,
+            description="The folder of the library, where --library and QUAERO_LIBRARY name none; empty for the usual.",
+            extra={"expected": "the full path of a folder"},
+        ),
+    ] = ""
     allow_network_folder: Annotated[
         bool, Meta(description="Whether a library may be in a network or cloud folder, where databases get damaged.")
     ] = False
@@ -148,6 +162,12 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     level: Annotated[LogLevel, Meta(description="The least important messages that are written.")] = "info"
 
 
+class WindowSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the window looks."""
+
+    theme: Annotated[ThemeName, Meta(description="Light or dark; system for whatever the desktop uses.")] = "system"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, by section. Each field of a section is one key of ``settings.toml``."""
 
@@ -157,6 +177,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     parse: ParseSettings = msgspec.field(default_factory=ParseSettings)
     storage: StorageSettings = msgspec.field(default_factory=StorageSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
+    window: WindowSettings = msgspec.field(default_factory=WindowSettings)
 
 
 class SettingsProblem(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,11 +187,13 @@ class SettingsProblem(msgspec.Struct, frozen=True, kw_only=True):
         message: one sentence for a person: where, what and what is used instead.
         key: ``section.key``, or empty when it is about the whole file.
         line: the line of the file, counted from 1; None when it is not known or comes from the environment.
+        from_environment: whether it is about a variable of the environment and not about the file.
     """
 
     message: str
     key: str = ""
     line: int | None = None
+    from_environment: bool = False
 
 
 class LoadedSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,7 +216,7 @@ _VARIABLES: dict[str, _Path] = {
     f"{_PREFIX}{section}_{key}".upper(): (section, key) for section, fields in _FIELDS.items() for key in fields
 }
 # Bounds what naming the problems can cost: a settings file of ours has some 5 KB.
-_MAX_FILE_BYTES = 65_536
+MAX_FILE_BYTES = 65_536
 _MAX_STATEMENT_LINES = 50
 _SHOWN = 60
 _TOML_ERROR = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column \d+|end of document)\)", re.DOTALL)
@@ -216,17 +239,95 @@ def load(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
     return LoadedSettings(settings=msgspec.convert(values, Settings), problems=tuple(problems))
 
 
+class SettingInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be known about one setting.
+
+    Attributes:
+        key: ``section.key``.
+        variable: the environment variable that overrides it.
+        default: its value where nothing is said.
+        description: one sentence about what it does.
+        expected: what it must be, like ``a whole number from 1 to 64``.
+        least, most: the bounds of a number; None for other kinds.
+        choices: the values of a choice; empty for other kinds.
+    """
+
+    key: str
+    variable: str
+    default: Any
+    description: str
+    expected: str
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+def info(key: str) -> SettingInfo:
+    """Return what is to be known about the setting ``section.key``.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    path = _path_of(key)
+    field = _FIELDS[path[0]][path[1]]
+    kind, bounds = _kind_and_bounds(field)
+    return SettingInfo(
+        key=key,
+        variable=f"{_PREFIX}{path[0]}_{path[1]}".upper(),
+        default=field.default,
+        description=bounds.description or "",
+        expected=_expected(field),
+        least=bounds.ge,
+        most=bounds.le,
+        choices=get_args(kind) if get_origin(kind) is Literal else (),
+    )
+
+
+def checked(key: str, value: object) -> Any:
+    """Return *value* as the type of the setting ``section.key``.
+
+    Raises:
+        UsageError: there is no such setting, or it cannot have that value; the sentence names it.
+    """
+    section, name = _path_of(key)
+    field = _FIELDS[section][name]
+    try:
+        return msgspec.convert(value, field.type)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{key} must be {_expected(field)}, not {_quoted(value)}.") from error
+
+
+def variables() -> dict[str, str]:
+    """Return the environment variable of each setting, by its ``section.key``."""
+    return {".".join(path): variable for variable, path in _VARIABLES.items()}
+
+
+def section_names() -> tuple[str, ...]:
+    """Return the names of all sections."""
+    return tuple(_SECTIONS)
+
+
+def _path_of(key: str) -> _Path:
+    section, _, name = key.partition(".")
+    if section not in _FIELDS:
+        raise UsageError(f"There is no setting {_shown(key)}: {_unknown_section(section)}")
+    if name not in _FIELDS[section]:
+        sentence = _unknown_key(section, name)
+        raise UsageError(sentence[0].upper() + sentence[1:])
+    return section, name
+
+
 # --- The file ---------------------------------------------------------------------------------------------------------
 
 
 def _take_file(path: Path, values: dict[str, dict[str, Any]], problems: list[SettingsProblem]) -> None:
-    text = _read(path, problems)
+    text = read(path, problems)
     if text is None:
         return
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        problems.append(_broken(path, text, error))
+        problems.append(broken(path, text, error))
         return
     lines: dict[_Path, int] | None = None
 
@@ -254,19 +355,20 @@ def _take_file(path: Path, values: dict[str, dict[str, Any]], problems: list[Set
                     report((section, key), _bad_value(section, key, value, f"{section}.{key}", values))
 
 
-def _read(path: Path, problems: list[SettingsProblem]) -> str | None:
+def read(path: Path, problems: list[SettingsProblem]) -> str | None:
+    """Return the text of a settings file with plain line ends; None when there is none, or a problem was added."""
     try:
         with path.open("rb") as file:
-            content = file.read(_MAX_FILE_BYTES + 1)
+            content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         problems.append(SettingsProblem(message=f"{path} cannot be read ({reason}); the defaults are used."))
         return None
-    if len(content) > _MAX_FILE_BYTES:
+    if len(content) > MAX_FILE_BYTES:
         problems.append(
-            SettingsProblem(message=f"{path} is larger than {_MAX_FILE_BYTES // 1024} KB; the defaults are used.")
+            SettingsProblem(message=f"{path} is larger than {MAX_FILE_BYTES // 1024} KB; the defaults are used.")
         )
         return None
     try:
@@ -279,7 +381,8 @@ def _read(path: Path, problems: list[SettingsProblem]) -> str | None:
         return None
 
 
-def _broken(path: Path, text: str, error: Exception) -> SettingsProblem:
+def broken(path: Path, text: str, error: Exception) -> SettingsProblem:
+    """Return the problem of a file whose *text* is not TOML, by the *error* of the parser."""
     match = _TOML_ERROR.fullmatch(str(error))
     if match is None:
         what, line = ("nested too deeply" if isinstance(error, RecursionError) else str(error)), None
@@ -288,6 +391,11 @@ def _broken(path: Path, text: str, error: Exception) -> SettingsProblem:
     where = f"{path}, line {line}" if line else f"{path}"
     message = f"{where}: this is not valid TOML ({single_line(what, 120)}); the defaults are used for the whole file."
     return SettingsProblem(message=message, line=line)
+
+
+def line_of(text: str, *path: str) -> int | None:
+    """Return the line, from 1, on which a valid TOML *text* has the section or key of *path*; None for nowhere."""
+    return _lines_of(text).get(path)
 
 
 def _lines_of(text: str) -> dict[_Path, int]:
@@ -337,7 +445,7 @@ def _take_environment(
     environ: Mapping[str, str], values: dict[str, dict[str, Any]], problems: list[SettingsProblem]
 ) -> None:
     for variable, text in sorted(environ.items()):
-        if not variable.startswith(_PREFIX) or not text:
+        if not variable.startswith(_PREFIX) or not text or variable in (LIBRARY_VARIABLE, CONFIG_VARIABLE):
             continue
         if variable in _VARIABLES:
             section, key = _VARIABLES[variable]
@@ -345,14 +453,17 @@ def _take_environment(
                 values[section][key] = _from_text(text, _FIELDS[section][key])
             except msgspec.ValidationError:
                 message = _bad_value(section, key, text, variable, values)
-                problems.append(SettingsProblem(message=f"Environment: {message}", key=f"{section}.{key}"))
+                problems.append(_of_environment(message, f"{section}.{key}"))
         elif near := _near(variable, list(_VARIABLES)):
-            message = f"Environment: there is no setting {_shown(variable)}; did you mean {near}? It is ignored."
-            problems.append(SettingsProblem(message=message))
-        elif variable.removeprefix(_PREFIX).partition("_")[0].lower() in _SECTIONS:
             problems.append(
-                SettingsProblem(message=f"Environment: there is no setting {_shown(variable)}; it is ignored.")
+                _of_environment(f"there is no setting {_shown(variable)}; did you mean {near}? It is ignored.")
             )
+        elif variable.removeprefix(_PREFIX).partition("_")[0].lower() in _SECTIONS:
+            problems.append(_of_environment(f"there is no setting {_shown(variable)}; it is ignored."))
+
+
+def _of_environment(message: str, key: str = "") -> SettingsProblem:
+    return SettingsProblem(message=f"Environment: {message}", key=key, from_environment=True)
 
 
 def _from_text(text: str, field: msgspec.structs.FieldInfo) -> Any:
@@ -427,6 +538,8 @@ def _quoted(value: object) -> str:
 
 def _expected(field: msgspec.structs.FieldInfo) -> str:
     kind, bounds = _kind_and_bounds(field)
+    if bounds.extra is not None:
+        return str(bounds.extra["expected"])
     if kind is bool:
         return "true or false"
     if kind is str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from quaero_desktop.domain.errors import LibraryMissingError
+from quaero_desktop.domain.errors import BugError, LibraryMissingError
 from quaero_desktop.domain.events import EngineNotice
 from quaero_desktop.domain.ports import Recovery
 from quaero_desktop.infra import log, paths
@@ -19,10 +19,13 @@ from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.redact import Redactor, redact
 from quaero_desktop.infra.settings import LoadedSettings, LogLevel, Settings, load
 from quaero_desktop.infra.tasks import to_the_end
+from quaero_desktop.services.export import ExportService
+from quaero_desktop.services.feed import ChangeFeed
 from quaero_desktop.services.jobs import JobService
 from quaero_desktop.services.library import LibraryService
 from quaero_desktop.services.maintenance import BackupShelf, MaintenanceService
-from quaero_desktop.storage import opening
+from quaero_desktop.services.pages import PageService
+from quaero_desktop.storage import opening, sqlite
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.ledger import Backoff, Ledger
 from quaero_desktop.storage.queue import Queue
@@ -38,7 +41,7 @@ class Services:
 
     Attributes:
         files: where the library is.
-        jobs, library, maintenance: the services.
+        jobs, library, maintenance, pages, export: the services.
         engine: runs jobs; None when the library was opened without one.
         recovery: what the start found and put right; None for a library that is only read.
     """
@@ -54,10 +57,40 @@ class Services:
     ) -> None:
         self.files = files
         self.engine = engine
+        self._database = database
         self.recovery: Recovery | None = None
+        self._feed: ChangeFeed | None = None
         self.jobs = JobService(database, ledger or _ledger(database, settings), settings, clock, engine)
         self.library = LibraryService(database)
+        self.pages = PageService(database)
+        self.export = ExportService(files)
         self.maintenance = MaintenanceService(database, files, clock, settings.storage.keep_backups)
+
+    @property
+    def feed(self) -> ChangeFeed:
+        """What changes in the library, as it changes; only where this process may write."""
+        if self._feed is None:
+            raise BugError("a library that is only read has no feed")
+        return self._feed
+
+    async def open_feed(self) -> None:
+        """Tell of what changes from now on."""
+        self._feed = await ChangeFeed.open(self._database)
+
+    def apply(self, settings: Settings) -> None:
+        """Go on under other settings, as far as that is possible while the library is open.
+
+        At once: what new crawls start with, the number of workers, the pace at hosts whose crawl names none of its own,
+        when a host in trouble pauses its crawl, the name we give servers, how many backups are kept. Crawls that exist
+        keep what they were started with. From the next start on: everything else.
+
+        Args:
+            settings: the settings now in force.
+        """
+        self.jobs.apply(settings)
+        self.maintenance.keep_backups = settings.storage.keep_backups
+        if self.engine is not None:
+            self.engine.apply(settings)
 
 
 class Configuration(msgspec.Struct, frozen=True):
@@ -77,8 +110,17 @@ def configuration(environ: Mapping[str, str] | None = None) -> Configuration:
 
 
 def library_files(explicit: str | None, environ: Mapping[str, str] | None = None) -> LibraryFiles:
-    """Return where the library is: *explicit*, else ``QUAERO_LIBRARY``, else the platform's data folder."""
-    return LibraryFiles(paths.library_folder(explicit, os.environ if environ is None else environ))
+    """Return where the library is.
+
+    That is *explicit*, else ``QUAERO_LIBRARY``, else ``[storage] library`` of the settings, else the platform's folder.
+
+    Raises:
+        UsageError: when the text is no path.
+    """
+    environ = os.environ if environ is None else environ
+    # Nothing is read that would not count.
+    setting = "" if explicit or environ.get(paths.LIBRARY_VARIABLE) else configuration(environ).settings.storage.library
+    return LibraryFiles(paths.library_folder(explicit, environ, setting))
 
 
 def backups(files: LibraryFiles, clock: Clock | None = None) -> BackupShelf:
@@ -94,6 +136,11 @@ def is_at_work(files: LibraryFiles) -> bool:
 def diagnostics(level: LogLevel, stream: TextIO | None = None) -> log.Diagnostics:
     """Send diagnostics of this process to *stream* or stderr, without secrets; close what is returned to undo it."""
     return log.configure(level, redactor=Redactor(), stream=stream)
+
+
+def sqlite_version() -> str:
+    """Return the version of the SQLite that keeps the library."""
+    return sqlite.version()
 
 
 def without_secrets(text: str) -> str:
@@ -150,6 +197,7 @@ async def writing(
     with InstanceLock(files.lock):
         database = await opening.open_library(files, clock=clock, create=create)
         running: Engine | None = None
+        services: Services | None = None
         try:
             ledger = _ledger(database, settings)
             recovery = await ledger.recover()
@@ -157,10 +205,12 @@ async def writing(
                 running = _engine(ledger, settings, clock, notify)
             services = Services(files, database, settings, clock, running, ledger)
             services.recovery = recovery
+            await services.open_feed()
+            await services.jobs.deletion.start()
             yield services
         finally:
             # Before the lock is given back, whoever is cancelled meanwhile.
-            await to_the_end(_close(running, database))
+            await to_the_end(_close(services, running, database))
 
 
 def _engine(ledger: Ledger, settings: Settings, clock: Clock, notify: Callable[[EngineNotice], None]) -> "Engine":
@@ -170,12 +220,16 @@ def _engine(ledger: Ledger, settings: Settings, clock: Clock, notify: Callable[[
     return Engine(ledger, settings, clock, notify)
 
 
-async def _close(engine: "Engine | None", database: Database) -> None:
+async def _close(services: Services | None, engine: "Engine | None", database: Database) -> None:
     try:
-        if engine is not None:
-            await engine.close()
+        if services is not None:
+            await services.jobs.deletion.close()
     finally:
-        await database.close()
+        try:
+            if engine is not None:
+                await engine.close()
+        finally:
+            await database.close()
 
 
 def _ledger(database: Database, settings: Settings) -> Ledger:

@@ -33,6 +33,11 @@ def user_agent(settings: FetchSettings) -> str:
     return f"{product} (+{settings.contact})" if settings.contact else product
 
 
+def _delays(settings: Settings) -> tuple[int, int]:
+    """Return the least time between two requests at one host, and the same on this machine, in milliseconds."""
+    return round(settings.crawl.delay_seconds * 1000), round(settings.crawl.local_delay_seconds * 1000)
+
+
 class Engine:
     """Runs the jobs of one library.
 
@@ -63,9 +68,7 @@ class Engine:
             timeout=settings.parse.timeout_seconds,
             memory_bytes=settings.parse.memory_mb * 1024 * 1024,
         )
-        politeness = Politeness(
-            clock, round(settings.crawl.delay_seconds * 1000), round(settings.crawl.local_delay_seconds * 1000)
-        )
+        self._politeness = politeness = Politeness(clock, *_delays(settings))
         registry = Registry()
         crawler = PageCrawler(self._fetcher, robots, self._parser, politeness, ledger, clock)
         registry.register(JobType.CRAWLER_URL, crawler)
@@ -85,6 +88,18 @@ class Engine:
             host_failures=settings.crawl.host_failures,
             notify=notify,
         )
+
+    def apply(self, settings: Settings) -> None:
+        """Go on with other settings where that is possible: workers, pace, patience, and the name for servers.
+
+        A crawl whose own pace was chosen keeps it. The budget of a request, the number of parse processes and how often
+        a page is tried stay as they were.
+        """
+        self._fetcher.use_agent(user_agent(settings.fetch))
+        self._politeness.set_delays(*_delays(settings))
+        self._pool.host_failures = settings.crawl.host_failures
+        self._pool.workers = settings.queue.num_workers
+        self._pool.poke()
 
     async def run(
         self, *, workers: int | None = None, until_idle: bool = False, only: frozenset[int] | None = None

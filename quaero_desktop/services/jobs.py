@@ -1,22 +1,26 @@
-"""Jobs: start, list, look into, cancel, pause and resume them."""
+"""Jobs: start, list, look into, cancel, pause, resume and delete them."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from quaero_desktop.domain import urls
 from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope, ScopeKind
+from quaero_desktop.domain.deletion import Deletion, DeletionPlan
 from quaero_desktop.domain.errors import NotFoundError, UsageError
 from quaero_desktop.domain.identity import Identity, alias_origin
-from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, LogLine
-from quaero_desktop.domain.listing import Attempt, GroupedPage, JobFilter, JobPage, RootDetails, SkipPage
+from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, LogLine, TailLine
+from quaero_desktop.domain.listing import Attempt, GroupedPage, JobFilter, JobPage, RootDetails, SkipPage, SourceName
+from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.domain.ports import NewRoot
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges
 from quaero_desktop.domain.text import storable
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.settings import Settings
 from quaero_desktop.infra.tasks import to_the_end
-from quaero_desktop.storage import queries
+from quaero_desktop.services.deletion import DeletionService
+from quaero_desktop.storage import logtail, queries
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.ledger import Ledger
 
@@ -56,11 +60,12 @@ class CrawlRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about one job: the row, what a root did so far, and its attempts."""
+    """Everything about one job: the row, what a root did so far, its attempts, and the page that named it first."""
 
     job: Job
     root: RootDetails | None
     attempts: tuple[Attempt, ...]
+    found_on: Job | None = None
 
 
 def crawl_config(request: CrawlRequest, settings: Settings) -> CrawlConfig:
@@ -112,6 +117,9 @@ class JobService:
         clock: for what is told relative to now.
         settings: what a crawl starts with where the request says nothing.
         engine: what runs the jobs in this process, if anything does.
+
+    Attributes:
+        deletion: deletes them; what it does can be asked for here, too.
     """
 
     def __init__(
@@ -122,6 +130,7 @@ class JobService:
         self._settings = settings
         self._clock = clock
         self._engine = engine
+        self.deletion = DeletionService(database, ledger, clock, engine)
 
     async def start_crawl(self, request: CrawlRequest) -> int:
         """Store a new crawl and return the id of its root job. It runs when an engine runs.
@@ -139,6 +148,10 @@ class JobService:
         return await to_the_end(
             self._start(NewRoot(name=name, config=config, source_id=request.source_id, validated=True))
         )
+
+    def apply(self, settings: Settings) -> None:
+        """Let crawls that are started from now on begin with other settings."""
+        self._settings = settings
 
     def crawl_config(self, request: CrawlRequest) -> CrawlConfig:
         """Return the configuration that *request* means under the settings; see :func:`crawl_config`."""
@@ -183,6 +196,10 @@ class JobService:
         """
         return await self._database.read(lambda connection: queries.job(connection, job_id))
 
+    async def by_ids(self, job_ids: Sequence[int]) -> tuple[Job, ...]:
+        """Return those of these jobs that there are, in this order."""
+        return await self._database.read(lambda connection: queries.visible(connection, job_ids))
+
     async def details(self, job_id: int) -> JobDetails:
         """Return everything about one job.
 
@@ -196,7 +213,10 @@ class JobService:
             root = await self._database.read(lambda connection: queries.root_details(connection, job_id, now=now))
             job = root.job
         attempts = await self._database.read(lambda connection: queries.attempts(connection, job_id))
-        return JobDetails(job=job, root=root, attempts=tuple(attempts))
+        found_on = None
+        if not job.is_root:
+            found_on = await self._database.read(lambda connection: queries.found_on(connection, job_id))
+        return JobDetails(job=job, root=root, attempts=tuple(attempts), found_on=found_on)
 
     async def logs(
         self, job_id: int, *, level: str, limit: int | None, children: bool, after_id: int | None = None
@@ -220,15 +240,84 @@ class JobService:
             )
         )
 
-    async def skips(
-        self, root_id: int, *, reason: str | None = None, limit: int | None = 100, offset: int = 0
-    ) -> SkipPage:
-        """Return a page of the URLs that a root refused, with reason and rule.
+    async def log_tail(
+        self,
+        *,
+        root_id: int | None = None,
+        job_id: int | None = None,
+        children: bool = True,
+        minimum: str = "debug",
+        after_id: int | None = None,
+        before_id: int | None = None,
+        limit: int = 1000,
+    ) -> list[TailLine]:
+        """Return log lines for who watches a log, oldest first: of a root, of any job, or of all that are not deleted.
+
+        Args:
+            root_id: the root whose lines are wanted.
+            job_id: the job whose lines are wanted; it goes before *root_id*. Without either: all jobs.
+            children: also those of the jobs below it.
+            minimum: the least important level to return.
+            after_id: only newer lines than this one, the next ones.
+            before_id: only older lines than this one, the last ones.
+            limit: the most lines; without *after_id* the newest.
 
         Raises:
+            NotFoundError: there is no such job, or it was deleted.
+            UsageError: an unknown level, or a negative limit.
+        """
+        return await self._database.read(
+            lambda connection: logtail.log_tail(
+                connection,
+                root_id=root_id,
+                job_id=job_id,
+                children=children,
+                minimum=minimum,
+                after_id=after_id,
+                before_id=before_id,
+                limit=limit,
+            )
+        )
+
+    async def skips(
+        self,
+        root_id: int,
+        *,
+        reason: str | None = None,
+        limit: int | None = 100,
+        offset: int = 0,
+        query: str = "",
+        after: str | None = None,
+    ) -> SkipPage:
+        """Return a page of the URLs that a root refused, with reason and rule, by URL.
+
+        Args:
+            root_id: the root.
+            reason: only those refused for it.
+            limit: the most of a page; None for all.
+            offset: how many to pass over.
+            query: a part of the URL or of the rule; empty for all.
+            after: only URLs that follow this one: the way to read on in a long list.
+
+        Raises:
+            NotFoundError: there is no such job.
             UsageError: an unknown reason, or a negative limit.
         """
-        return await self._database.read(lambda connection: queries.skips(connection, root_id, reason, limit, offset))
+        return await self._database.read(
+            lambda connection: queries.skips(connection, root_id, reason, limit, offset, query=query, after=after)
+        )
+
+    async def skip_counts(self, root_id: int) -> dict[str, int]:
+        """Return how many URLs a root refused for which reason, the most frequent first.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        return await self._database.read(lambda connection: queries.skip_counts(connection, root_id))
+
+    async def sources(self, limit: int = 1000) -> list[SourceName]:
+        """Return the sources that a crawl can collect for, by name, at most *limit*."""
+        return await self._database.read(lambda connection: queries.sources(connection, limit))
 
     async def cancel(self, job_id: int) -> None:
         """Cancel a job and everything open below it; what runs of it stops at once.
@@ -257,6 +346,43 @@ class JobService:
         """
         await to_the_end(self._resume(root_id))
 
+    async def rerun(self, job_id: int) -> int:
+        """Start a crawl once more, as its stored configuration says, and return the id of the new root.
+
+        The one that is repeated may have ended or not; nothing becomes of it. It runs when an engine runs.
+
+        Raises:
+            NotFoundError: there is no such job.
+            NotAllowedError: it is a page, no crawl, or one whose configuration cannot be read.
+        """
+        await self.get(job_id)  # what lies in the trash, or below it, is no job any more
+        return await to_the_end(self._queued(self._ledger.rerun(job_id)))
+
+    async def retry(self, root_id: int, which: PageFilter | None = None, ids: Sequence[int] | None = None) -> int:
+        """Run failed children of a root again, each as one attempt more of the same job.
+
+        A root that has ended opens again and ends anew; its own earlier runs stand among its attempts. Cancelled
+        children run again only when they are named: by *ids*, or by a filter whose status names them. A check of the
+        start that failed runs again with any page. Pages that the rules of now leave out are withdrawn and not queued.
+
+        Args:
+            root_id: the root; or one page, which alone is meant then.
+            which: only those that match.
+            ids: only these.
+
+        Returns:
+            How many were queued; 0 when nothing is left to try again, and then nothing has changed.
+
+        Raises:
+            NotFoundError: there is no such job.
+            NotAllowedError: it is no crawl, or one whose configuration cannot be read.
+            UsageError: the filter makes no sense, or is one of another root.
+        """
+        job = await self.get(root_id)
+        if not job.is_root:
+            ids = (root_id,) if ids is None else tuple({root_id}.intersection(ids))
+        return await to_the_end(self._queued(self._ledger.retry(job.root_id, which, ids)))
+
     async def change_rules(self, job_id: int, changes: RuleChanges) -> RuleChange:
         """Go on with a crawl under other rules: withdraw what no longer fits, and queue what was skipped and fits now.
 
@@ -273,13 +399,41 @@ class JobService:
         _check_text(*(changes.include or ()), *(changes.exclude or ()))
         return await to_the_end(self._change_rules(job.root_id, changes))
 
+    async def matching(self, which: JobFilter) -> tuple[int, ...]:
+        """Return the ids of all jobs that fit a filter, in its order, whatever its limit and offset.
+
+        Raises:
+            NotFoundError: the filter's parent does not exist.
+            UsageError: the filter names something that does not exist.
+        """
+        return await self._database.read(lambda connection: queries.ids(connection, which))
+
+    async def deletion_plan(self, ids: Sequence[int]) -> DeletionPlan:
+        """Return what a deletion would take along; see :meth:`DeletionService.plan`."""
+        return await self.deletion.plan(ids)
+
+    async def delete(self, ids: Sequence[int], *, cascade: bool = True, purge: bool = False) -> Deletion:
+        """Delete jobs with all below them; see :meth:`DeletionService.delete`."""
+        return await self.deletion.delete(ids, cascade=cascade, purge=purge)
+
+    async def restore(self, ids: Sequence[int]) -> tuple[int, ...]:
+        """Bring deleted jobs back; see :meth:`DeletionService.restore`."""
+        return await self.deletion.restore(ids)
+
+    async def purge_expired(self, progress: Callable[[int, int], None] | None = None) -> Deletion:
+        """Delete for good what has lain in the trash long enough; see :meth:`DeletionService.purge_expired`."""
+        return await self.deletion.purge_expired(progress)
+
     # What is committed must reach the engine, also when the caller is cancelled in between.
 
     async def _start(self, root: NewRoot) -> int:
-        job_id = await self._ledger.start(root)
+        return await self._queued(self._ledger.start(root))
+
+    async def _queued(self, queueing: Awaitable[int]) -> int:
+        number = await queueing
         if self._engine is not None:
             self._engine.poke()
-        return job_id
+        return number
 
     async def _cancel(self, job_id: int) -> None:
         await self._ledger.cancel(job_id)

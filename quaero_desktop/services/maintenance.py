@@ -6,7 +6,7 @@ from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.lock import InstanceLock
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.storage import backup
-from quaero_desktop.storage.backup import BackupInfo
+from quaero_desktop.storage.backup import BackupInfo as BackupInfo  # part of what is said here
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.verify import VerifyReport, verify_library
 
@@ -18,14 +18,14 @@ class MaintenanceService:
         database: the open library.
         files: where it is.
         clock: names backups.
-        keep_backups: how many are kept.
+        keep_backups: how many are kept; may be changed at any time.
     """
 
     def __init__(self, database: Database, files: LibraryFiles, clock: Clock, keep_backups: int) -> None:
         self._database = database
         self._files = files
         self._clock = clock
-        self._keep_backups = keep_backups
+        self.keep_backups = keep_backups
 
     async def back_up(self) -> BackupInfo:
         """Make a backup, check it, and remove the oldest beyond the number that is kept.
@@ -35,7 +35,7 @@ class MaintenanceService:
             LibraryError: it could not be made, or did not pass its check.
         """
         made = await backup.create(self._database, self._files.backups, self._clock)
-        backup.prune(self._files.backups, self._keep_backups)
+        backup.prune(self._files.backups, self.keep_backups)
         return made
 
     async def verify(self) -> VerifyReport:

@@ -4,6 +4,7 @@ Plain functions over a reader's connection, each meant to run in one snapshot.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -87,6 +88,23 @@ def document(connection: sqlite3.Connection, which: int | str) -> Document:
     )
 
 
+def hosts(connection: sqlite3.Connection) -> list[str]:
+    """Return the hosts that there are documents of, with their ports where those are unusual, from A to Z.
+
+    One seek in the index of URLs for each origin, however many documents there are.
+    """
+    found = set()
+    (url,) = connection.execute("SELECT min(url) FROM documents").fetchone()
+    while url is not None:
+        slash = url.find("/", url.find("://") + 3)
+        if slash >= 0:
+            found.add(urls.host_of(url))
+        # "0" follows "/": all URLs of the origin lie before it.
+        start = f"{url}\x01" if slash < 0 else f"{url[:slash]}0"
+        (url,) = connection.execute("SELECT min(url) FROM documents WHERE url >= ?", (start,)).fetchone()
+    return sorted(found)
+
+
 def versions(connection: sqlite3.Connection, document_id: int) -> list[DocumentVersion]:
     """Return the versions of a document, the current one first (D4).
 
@@ -102,6 +120,17 @@ def versions(connection: sqlite3.Connection, document_id: int) -> list[DocumentV
     if not rows:
         raise NotFoundError(f"There is no document {document_id}.")
     return [DocumentVersion(version=row[0], title=row[1], content_hash=row[2], changed_at=row[3]) for row in rows]
+
+
+def documents_of_jobs(connection: sqlite3.Connection, job_ids: Sequence[int]) -> list[int]:
+    """Return the ids of the documents that these jobs, and those below them, ended with."""
+    rows = connection.execute(
+        "WITH which (id) AS (SELECT value FROM json_each(?))"
+        " SELECT document_id FROM jobs WHERE id IN which AND document_id IS NOT NULL"
+        " UNION SELECT document_id FROM jobs WHERE root_id IN which AND document_id IS NOT NULL ORDER BY 1",
+        (msgspec.json.encode([storable_integer(job_id) for job_id in job_ids]).decode(),),
+    )
+    return [row[0] for row in rows.fetchall()]
 
 
 def _summary(row: tuple[Any, ...]) -> dict[str, Any]:

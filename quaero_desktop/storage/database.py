@@ -7,7 +7,7 @@ the writer's own thread ever sees a transaction: callers hand in a whole functio
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -16,6 +16,7 @@ import aiosqlite
 from quaero_desktop.domain.errors import BugError, LibraryDamagedError, LibraryError, SearchIndexDamagedError
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.storage import sqlite
+from quaero_desktop.storage.readers import InterruptibleReaders
 
 _log = logging.getLogger(__name__)
 
@@ -104,13 +105,14 @@ class Database:
         self._writer: aiosqlite.Connection | None = None
         self._readers: list[aiosqlite.Connection] = []
         self._reads_under_way: list[int] = []
+        self._interruptible: InterruptibleReaders | None = None
         self._waiting: list[_Waiting[Any]] = []
         self._drain: asyncio.Task[None] | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._damage: LibraryDamagedError | None = None
         self._closed = False
         self._closing: asyncio.Task[None] | None = None
-        self._on_commit: Callable[[int], None] | None = None
+        self._listeners: list[Callable[[int], None]] = []
 
     async def open(self) -> None:
         """Connect. On an error everything that was opened is closed again.
@@ -134,8 +136,13 @@ class Database:
             raise
 
     def on_commit(self, listener: Callable[[int], None]) -> None:
-        """Call *listener* with the new revision on the event loop after each commit that changed something."""
-        self._on_commit = listener
+        """Call *listener*, too, with the new revision on the event loop after each commit that changed something."""
+        self._listeners.append(listener)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._closed
 
     async def write(self, function: Callable[[Tx], T]) -> T:
         """Run *function* in a write transaction and return its value once that is committed.
@@ -172,13 +179,43 @@ class Database:
             SearchIndexDamagedError: that index is damaged, and this process only reads.
             LibraryError: the world's fault.
         """
+        return await self._mending(self._read, function)
+
+    async def read_interruptibly(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Do as :meth:`read` does on a connection of its own; cancelling the caller interrupts its query at once.
+
+        For what may take long, or is asked anew with each key. The caller's cancellation never reaches another query.
+
+        Raises:
+            SearchIndexDamagedError: that index is damaged, and this process only reads.
+            LibraryError: the world's fault.
+        """
+        return await self._mending(self._read_interruptibly, function)
+
+    async def _mending(
+        self,
+        read: Callable[[Callable[[sqlite3.Connection], T]], Coroutine[Any, Any, T]],
+        function: Callable[[sqlite3.Connection], T],
+    ) -> T:
         try:
-            return await self._read(function)
+            return await read(function)
         except SearchIndexDamagedError:
             if not self.writable:
                 raise
         await self.write(rebuild_search_index)
-        return await self._read(function)
+        return await read(function)
+
+    async def _read_interruptibly(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        if self._closed or not self._readers:
+            raise LibraryError("The library is closed.")
+        if self._interruptible is None:
+            self._interruptible = InterruptibleReaders(self.path)
+        try:
+            return await self._interruptible.run(function)
+        except sqlite3.Error as error:
+            if self._closed:
+                raise LibraryError("The library was closed.") from error
+            raise self._explained(error) from error
 
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         if self._closed or not self._readers:
@@ -223,6 +260,8 @@ class Database:
         if self._damage is not None:
             # Before the readers: the last connection that may write moves the WAL into the database as it closes.
             await self._disconnect_writer()
+        if self._interruptible is not None:
+            await self._interruptible.close()
         for reader in self._readers:
             await _disconnect(reader)
         self._readers.clear()
@@ -279,13 +318,12 @@ class Database:
             self._announce(revision)
 
     def _announce(self, revision: int) -> None:
-        if self._on_commit is None:
-            return
-        try:
-            self._on_commit(revision)
-        except Exception:
-            # Those who still wait for their own commit must not pay for it.
-            _log.exception("the listener to commits failed")
+        for listener in self._listeners:
+            try:
+                listener(revision)
+            except Exception:
+                # Those who still wait for their own commit must not pay for it.
+                _log.exception("a listener to commits failed")
 
     def _explained(self, error: BaseException) -> BaseException:
         if not isinstance(error, sqlite3.Error):

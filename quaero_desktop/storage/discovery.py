@@ -23,7 +23,7 @@ from quaero_desktop.storage.queue import Queue
 MAX_SITEMAPS = 1_000
 """The most sitemaps that are read for one root; with 50,000 URLs each it is more than anybody wants."""
 
-_SOON = 1
+SOON = 1
 """The priority of what tells where to go: it comes before the pages that wait."""
 
 _encode = msgspec.json.Encoder().encode
@@ -59,7 +59,7 @@ class Frontier:
         job_id = self._insert_job(JobType.VALIDATE, Phase.PRE, None, name, {})
         assert job_id is not None
         # No lane: it asks for nothing but robots.txt, which any page would.
-        message = NewMessage(type=JobType.VALIDATE, job_id=job_id, root_id=self._root_id, priority=_SOON)
+        message = NewMessage(type=JobType.VALIDATE, job_id=job_id, root_id=self._root_id, priority=SOON)
         self._queue.send(self._tx, message)
 
     def add(self, found_on: int, depth: int, discovered: Discovered) -> int:
@@ -153,8 +153,8 @@ class Frontier:
             if (moment := modified.get(url)) is not None:
                 payload["modified"] = moment
             job_id = self._tx.execute(
-                "INSERT INTO jobs (parent_id, root_id, type, status, step, url, depth, created_at, revision)"
-                " VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?)",
+                "INSERT INTO jobs (parent_id, root_id, type, status, step, url, depth, found_on, created_at, revision)"
+                " VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)",
                 (
                     self._root_id,
                     self._root_id,
@@ -162,6 +162,7 @@ class Frontier:
                     self._step,
                     url,
                     depth,
+                    found_on,
                     self._tx.now,
                     self._tx.revision,
                 ),
@@ -212,7 +213,7 @@ class Frontier:
                     job_id=job_id,
                     root_id=self._root_id,
                     lane=origin_of(file.url),
-                    priority=_SOON,
+                    priority=SOON,
                 ),
             )
 
@@ -287,7 +288,9 @@ class Frontier:
             job_id, depth = waiting.popleft()
             row = self._tx.one(
                 "UPDATE jobs SET depth = ?, revision = ? WHERE id = ? AND depth > ?"
-                " RETURNING document_id, coalesce(result ->> '$.redirect', result ->> '$.canonical'), status, cause",
+                " RETURNING document_id, coalesce(result ->> '$.redirect', result ->> '$.canonical'),"
+                # In the trash nothing is queued.
+                " iif(trashed_at IS NULL, status, NULL), cause",
                 (depth, self._tx.revision, job_id, depth),
             )
             if row is None:

@@ -48,6 +48,11 @@ class Errand:
                 self._open.remove(connection)
                 connection.close()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether nobody waits for it any more; work beside the database looks here now and then."""
+        return self._stopped
+
     def stop(self) -> None:
         """Interrupt what runs; safe from any thread."""
         self._stopped = True

@@ -18,11 +18,12 @@ from quaero_desktop.domain.documents import Change, changes_in_words, is_recrawl
 from quaero_desktop.domain.errors import NotAllowedError, NotFoundError, RootClosedError, StaleReceiptError
 from quaero_desktop.domain.jobs import HOST_FAULTS, LOG_LEVELS, OPEN_STATUSES, Cause, JobRef, JobType, Status
 from quaero_desktop.domain.outcomes import Discovered, Failed, Recorded, Stored, Unchanged, Withdrawn
+from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.domain.ports import Assignment, NewRoot, Received, Recovery, RootPlan, Settled
 from quaero_desktop.domain.queue import DeadLetter, Delivery, Receipt, Turns
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges, difference
 from quaero_desktop.domain.text import single_line, storable, storable_integer
-from quaero_desktop.storage import documents, rules
+from quaero_desktop.storage import documents, retry, rules, trash
 from quaero_desktop.storage.database import Database, Tx
 from quaero_desktop.storage.discovery import Frontier
 from quaero_desktop.storage.queue import Queue, backoff_ms
@@ -31,6 +32,8 @@ _DEAD_LETTER_CAUSES = frozenset({Cause.NO_EXECUTOR, Cause.BAD_PAYLOAD, Cause.EXE
 """Failures that say nothing about the page: its message is kept as a dead letter even though no retry is due."""
 
 _GONE_CAUSES = frozenset({Cause.NOT_FOUND, Cause.GONE})
+_TITLE_CHARACTERS = 300
+"""So much of a document's title stands beside its job: more is never seen in a list."""
 _VERBS = {Change.NEW: "Stored", Change.CHANGED: "Changed: stored", Change.UNCHANGED: "Unchanged:"}
 _COUNT_DOCUMENT = {
     change: f"UPDATE root_progress SET documents = documents + 1, {change}_documents = {change}_documents + 1,"
@@ -174,6 +177,36 @@ class Ledger:
                 self._scopes[root_id] = scope
             raise
 
+    async def rerun(self, root_id: int) -> int:
+        """Start a crawl as another one was started, by its stored configuration; return the new root's id.
+
+        Raises:
+            NotFoundError: there is no such job.
+            NotAllowedError: it is no crawl, or none whose configuration can be read.
+        """
+        return await self._database.write(lambda tx: self._start(tx, retry.repeated(tx, root_id)))
+
+    async def retry(self, root_id: int, which: PageFilter | None = None, ids: Sequence[int] | None = None) -> int:
+        """Run failed children of a root again, each as one attempt more; a root that has ended opens again.
+
+        A check of the start that failed runs again with them, whatever was asked for.
+
+        Args:
+            root_id: the root.
+            which: only those that match; cancelled ones as well, where its status names them.
+            ids: only these, cancelled ones among them.
+
+        Returns:
+            How many were queued. Those that the rules of now leave out are withdrawn and do not count.
+
+        Raises:
+            NotFoundError: there is no such job.
+            NotAllowedError: it is no crawl, or none whose configuration can be read.
+            UsageError: the filter makes no sense.
+        """
+        retry.check_filter(root_id, which)
+        return await self._database.write(lambda tx: self._retry(tx, root_id, which, ids))
+
     async def recover(self) -> Recovery:
         """Take back what a dead process left running, and recount the counters of open roots (Q7).
 
@@ -204,6 +237,31 @@ class Ledger:
         """Return whether nothing is ready, leased or delayed (of the roots *only*); paused roots do not count."""
         return await self._database.read(lambda connection: self._queue.is_idle(connection, only))
 
+    # What storage.deletion does in transactions of its own.
+
+    @property
+    def queue(self) -> Queue:
+        """The queue of the jobs."""
+        return self._queue
+
+    def stop_running(self, tx: Tx, roots: Sequence[int], jobs: Sequence[int]) -> list[int]:
+        """Put the running jobs among *jobs* and below *roots* back to pending; return them.
+
+        What they bring is discarded: nobody holds their messages any more.
+        """
+        deliveries = self._queue.interrupt(tx, roots, jobs)
+        for delivery in deliveries:
+            self._interrupt(tx, delivery, "interrupted")
+        return [delivery.job_id for delivery in deliveries if delivery.job_id is not None]
+
+    def settle(self, tx: Tx, root_id: int) -> None:
+        """Mark a root changed, and end it when nothing below it is open."""
+        self._settle(tx, root_id)
+
+    def forget(self, root_id: int) -> None:
+        """Forget what is remembered of a root; on the writer's thread."""
+        self._forget(root_id)
+
     # The transactions themselves, each on the writer's thread.
 
     def _start(self, tx: Tx, root: NewRoot) -> int:
@@ -229,7 +287,8 @@ class Ledger:
         if root.validated:
             frontier.add_validation()
         frontier.add_seeds(root.config.seeds)
-        _log(tx, root_id, root_id, "info", f"Started with {', '.join(root.config.seeds[:5])}")
+        again = "" if root.rerun_of is None else f" again, as job {root.rerun_of} was"
+        _log(tx, root_id, root_id, "info", f"Started{again} with {', '.join(root.config.seeds[:5])}")
         if not root.config.obey_robots:
             _log(
                 tx,
@@ -340,7 +399,13 @@ class Ledger:
             self._queue.bury(tx, receipt.message_id, message)
         else:
             self._queue.delete(tx, receipt)
+            if delivery.payload:
+                # Should somebody retry it.
+                sql = "UPDATE jobs SET payload = ? WHERE id = ?"
+                tx.execute(sql, (_encode(delivery.payload).decode(), job.id))
         gone = failure.cause in _GONE_CAUSES and job.url is not None and documents.mark_gone(tx, job.source_id, job.url)
+        # The attempt before may have brought that news.
+        gone = gone or (failure.cause in _GONE_CAUSES and delivery.payload.get("gone") is True)
         self._end_job(
             tx, job, Status.FAILED, cause=failure.cause, error=message, http_status=failure.status,
             elapsed_ms=failure.elapsed_ms, result={"change": Change.GONE} if gone else None,
@@ -458,12 +523,11 @@ class Ledger:
         parent_id, _, status = _place(tx, root_id)
         if parent_id is not None:
             raise NotAllowedError(f"Job {root_id} is a child; only a whole crawl has rules.")
-        stored, trashed_at = tx.execute("SELECT config, trashed_at FROM jobs WHERE id = ?", (root_id,)).fetchone()
+        stored = tx.value("SELECT config FROM jobs WHERE id = ?", (root_id,))
         if stored is None:
             raise NotAllowedError(f"Job {root_id} is no crawl, so it has no rules.")
-        if status not in OPEN_STATUSES or trashed_at is not None:
-            place = status if trashed_at is None else "in the trash"
-            raise NotAllowedError(f"Job {root_id} is {place}, so its rules cannot be changed.")
+        if status not in OPEN_STATUSES:
+            raise NotAllowedError(f"Job {root_id} is {status}, so its rules cannot be changed.")
         before = _decode_config(stored)
         config = changes.applied_to(before)
         if config == before:
@@ -480,6 +544,15 @@ class Ledger:
         )  # fmt: skip
         self._settle(tx, root_id)
         return change
+
+    def _retry(self, tx: Tx, root_id: int, which: PageFilter | None, ids: Sequence[int] | None) -> int:
+        config = retry.configuration(tx, root_id, "retried")
+        queued, withdrawn = retry.Retry(tx, self._queue, root_id, config).run(which, ids)
+        if queued or withdrawn:
+            left_out = f"; {withdrawn:,} withdrawn by the rules of now" if withdrawn else ""
+            _log(tx, root_id, root_id, "info", f"Trying again: {_count(queued, 'page')} queued{left_out}")
+            self._settle(tx, root_id)
+        return queued
 
     def _recover(self, tx: Tx) -> Recovery:
         back, dead = self._queue.recover(tx)
@@ -572,7 +645,9 @@ class Ledger:
         error = None if error is None else storable(error)
         tx.execute(
             "UPDATE jobs SET status = ?, completed_at = ?, cause = ?, error = ?, http_status = ?, bytes = ?,"
-            " elapsed_ms = ?, document_id = ?, result = ?, revision = ? WHERE id = ?",
+            " elapsed_ms = ?, document_id = ?, result = ?, revision = ?,"
+            f" title = (SELECT nullif(substr(title, 1, {_TITLE_CHARACTERS}), '') FROM documents WHERE id = ?)"
+            " WHERE id = ?",
             (
                 status,
                 tx.now,
@@ -584,6 +659,7 @@ class Ledger:
                 document_id,
                 None if result is None else _encode(result).decode(),
                 tx.revision,
+                document_id,
                 job.id,
             ),
         )
@@ -637,8 +713,9 @@ class Ledger:
             " coalesce(sum(n) FILTER (WHERE status = 'failed'), 0) FROM child_counts WHERE parent_id = ?",
             (root_id,),
         ).fetchone()
-        if open_children:
+        if open_children and (not trash.is_used(tx) or trash.has_open_child(tx, root_id)):
             return None
+        failed -= trash.failed_children(tx, root_id)
         stored, *counts = tx.execute(
             "SELECT documents, new_documents, changed_documents, unchanged_documents, gone_documents"
             " FROM root_progress WHERE root_id = ?",
@@ -697,6 +774,8 @@ def _place(tx: Tx, job_id: int) -> tuple[int | None, int, str]:
     row = tx.one(sql, (storable_integer(job_id),))
     if row is None:
         raise NotFoundError(f"There is no job {job_id}.")
+    if trash.is_used(tx) and (place := trash.place(tx.connection, job_id)) is not None and place[0] is not None:
+        raise NotFoundError(f"Job {job_id} was deleted.", f"It may come back with: quaero jobs restore {place[0]}")
     return row[0], row[1], row[2]
 
 
@@ -742,7 +821,8 @@ def _why_nothing_was_stored(tx: Tx, root_id: int) -> tuple[str, str | None]:
         (root_id,),
     )
     if row is None:
-        return "No page could be stored: what was found there is no text.", None
+        what = "what was found there is no text" if trash.has_pages(tx, root_id) else "they were deleted"
+        return f"No page could be stored: {what}.", None
     return f"No page could be stored. {row[0]}", row[1]
 
 

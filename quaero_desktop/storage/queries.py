@@ -19,7 +19,6 @@ from quaero_desktop.domain.jobs import LOG_LEVELS, OPEN_STATUSES, TERMINAL_STATU
 from quaero_desktop.domain.listing import (
     STATUS_ORDER,
     Attempt,
-    Changes,
     GroupedPage,
     JobFilter,
     JobGroup,
@@ -27,12 +26,13 @@ from quaero_desktop.domain.listing import (
     RootDetails,
     Skip,
     SkipPage,
+    SourceName,
     Statistics,
     Waiting,
     check_choice,
     check_reason,
 )
-from quaero_desktop.domain.text import storable_integer
+from quaero_desktop.domain.text import storable, storable_integer
 from quaero_desktop.infra.redact import redact
 from quaero_desktop.storage.filters import as_id, at_most, like
 from quaero_desktop.storage.masking import masked_json
@@ -109,30 +109,27 @@ def job(connection: sqlite3.Connection, job_id: int) -> Job:
     return _rows(connection, [job_id], hidden)[0][0]
 
 
-def changed_since(connection: sqlite3.Connection, revision: int, limit: int = 1000) -> Changes:
-    """Return the jobs that changed after *revision*, by whole commits, some *limit* of them.
+def ids(connection: sqlite3.Connection, filter: JobFilter) -> tuple[int, ...]:
+    """Return the ids of all jobs that fit a filter, in its order, whatever its limit and offset.
 
-    Ask again with the revision that comes back until no job comes. Jobs that went to the trash are left out.
+    Raises:
+        UsageError: when the filter makes no sense.
+        NotFoundError: when its parent does not exist.
     """
-    found = connection.execute(
-        "SELECT id, revision FROM jobs WHERE revision > ? ORDER BY revision, id LIMIT ?",
-        (storable_integer(revision), limit + 1),
-    ).fetchall()
-    complete = True
-    newest = found[-1][1] if found else revision
-    if len(found) > limit:
-        # Where the limit cuts through a commit, that commit is left for the next time.
-        whole = [row for row in found if row[1] < newest]
-        if whole:
-            found, newest = whole, whole[-1][1]
-        else:
-            complete = False
-            found = connection.execute(
-                "SELECT id, revision FROM jobs WHERE +revision = ? AND parent_id IS NULL ORDER BY id", (newest,)
-            ).fetchall()
+    filter = msgspec.structs.replace(filter.checked(), limit=None, offset=0)
     hidden = _Hidden.read(connection)
-    rows, _ = _rows(connection, [row[0] for row in found], hidden)
-    return Changes(tuple(job for job in rows if not hidden.hides(job.id, job.parent_id)), newest, complete)
+    if isinstance(filter.parent, int):
+        _check_visible(connection, filter.parent, hidden)
+    return tuple(_ordered_ids(connection, filter, hidden))
+
+
+def visible(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[Job, ...]:
+    """Return in this order those of these jobs that there are; not what is in the trash or below it."""
+    if not ids:
+        return ()
+    hidden = _Hidden.read(connection)
+    rows, _ = _rows(connection, list(ids), hidden)
+    return tuple(job for job in rows if not hidden.hides(job.id, job.parent_id))
 
 
 class _Hidden(NamedTuple):
@@ -517,7 +514,7 @@ def logs(
     if after_id is not None:
         where += " AND id > :after"
     rows = connection.execute(
-        f"SELECT id, job_id, at, level, message FROM job_logs WHERE {where} AND level >= :level"
+        f"SELECT id, job_id, root_id, at, level, message FROM job_logs WHERE {where} AND level >= :level"
         f" ORDER BY id {'DESC' if after_id is None else 'ASC'} LIMIT :limit",
         {
             "job": job_id,
@@ -529,7 +526,8 @@ def logs(
     if after_id is None:
         rows.reverse()
     return [
-        LogLine(id=row[0], job_id=row[1], at=row[2], level=LOG_LEVELS[row[3]], message=redact(row[4])) for row in rows
+        LogLine(id=row[0], job_id=row[1], root_id=row[2], at=row[3], level=LOG_LEVELS[row[4]], message=redact(row[5]))
+        for row in rows
     ]
 
 
@@ -562,9 +560,25 @@ def attempts(connection: sqlite3.Connection, job_id: int) -> list[Attempt]:
 
 
 def skips(
-    connection: sqlite3.Connection, root_id: int, reason: str | None = None, limit: int | None = 50, offset: int = 0
+    connection: sqlite3.Connection,
+    root_id: int,
+    reason: str | None = None,
+    limit: int | None = 50,
+    offset: int = 0,
+    *,
+    query: str = "",
+    after: str | None = None,
 ) -> SkipPage:
     """Return a page of the URLs that a root refused, by URL.
+
+    Args:
+        connection: a reader's.
+        root_id: the root.
+        reason: only those refused for it.
+        limit: the most of a page; None for all.
+        offset: how many to pass over; each takes time, where *after* takes none.
+        query: a part of the URL or of the rule that decided; empty for all. This looks at each of them.
+        after: only URLs that follow this one.
 
     Raises:
         UsageError: for an unknown reason, a negative limit or offset.
@@ -573,22 +587,44 @@ def skips(
     check_window(limit, offset)
     check_reason(reason)
     counts = skip_counts(connection, root_id)
-    where, parameters = (
-        ("root_id = ?", [root_id]) if reason is None else ("root_id = ? AND reason = ?", [root_id, reason])
-    )
+    parameters: Parameters = {"root": root_id, "limit": at_most(limit), "offset": storable_integer(offset)}
+    where = "root_id = :root"
+    if reason is not None:
+        where += " AND reason = :reason"
+        parameters["reason"] = reason
+    total = sum(counts.values()) if reason is None else counts.get(reason, 0)
+    if query:
+        where += " AND (url LIKE :part ESCAPE '\\' OR rule LIKE :part ESCAPE '\\')"
+        parameters["part"] = like(query)
+        (total,) = connection.execute(f"SELECT count(*) FROM skips WHERE {where}", parameters).fetchone()
+    if after is not None:
+        where += " AND url > :after"
+        parameters["after"] = storable(after)
     rows = connection.execute(
-        f"SELECT url, depth, reason, rule, found_on, found_at FROM skips WHERE {where} ORDER BY url LIMIT ? OFFSET ?",
-        (*parameters, at_most(limit), storable_integer(offset)),
+        "SELECT url, depth, reason, rule, found_on, found_at FROM skips"
+        f" WHERE {where} ORDER BY url LIMIT :limit OFFSET :offset",
+        parameters,
     )
     return SkipPage(
         skips=tuple(
             Skip(url=row[0], depth=row[1], reason=row[2], rule=row[3], found_on=row[4], found_at=row[5])
             for row in rows.fetchall()
         ),
-        total_count=sum(counts.values()) if reason is None else counts.get(reason, 0),
+        total_count=total,
         limit=limit,
         offset=offset,
     )
+
+
+def found_on(connection: sqlite3.Connection, job_id: int) -> Job | None:
+    """Return the page that first named the page of a job; None for a seed, and where that page is deleted."""
+    hidden = _Hidden.read(connection)
+    row = connection.execute(
+        "SELECT j.id, j.parent_id FROM jobs j WHERE j.id = (SELECT found_on FROM jobs WHERE id = ?)", (job_id,)
+    ).fetchone()
+    if row is None or hidden.hides(*row):
+        return None
+    return _rows(connection, [row[0]], hidden)[0][0]
 
 
 def skip_counts(connection: sqlite3.Connection, root_id: int) -> dict[str, int]:
@@ -637,23 +673,25 @@ def root_details(connection: sqlite3.Connection, root_id: int, *, now: int) -> R
     (root,), warning = _rows(connection, [root_id], hidden)
     row = connection.execute(
         "SELECT documents, bytes, discovered, current_url, heartbeat_at, new_documents, changed_documents,"
-        " unchanged_documents, gone_documents FROM root_progress WHERE root_id = ?",
+        " unchanged_documents, gone_documents, ended_before FROM root_progress WHERE root_id = ?",
         (root_id,),
     ).fetchone()
     if not root.is_root or row is None:
         raise NotFoundError(f"Job {root_id} is no root job.")
     seconds = max(0, (root.completed_at or now) - root.started_at) / 1000 if root.started_at is not None else 0.0
-    pace = root.progress_current / seconds if seconds and root.pages else 0.0
+    # A retry has a pace of its own, whatever was fetched long ago.
+    *counts, before = row[5:]
+    pace = max(0, root.progress_current - before) / seconds if seconds and root.pages else 0.0
     left = root.progress_total - root.progress_current
     return RootDetails(
         job=root,
-        pages=_pages_by_status(connection, root_id),
+        pages=_pages_by_status(connection, root_id, hidden),
         documents=row[0],
         bytes=row[1],
         discovered=row[2],
         current_url=row[3],
         heartbeat_at=row[4],
-        changes=dict(zip(map(str, Change), row[5:], strict=True)),
+        changes=dict(zip(map(str, Change), counts, strict=True)),
         skipped=skip_counts(connection, root_id),
         failures=cause_counts(connection, root_id),
         pages_per_second=pace,
@@ -663,17 +701,28 @@ def root_details(connection: sqlite3.Connection, root_id: int, *, now: int) -> R
     )
 
 
-def _pages_by_status(connection: sqlite3.Connection, root_id: int) -> dict[str, int]:
-    rows = connection.execute(
-        "SELECT status, n FROM child_counts WHERE parent_id = ? AND type = ? AND n > 0", (root_id, JobType.CRAWLER_URL)
+def _pages_by_status(connection: sqlite3.Connection, root_id: int, hidden: _Hidden) -> dict[str, int]:
+    pages: dict[str, int] = dict(
+        connection.execute(
+            "SELECT status, n FROM child_counts WHERE parent_id = ? AND type = ? AND n > 0",
+            (root_id, JobType.CRAWLER_URL),
+        ).fetchall()
     )
-    return dict(rows.fetchall())
+    if hidden.tops:
+        trashed = connection.execute(
+            "SELECT status, count(*) FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND parent_id = ?"
+            " AND type = ? GROUP BY 1",
+            (_ids(hidden.tops), root_id, JobType.CRAWLER_URL),
+        )
+        for status, n in trashed.fetchall():
+            pages[status] -= n
+    return {status: n for status, n in pages.items() if n > 0}
 
 
 def _waiting(connection: sqlite3.Connection, root_id: int, now: int) -> tuple[Waiting, ...]:
     rows = connection.execute(
-        # The queue is named so that its indexes are used; all messages of a root are in one.
-        "WITH which (queue) AS (SELECT queue FROM messages WHERE root_id = :root LIMIT 1)"
+        # The queue is named so that its indexes are used; all messages of a root are in one, but for deleted jobs.
+        "WITH which (queue) AS (SELECT queue FROM messages WHERE root_id = :root AND queue NOT GLOB '*.trash' LIMIT 1)"
         " SELECT lane, held_until, reason FROM lanes, which WHERE held_until > :now AND ("
         " EXISTS (SELECT 1 FROM messages m WHERE m.queue = which.queue AND m.root_id = :root"
         "  AND m.lane = lanes.lane AND m.state = 'ready')"
@@ -703,6 +752,14 @@ def statistics(connection: sqlite3.Connection) -> Statistics:
     return Statistics(
         documents=stored, pages=pages, queued=queued, running=running, database_bytes=page_count * page_size
     )
+
+
+def sources(connection: sqlite3.Connection, limit: int) -> list[SourceName]:
+    """Return sources by name, at most *limit*."""
+    rows = connection.execute(
+        "SELECT id, name, base_url FROM sources WHERE enabled = 1 ORDER BY name COLLATE NOCASE, id LIMIT ?", (limit,)
+    )
+    return [SourceName(id=source_id, name=name, base_url=base_url) for source_id, name, base_url in rows]
 
 
 def has_source(connection: sqlite3.Connection, source_id: int) -> bool:

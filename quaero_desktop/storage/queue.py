@@ -24,6 +24,8 @@ DEAD_AFTER_CRASHES = 4
 _MOST_CANDIDATES_ALONE = 256
 
 _COLUMNS = "id, delivery, owner, type, payload, job_id, root_id, lane, priority, tries, crashes, lease_until"
+_ASIDE = ".trash"
+"""Ends the name of the queue where the messages of deleted jobs lie until they are brought back or deleted."""
 _MAY_RUN = "(jobs.id IS NULL OR (jobs.status IN ('pending', 'running') AND jobs.trashed_at IS NULL))"
 """What must hold for a message's root: none of it is started while it is paused, closed or in the trash."""
 _encode = msgspec.json.Encoder().encode
@@ -205,6 +207,35 @@ class Queue:
         delivery = self.held(tx, receipt)
         self._put_back(tx, receipt.message_id, delivery.crashes)
         return delivery
+
+    def interrupt(self, tx: Tx, roots: Sequence[int], jobs: Sequence[int]) -> list[Delivery]:
+        """Give back, uncounted, what is leased of these roots and of these jobs; whoever runs it has no receipt now."""
+        rows = tx.execute(
+            # Without the plus SQLite would read all messages of the roots.
+            f"SELECT {_COLUMNS} FROM messages WHERE queue = ? AND state = 'leased'"
+            " AND (+root_id IN (SELECT value FROM json_each(?)) OR +job_id IN (SELECT value FROM json_each(?)))",
+            (self.name, _encode(roots).decode(), _encode(jobs).decode()),
+        ).fetchall()
+        for row in rows:
+            self._put_back(tx, row[0], row[10])
+        return [delivery for delivery in map(_delivery, rows) if delivery is not None]
+
+    def set_aside(self, tx: Tx, jobs: Sequence[int]) -> None:
+        """Let nobody receive, count or wait for the messages of these jobs until :meth:`bring_back`.
+
+        They go to a queue of their own rather than to a state: what they wait for, and for how long, stays with them.
+        """
+        tx.execute(
+            "UPDATE messages SET queue = ? WHERE job_id IN (SELECT value FROM json_each(?)) AND queue = ?",
+            (self.name + _ASIDE, _encode(jobs).decode(), self.name),
+        )
+
+    def bring_back(self, tx: Tx, jobs: Sequence[int]) -> None:
+        """Undo :meth:`set_aside`."""
+        tx.execute(
+            "UPDATE messages SET queue = ? WHERE job_id IN (SELECT value FROM json_each(?)) AND queue = ?",
+            (self.name, _encode(jobs).decode(), self.name + _ASIDE),
+        )
 
     def bury(self, tx: Tx, message_id: int, reason: str) -> DeadLetter:
         """Make a message a dead letter: it stays, with its reason, until it is revived or discarded."""

@@ -53,7 +53,8 @@ class Revision:
         withdrawn = self._withdraw()
         return RuleChange(withdrawn, self._queue_again())
 
-    def _verdict(self, url: str, depth: int) -> Verdict:
+    def verdict(self, url: str, depth: int) -> Verdict:
+        """Return what becomes of a page at that *depth*; the most pages are not part of it."""
         if url not in self._seeds and (verdict := self.scope.decide(url)).reason is not None:
             return verdict
         if depth > self._config.max_depth:
@@ -71,7 +72,7 @@ class Revision:
         running: list[tuple[int, Verdict]] = []
         kept: list[tuple[int, int]] = []
         for job_id, url, depth, is_running in rows:
-            verdict = self._verdict(url, depth)
+            verdict = self.verdict(url, depth)
             if verdict.reason is not None:
                 (running if is_running else withdrawn).append((job_id, verdict))
             elif not is_running:
@@ -80,7 +81,7 @@ class Revision:
             excess = self._frontier.pages() - len(withdrawn) - self._config.max_pages
             withdrawn += [(job_id, too_many(self._config)) for _, job_id in heapq.nlargest(excess, kept)]
         self._mark(running)
-        self._end([(job_id, verdict.reason, verdict.rule) for job_id, verdict in withdrawn])
+        self.end([(job_id, verdict.reason, verdict.rule) for job_id, verdict in withdrawn])
         return len(withdrawn)
 
     def _mark(self, running: list[tuple[int, Verdict]]) -> None:
@@ -96,7 +97,8 @@ class Revision:
             [(_encode((verdict.reason, verdict.rule)).decode(), job_id) for job_id, verdict in running],
         )
 
-    def _end(self, rows: list[tuple[int, SkipReason | None, str]]) -> None:
+    def end(self, rows: list[tuple[int, SkipReason | None, str]]) -> None:
+        """Withdraw queued pages, each with its reason and rule."""
         changed = [{"job": job_id, "reason": reason, "rule": rule, **self._moment} for job_id, reason, rule in rows]
         # A delivery that never was, so that the end of this attempt stands among those that were.
         self._tx.executemany(
@@ -121,12 +123,13 @@ class Revision:
         refused: list[tuple[int | str, SkipReason | None, str]] = []
         rows = self._tx.execute(
             "SELECT depth, 0, id, url, cause, error FROM jobs WHERE parent_id = :root AND status = 'skipped'"
+            " AND trashed_at IS NULL"
             f" AND type = :type AND url IS NOT NULL AND cause IN {_AMONG_RULES} UNION ALL"
             f" SELECT depth, 1, url, url, reason, rule FROM skips WHERE root_id = :root AND reason IN {_AMONG_RULES}",
             {"root": self._root_id, "type": JobType.CRAWLER_URL},
         )
         for depth, kind, key, url, reason, rule in rows:
-            verdict = self._verdict(url, depth)
+            verdict = self.verdict(url, depth)
             if verdict.reason is None:
                 fitting.append((depth, kind, key, reason, rule))
             elif (verdict.reason, verdict.rule) != (reason, rule):

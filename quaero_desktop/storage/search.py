@@ -76,6 +76,23 @@ def search(connection: sqlite3.Connection, query: str, limit: int = 20, offset: 
     return SearchResults(results=results, total_count=total, took_ms=_ms_since(started), hint=hint)
 
 
+def every(connection: sqlite3.Connection, query: str) -> list[int]:
+    """Return the ids of all documents that match *query*, in the order in which :func:`search` finds them."""
+    asked = parse(query)
+    if asked.words is None and asked.conditions is None:
+        return []
+    where = _Where(connection, asked.conditions)
+    match = _compiled(asked.words, as_typed=False) if asked.words is not None else None
+    if asked.words is None or match is None or match.all_but:
+        _, ranked = _newest(connection, match, where, _ALL, 0)
+    else:
+        _, ranked = _best(connection, asked.words, match.expression, where, _ALL, 0)
+    return [document_id for document_id, _ in ranked]
+
+
+_ALL = 2**62
+
+
 def _ms_since(started: float) -> int:
     return round((time.perf_counter() - started) * 1000)
 

@@ -29,6 +29,11 @@ _DAMAGE_HINT = (
 )
 
 
+def version() -> str:
+    """Return the version of SQLite itself."""
+    return sqlite3.sqlite_version
+
+
 def uri(path: Path, mode: str) -> str:
     """Return the SQLite URI of *path*. Mode ``ro`` can never checkpoint or delete the WAL of a crashed writer."""
     return f"{path.absolute().as_uri()}?mode={mode}"

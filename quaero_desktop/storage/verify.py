@@ -1,6 +1,7 @@
 """The invariants of a library, each a named check that only reads (``quaero verify``, and after every test of a fault).
 
-Trashed jobs and all below them count as gone (X6); the counters that the database itself keeps include them.
+Trashed jobs and all below them count as gone (X6), in the progress of a crawl too; only the counters that the database
+itself keeps include them.
 """
 
 import functools
@@ -111,6 +112,15 @@ _INVARIANTS = (
         """,
     ),
     _Invariant(
+        "only_deleted_jobs_are_set_aside",
+        "only messages of deleted jobs are kept from being received",
+        "messages that nobody will ever receive",
+        """
+        SELECT 'message ' || m.id FROM messages m
+        WHERE m.queue GLOB '*.trash' AND (m.job_id IS NULL OR m.job_id NOT IN (SELECT id FROM gone))
+        """,
+    ),
+    _Invariant(
         "urls_are_unique_in_a_root",
         "within a step of a root a URL is one job",
         "URLs with several jobs in one root",
@@ -154,7 +164,8 @@ _INVARIANTS = (
         SELECT 'root ' || r.id || ': ' || coalesce(p.discovered, 'nothing') || ' met, '
             || (coalesce(pages.n, 0) + coalesce(refused.n, 0)) || ' accounted for'
         FROM jobs r LEFT JOIN root_progress p ON p.root_id = r.id
-        LEFT JOIN (SELECT root_id, count(*) AS n FROM jobs WHERE type = 'crawler_url' GROUP BY root_id) pages
+        LEFT JOIN (SELECT root_id, count(*) AS n FROM jobs
+            WHERE type = 'crawler_url' AND id NOT IN (SELECT id FROM gone) GROUP BY root_id) pages
             ON pages.root_id = r.id
         LEFT JOIN (SELECT root_id, count(*) AS n FROM skips GROUP BY root_id) refused ON refused.root_id = r.id
         WHERE r.parent_id IS NULL AND r.origin <> 'legacy' AND (p.root_id IS NOT NULL OR r.type = 'crawl')
@@ -170,7 +181,7 @@ _INVARIANTS = (
         SELECT 'root ' || r.id FROM jobs r JOIN root_progress p ON p.root_id = r.id
         LEFT JOIN (SELECT root_id, count(*) AS n FROM jobs
             WHERE type = 'crawler_url' AND status = 'completed'
-                AND result ->> '$.change' IN ('new', 'changed', 'unchanged')
+                AND result ->> '$.change' IN ('new', 'changed', 'unchanged') AND id NOT IN (SELECT id FROM gone)
             GROUP BY root_id) stored ON stored.root_id = r.id
         WHERE r.origin <> 'legacy' AND p.documents <> coalesce(stored.n, 0) AND r.id NOT IN (SELECT id FROM gone)
         """,
@@ -186,7 +197,8 @@ _INVARIANTS = (
                 count(*) FILTER (WHERE change = 'unchanged') AS unchanged_n,
                 count(*) FILTER (WHERE change = 'gone') AS gone_n
             FROM (SELECT root_id, result ->> '$.change' AS change FROM jobs
-                WHERE type = 'crawler_url' AND status IN ('completed', 'failed') AND result IS NOT NULL)
+                WHERE type = 'crawler_url' AND status IN ('completed', 'failed') AND result IS NOT NULL
+                    AND id NOT IN (SELECT id FROM gone))
             GROUP BY root_id) found ON found.root_id = r.id
         WHERE r.origin <> 'legacy' AND r.id NOT IN (SELECT id FROM gone)
             AND (p.new_documents, p.changed_documents, p.unchanged_documents, p.gone_documents)
@@ -210,7 +222,8 @@ _INVARIANTS = (
         f"""
         SELECT 'root ' || r.id FROM jobs r
         WHERE r.parent_id IS NULL AND r.status IN {_OPEN} AND r.type IN {_CONTAINERS}
-            AND NOT EXISTS (SELECT 1 FROM jobs c WHERE c.root_id = r.id AND c.status IN {_OPEN})
+            AND NOT EXISTS (SELECT 1 FROM jobs c WHERE c.root_id = r.id AND c.status IN {_OPEN}
+                AND c.id NOT IN (SELECT id FROM gone))
             AND r.id NOT IN (SELECT id FROM gone)
         """,
     ),

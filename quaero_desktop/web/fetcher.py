@@ -107,12 +107,16 @@ class Fetcher:
         self._transport = transport or AiohttpTransport(
             connections=connections, max_header_bytes=limits.max_header_bytes
         )
+        self.use_agent(user_agent)
+        self._timeouts = {"connect": limits.connect_seconds, "read": None, "write": None, "pool": None}
+
+    def use_agent(self, user_agent: str) -> None:
+        """Send another User-Agent header from the next request on."""
         self._headers = [
             (b"User-Agent", user_agent.encode("ascii", "replace")),
             (b"Accept", _ACCEPT),
             (b"Accept-Encoding", b"gzip, deflate"),
         ]
-        self._timeouts = {"connect": limits.connect_seconds, "read": None, "write": None, "pool": None}
 
     async def fetch(
         self,

@@ -38,6 +38,17 @@ class Politeness:
         self._now = 0
         self._swept = 0
 
+    def set_delays(self, default_delay_ms: int, local_delay_ms: int) -> None:
+        """Change the least time between two requests' starts in a lane, for roots that name none.
+
+        What a lane learnt from slow answers is forgotten when its own least time changes; it learns that anew.
+        """
+        if (default_delay_ms, local_delay_ms) == (self._default_delay_ms, self._local_delay_ms):
+            return
+        self._default_delay_ms, self._local_delay_ms = default_delay_ms, local_delay_ms
+        for lane, turn in self._lanes.items():
+            self._lanes[lane] = msgspec.structs.replace(turn, delay_ms=self._delay_of(lane))
+
     def admit(self, root_id: int, per_host: int, delay_ms: int | None) -> bool:
         """Make a root known, or change its pace; return whether that changed anything.
 

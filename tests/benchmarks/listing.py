@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from quaero_desktop.domain.listing import JobFilter
-from quaero_desktop.storage import migrate, queries, sqlite
+from quaero_desktop.storage import changes, migrate, queries, sqlite
 
 NOW = 1_700_000_000_000
 SMALL_ROOTS = 200
@@ -97,8 +97,10 @@ def main(children: int) -> None:
             "details of the root": lambda connection: queries.root_details(connection, huge, now=NOW),
             "failures by cause": lambda connection: queries.cause_counts(connection, huge),
             "statistics": queries.statistics,
-            "nothing changed": lambda connection: queries.changed_since(connection, 1),
-            "all changed in one commit": lambda connection: queries.changed_since(connection, 0),
+            "nothing changed": lambda connection: changes.since(connection, changes.moment(connection), tuple),
+            "all changed in one commit": lambda connection: changes.since(
+                connection, changes.Moment(0, frozenset(), 0), tuple
+            ),
         }
         for name, read in lists.items():
             measure(connection, name, read)

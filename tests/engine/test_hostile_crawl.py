@@ -1,6 +1,5 @@
 """Whole crawls through servers that mean no good: each page ends for a reason, and the others do not notice."""
 
-import asyncio
 import unicodedata
 from pathlib import Path
 
@@ -19,7 +18,7 @@ MEGABYTE = 1_000_000
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One crawl of everything, which all tests here look at."""
-    return asyncio.run(hostile.run(tmp_path_factory.mktemp("hostile") / "library", SELF_SIGNED))
+    return hostile.run_alone(tmp_path_factory.mktemp("hostile") / "library", SELF_SIGNED)
 
 
 @pytest.mark.parametrize("name", hostile.EXPECTED)

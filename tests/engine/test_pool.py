@@ -66,6 +66,26 @@ async def test_n_workers_run_n_jobs_at_a_time_and_no_more(bench):
     assert await bench.status(root) == "completed"
 
 
+async def test_the_number_of_workers_may_change_while_they_run(bench):
+    gate = asyncio.Event()
+
+    async def work(job):
+        await gate.wait()
+        return stored(job.url)
+
+    await bench.start(*paths(9))
+    bench.build(work, workers=1)
+    async with running(bench):
+        await until(lambda: bench.pool.running == 1)
+        bench.pool.workers = 4
+        bench.pool.poke()
+        await until(lambda: bench.pool.running == 4)
+        bench.pool.workers = 2
+        gate.set()
+        await until(lambda: len(bench.executor.started) == 9 and bench.pool.running == 0)
+    assert bench.executor.most_at_once == 4
+
+
 async def test_without_work_an_until_idle_run_ends_at_once(bench):
     bench.build()
     report = await bench.run()

@@ -393,7 +393,7 @@ def test_what_is_in_the_trash_is_gone_with_all_below_it(forest):
             queries.logs(forest.connection, job_id)
     with pytest.raises(NotFoundError):
         forest.list(parent=1)
-    assert [job.id for job in queries.changed_since(forest.connection, 0).jobs] == [5, 6]
+    assert [job.id for job in queries.visible(forest.connection, [1, 2, 6, deep, 5, 99])] == [6, 5]
     assert queries.statistics(forest.connection).pages == 1
 
 
@@ -408,30 +408,6 @@ def test_a_child_in_the_trash_is_gone_and_no_longer_counted(forest):
     assert (root.child_count, root.failed_children, root.pages) == (2, 0, 2)
     assert "failed" not in root.children
     assert queries.cause_counts(forest.connection, 1) == {}
-
-
-# --- Changes --------------------------------------------------------------------------------------------------------
-
-
-def test_changes_come_by_whole_commits_until_there_are_none(tree):
-    root = tree.root(revision=10)
-    pages = [tree.page(root, revision=revision) for revision in (11, 11, 12, 13, 13, 13)]
-    seen = []
-    changes = queries.changed_since(tree.connection, 0, limit=3)
-    while changes.jobs:
-        seen.append([job.id for job in changes.jobs])
-        changes = queries.changed_since(tree.connection, changes.revision, limit=3)
-    assert seen == [[root, *pages[:2]], pages[2:3], pages[3:]]
-    assert (changes.jobs, changes.revision, changes.complete) == ((), 13, True)
-
-
-def test_a_commit_that_changed_too_much_is_told_by_its_roots(tree):
-    root = tree.root(revision=5)
-    for _ in range(10):
-        tree.page(root, "cancelled", revision=5)
-    changes = queries.changed_since(tree.connection, 4, limit=3)
-    assert ([job.id for job in changes.jobs], changes.revision, changes.complete) == ([root], 5, False)
-    assert queries.changed_since(tree.connection, 5, limit=3) == ((), 5, True)
 
 
 # --- Logs, attempts, skips, causes ----------------------------------------------------------------------------------

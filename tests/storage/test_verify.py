@@ -63,6 +63,7 @@ BREAKS = {
         "UPDATE messages SET state = 'dead', reason = 'x' WHERE state = 'ready'",
     ],
     "messages_have_an_open_job": [A_MESSAGE_OF_AN_ENDED_JOB],
+    "only_deleted_jobs_are_set_aside": ["UPDATE messages SET queue = 'jobs.trash' WHERE state = 'ready'"],
     "messages_fit_their_job": [
         "UPDATE messages SET type = 'validate' WHERE state = 'ready'",
         "UPDATE messages SET root_id = 1 WHERE state = 'ready'",

@@ -11,8 +11,11 @@ import gzip
 import itertools
 import logging
 import os
+import pickle
 import socket
 import ssl
+import subprocess
+import sys
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -46,6 +49,8 @@ STORED = "stored"
 RECORDED = "recorded"
 """Completed without a document, for a reason that is kept with the page."""
 
+PATIENCE_SECONDS = 100.0
+"""How long all of it may take in a process of its own: a guard, no measure."""
 GOOD_PAGES = 20
 
 
@@ -572,6 +577,20 @@ class _Memory:
             await asyncio.sleep(0.02)
 
 
+def run_alone(folder: Path, self_signed: Path) -> Run:
+    """Do what :func:`run` does in a process of its own: how much this one grows depends on all that it did before.
+
+    Args:
+        folder: empty.
+        self_signed: a certificate with its key that nobody vouches for.
+    """
+    answer = folder.with_suffix(".pickle")
+    command = [sys.executable, "-m", __name__, str(folder), str(self_signed), str(answer)]
+    subprocess.run(command, check=True, timeout=PATIENCE_SECONDS, cwd=Path(__file__).parents[2])
+    made: Run = pickle.loads(answer.read_bytes())
+    return made
+
+
 async def run(folder: Path, self_signed: Path) -> Run:
     """Crawl all of it into a new library in *folder* and return what came of it.
 
@@ -664,3 +683,16 @@ async def _visit(services: Services, name: str, url: str, pages: dict[str, Job])
         outcome = STORED if document is not None else RECORDED
         return Visit(name, outcome, "" if job.result is None else str(job.result), seconds, document)
     return Visit(name, job.status, job.error or "", seconds, document)
+
+
+def main() -> None:
+    """Run it and leave what came of it as a pickle: ``python -m tests.support.hostile FOLDER CERTIFICATE ANSWER``."""
+    # Under its own name, so that who reads the pickle finds the classes.
+    from tests.support import hostile
+
+    folder, self_signed, answer = map(Path, sys.argv[1:])
+    answer.write_bytes(pickle.dumps(asyncio.run(hostile.run(folder, self_signed))))
+
+
+if __name__ == "__main__":
+    main()

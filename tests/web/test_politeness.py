@@ -31,6 +31,27 @@ def test_starts_in_a_lane_keep_their_distance(politeness: Politeness, clock: Man
     assert politeness.turns().slots(1, LANE) == 1
 
 
+def test_another_delay_counts_at_once_for_who_named_none(politeness: Politeness, clock: ManualClock) -> None:
+    politeness.admit(1, per_host=2, delay_ms=None)
+    politeness.admit(2, per_host=2, delay_ms=4_000)
+    politeness.started(1, LANE)
+    politeness.set_delays(3_000, 0)
+    clock.advance(2.999)
+    assert politeness.turns().slots(1, LANE) == 0
+    clock.advance(0.001)
+    assert politeness.turns().slots(1, LANE) == 1
+    assert politeness.turns().slots(2, LANE) == 0
+
+
+def test_the_same_delay_again_forgets_nothing_that_was_learnt(politeness: Politeness, clock: ManualClock) -> None:
+    politeness.admit(1, per_host=2, delay_ms=None)
+    politeness.started(1, LANE)
+    politeness.answered(LANE, 4_000, well=True)
+    politeness.set_delays(1_000, 0)
+    clock.advance(3.999)
+    assert politeness.turns().slots(1, LANE) == 0
+
+
 def test_no_more_than_per_host_are_under_way(politeness: Politeness, clock: ManualClock) -> None:
     politeness.admit(1, per_host=2, delay_ms=None)
     for _ in range(2):

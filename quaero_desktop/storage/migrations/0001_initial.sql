@@ -133,7 +133,9 @@ CREATE TABLE jobs (
     step          INTEGER NOT NULL DEFAULT 0,   -- which step of its root it belongs to
     url           TEXT,
     name          TEXT,                         -- NULL for pages: their URL is their name
+    title         TEXT,                         -- of the document it stored, shortened: a million are sorted by it
     depth         INTEGER NOT NULL DEFAULT 0,   -- links from a seed by the shortest known path
+    found_on      INTEGER,                      -- the job whose page named it first; NULL for a seed. See skips
     attempt       INTEGER NOT NULL DEFAULT 1,
     created_at    INTEGER NOT NULL,
     started_at    INTEGER,
@@ -202,6 +204,7 @@ CREATE TABLE root_progress (
     changed_documents   INTEGER NOT NULL DEFAULT 0,
     unchanged_documents INTEGER NOT NULL DEFAULT 0,
     gone_documents      INTEGER NOT NULL DEFAULT 0,     -- of pages that ended without: what they had is gone since
+    ended_before        INTEGER NOT NULL DEFAULT 0,     -- pages that had ended when its attempt of now began
     bytes               INTEGER NOT NULL DEFAULT 0,
     current_url         TEXT,
     heartbeat_at        INTEGER
@@ -264,6 +267,9 @@ CREATE TABLE job_logs (
 ) STRICT;
 CREATE INDEX job_logs_job ON job_logs (job_id);
 CREATE INDEX job_logs_root ON job_logs (root_id);
+-- Warnings and errors are few among the lines of what went well: the newest of them are found without reading those.
+CREATE INDEX job_logs_trouble ON job_logs (id) WHERE level >= 2;
+CREATE INDEX job_logs_root_trouble ON job_logs (root_id) WHERE level >= 2;
 
 -- The queue. Separate states with partial indexes keep a claim flat at a million rows (Q9).
 CREATE TABLE messages (

@@ -1,0 +1,42 @@
+"""Python's cycle collector, run by the main thread alone.
+
+Python collects on whatever thread happens to allocate. When that is a thread of the database and what it frees is an
+object of Qt's with a timer, Qt aborts at the next event: objects belong to their thread (https://doc.qt.io/qt-6/threads-qobject.html).
+"""
+
+import gc
+
+from PySide6.QtCore import QObject, QTimer
+
+_INTERVAL_MS = 500
+
+
+class GarbageCollector(QObject):
+    """Turns automatic collection off and collects from a timer, as many generations as are due."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._thresholds = gc.get_threshold()
+        gc.disable()
+        self._timer = QTimer(self)
+        self._timer.setInterval(_INTERVAL_MS)
+        self._timer.timeout.connect(self.collect)
+        self._timer.start()
+
+    def settle(self) -> None:
+        """Leave what lives now out of every later collection: modules and the window stay as long as the process."""
+        gc.collect()
+        gc.freeze()
+
+    def collect(self) -> None:
+        """Collect the generations whose thresholds are passed."""
+        for generation in (2, 1, 0):
+            if gc.get_count()[generation] > self._thresholds[generation]:
+                gc.collect(generation)
+                return
+
+    def stop(self) -> None:
+        """Give collection back to Python."""
+        self._timer.stop()
+        gc.unfreeze()
+        gc.enable()

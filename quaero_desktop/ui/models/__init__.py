@@ -1,0 +1,1 @@
+"""What the views show: item models over snapshots of the library."""

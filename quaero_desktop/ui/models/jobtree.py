@@ -1,0 +1,970 @@
+"""The tree of jobs as Qt sees it: roots, and the children of those that are open.
+
+Rows are found by their parent's id, which every index carries, so an index costs no object and outlives every change.
+Texts are written when a row is first painted and kept until it changes: applying a change costs next to nothing, and
+painting only what is seen.
+"""
+
+import html
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+
+from quaero_desktop.domain.events import FeedUpdate
+from quaero_desktop.domain.jobs import Job, JobType, Status
+from quaero_desktop.domain.listing import STATUS_ORDER
+from quaero_desktop.domain.progress import ProgressMeter
+from quaero_desktop.domain.words import CAUSES, status_words
+from quaero_desktop.ui import format as written
+from quaero_desktop.ui.actions import Target
+
+MOST_CHILDREN = 2_000
+"""How many children of a job the tree shows: a view lays out every row of what is open. All of them are in Pages."""
+SLICE_SECONDS = 0.008
+"""The longest that the model keeps the window waiting at a time."""
+
+Index = QModelIndex | QPersistentModelIndex
+_NOWHERE = QModelIndex()
+_NUMBERS = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+_WORDS = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_STEP = 64
+
+ID_ROLE = Qt.ItemDataRole.UserRole + 1
+"""The job of a row, or None for the row that stands for the rest."""
+
+
+class Column(IntEnum):
+    """The columns, from left to right."""
+
+    NAME = 0
+    STATUS = 1
+    TYPE = 2
+    PROGRESS = 3
+    PAGES = 4
+    FAILED = 5
+    RATE = 6
+    CREATED = 7
+    STARTED = 8
+    DURATION = 9
+
+
+NUMERIC = frozenset({Column.PAGES, Column.FAILED, Column.RATE, Column.DURATION})
+"""Columns of numbers: set to the right, and the most of them first."""
+_MOST_FIRST = NUMERIC | {Column.PROGRESS, Column.CREATED, Column.STARTED}
+_TEXTUAL = frozenset({Column.NAME, Column.TYPE})
+_LAST = int(Column.DURATION)
+_RANKS = {str(status): rank for rank, status in enumerate(STATUS_ORDER)}
+_TYPES: dict[str, str] = {
+    JobType.CRAWL: "crawl",
+    JobType.CRAWLER_URL: "page",
+    JobType.VALIDATE: "check",
+    JobType.SITEMAP: "sitemap",
+    JobType.TRANSFORM: "transform",
+    JobType.SUMMARISE: "summary",
+    JobType.CORPUS_SUMMARY: "corpus summary",
+    JobType.REINDEX: "reindex",
+    JobType.CLEANUP: "clean-up",
+    JobType.DEFINITION_RUN: "definition run",
+}
+
+
+class Node:
+    """A job in the tree, or the top, whose children are the roots that are shown.
+
+    Attributes:
+        job: the last snapshot; of the top there is none.
+        row: the place among the siblings.
+        loaded, loading: whether its children are here, or under way.
+        truncated: whether there may be more children than the tree shows.
+        more: the number in the row that stands for those; 0 when there is no such row.
+        rate: pages a second; None where that means nothing.
+        site: of a root, the host of its first seed.
+    """
+
+    __slots__ = (
+        "children",
+        "haystack",
+        "id",
+        "job",
+        "late",
+        "loaded",
+        "loading",
+        "matches",
+        "meter",
+        "more",
+        "parent",
+        "rate",
+        "row",
+        "site",
+        "texts",
+        "truncated",
+    )
+
+    def __init__(self, job: Job, parent: "Node | None") -> None:
+        self.id = job.id
+        self.job = job
+        self.parent = parent
+        self.row = -1
+        self.children: list[Node] = []
+        self.loaded = False
+        self.loading = False
+        self.truncated = False
+        self.more = 0
+        self.late: list[Job] = []
+        self.texts: tuple[str, ...] | None = None
+        self.meter: ProgressMeter | None = None
+        self.rate: float | None = None
+        self.site = ""
+        self.haystack = ""
+        self.matches = True
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """Which roots are shown.
+
+    Attributes:
+        text: words that all occur in the name, a seed or the id; empty for all.
+        status: any of these; empty for all.
+        site: the host of the first seed; empty for all.
+    """
+
+    text: str = ""
+    status: frozenset[str] = frozenset()
+    site: str = ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What is looked for."""
+        return tuple(self.text.casefold().split())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is shown."""
+        return not (self.words or self.status or self.site)
+
+
+class JobTreeModel(QAbstractItemModel):
+    """The roots, newest first, and below an opened one its children, those that run and those that failed first.
+
+    It is told of changes and asks nobody itself; for the children of what is opened it emits ``children_wanted``.
+
+    Args:
+        now: the time in milliseconds UTC.
+
+    Signals:
+        children_wanted: the id of a job that was opened and whose children are not here yet.
+        census_changed: how many roots are in which status, or of which site, has changed.
+        about_to_change, changed: rows come, go or move in between; the second says whether they did.
+    """
+
+    children_wanted = Signal(int)
+    census_changed = Signal()
+    about_to_change = Signal()
+    changed = Signal(bool)
+
+    def __init__(self, parent: QObject | None = None, *, now: Callable[[], int] | None = None) -> None:
+        super().__init__(parent)
+        self._now = now or (lambda: int(time.time() * 1000))
+        self._top = Node(_NO_JOB, None)
+        self._top.loaded = True
+        self._roots: dict[int, Node] = {}
+        self._nodes: dict[int, Node] = {0: self._top}
+        self._filter = Filter()
+        self._pinned: frozenset[int] = frozenset()
+        self._column = Column.CREATED
+        self._order = Qt.SortOrder.DescendingOrder
+        self._census: Counter[str] = Counter()
+        self._sites: Counter[str] = Counter()
+        self._recount = False
+        self._backlog: dict[int, Job] = {}
+        self._headers = self._header_texts()
+        self._continue = QTimer(self)
+        self._continue.setSingleShot(True)
+        self._continue.setInterval(0)
+        self._continue.timeout.connect(self._work)
+
+    # --- What is told ---------------------------------------------------------------------------------------------
+
+    def add_roots(self, jobs: Iterable[Job]) -> None:
+        """Show roots that are not here yet, each in its place, and newer snapshots of those that are."""
+        self._change(lambda: self._take(roots=jobs))
+
+    def set_children(self, job_id: int, jobs: Sequence[Job], total: int) -> None:
+        """Show the children of a job in this order, or newer snapshots of those that are shown already.
+
+        Args:
+            job_id: their parent.
+            jobs: all, or the first of them.
+            total: how many there are.
+        """
+        node = self._nodes.get(job_id)
+        if node is None or not (node.loading or node.loaded):
+            return
+        node.truncated = node.truncated or total > len(jobs)
+        node.loading = False
+        node.loaded = True
+        late, node.late = node.late, []
+        self._change(lambda: self._take(children=[*jobs, *late], touched=[node]))
+
+    def add_child(self, job: Job) -> None:
+        """Show a child of what is open although there are more than fit: somebody asked for it by name."""
+        self._change(lambda: self._take(children=[job], most=MOST_CHILDREN * 2))
+
+    def give_up(self, job_id: int) -> None:
+        """The children of a job could not be had; it can be opened once more."""
+        node = self._nodes.get(job_id)
+        if node is not None:
+            node.loading = False
+            node.late.clear()
+
+    def unload(self, job_id: int) -> None:
+        """Forget the children of a job that was closed."""
+        node = self._nodes.get(job_id)
+        if node is None or node is self._top:
+            return
+        node.loading = False
+        node.late.clear()
+        if node.loaded:
+            self._change(lambda: self._drop_children(node))
+
+    def apply(self, update: FeedUpdate) -> None:
+        """Take in what changed. Of very much, a part is left for the next turns of the event loop.
+
+        The children of watched jobs are taken to be all that changed: those whose parent is not open are passed over.
+        """
+        for job in update.children:
+            self._backlog[job.id] = job
+        for job_id in update.removed:
+            self._backlog.pop(job_id, None)
+        self._change(lambda: self._take(roots=update.roots, removed=update.removed))
+        self._work()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a part of what changed is still to be taken in."""
+        return bool(self._backlog)
+
+    def tick(self) -> None:
+        """Write times and paces anew: once a second where something runs."""
+        now = self._now()
+        for node in self._top.children:
+            _measure(node, now)
+        for parent in self._open_nodes():
+            for node in parent.children:
+                node.texts = None
+            self._tell_changed(parent, 0, len(parent.children) - 1)
+
+    # --- What is asked --------------------------------------------------------------------------------------------
+
+    @property
+    def root_count(self) -> int:
+        """How many roots are known, shown or not."""
+        return len(self._roots)
+
+    @property
+    def census(self) -> Counter[str]:
+        """How many roots are in which status, of those that the text and the site of the filter let through."""
+        return self._census
+
+    @property
+    def sites(self) -> Counter[str]:
+        """How many roots are of which site."""
+        return self._sites
+
+    @property
+    def is_newest_first(self) -> bool:
+        """Whether the roots stand in the order in which they are read."""
+        return (self._column, self._order) == (Column.CREATED, Qt.SortOrder.DescendingOrder)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a root that is shown runs."""
+        return any(node.job.status == Status.RUNNING for node in self._top.children)
+
+    def knows(self, job_id: int) -> bool:
+        """Whether a job is here, shown or not."""
+        return job_id in self._roots or job_id in self._nodes
+
+    def open_ids(self) -> list[int]:
+        """Return the jobs whose children are here or under way."""
+        return [node.id for node in self._nodes.values() if (node.loaded or node.loading) and node is not self._top]
+
+    def child_ids(self, job_id: int) -> list[int]:
+        """Return the children of a job that are here."""
+        node = self._nodes.get(job_id)
+        return [child.id for child in node.children] if node is not None else []
+
+    def is_truncated(self, job_id: int) -> bool:
+        """Whether a job has more children than the tree shows."""
+        node = self._nodes.get(job_id)
+        return node is not None and node.truncated
+
+    def job(self, index: Index) -> Job | None:
+        """Return the job of an index; None for the row that stands for the rest."""
+        node = self.node(index)
+        return node.job if node is not None and node is not self._top else None
+
+    def target(self, index: Index) -> Target | None:
+        """Return what actions need to know of the job of an index."""
+        job = self.job(index)
+        return Target.of_job(job) if job is not None else None
+
+    def index_of(self, job_id: int, column: int = 0) -> QModelIndex:
+        """Return where a job is; invalid when it is not shown."""
+        node = self._nodes.get(job_id)
+        if node is None or node.parent is None or node.row < 0:
+            return QModelIndex()
+        return self.createIndex(node.row, column, node.parent.id)
+
+    def rest_of(self, index: Index) -> int | None:
+        """Return whose rest a row stands for; None for the row of a job."""
+        if not index.isValid():
+            return None
+        parent = self._nodes.get(index.internalId())
+        return parent.id if parent is not None and index.row() >= len(parent.children) else None
+
+    def node(self, index: Index) -> Node | None:
+        """Return what is at an index: the top for an invalid one, None for the row that stands for the rest."""
+        if not index.isValid():
+            return self._top
+        siblings = self._nodes[index.internalId()].children
+        row = index.row()
+        return siblings[row] if row < len(siblings) else None
+
+    def texts(self, node: Node) -> tuple[str, ...]:
+        """Return what the columns of a row say."""
+        if node.texts is None:
+            node.texts = _texts(node, self._now())
+        return node.texts
+
+    def parts(self, node: Node) -> tuple[int, int, int] | None:
+        """Return what is done, failed and left of a job that has parts."""
+        job = node.job
+        if not (job.child_count or job.is_root):
+            return None
+        return _parts(job)
+
+    # --- Filter and order -----------------------------------------------------------------------------------------
+
+    @property
+    def filter(self) -> Filter:
+        """Which roots are shown."""
+        return self._filter
+
+    def set_filter(self, wanted: Filter) -> None:
+        """Show other roots. It resets the model when that changes anything."""
+        if wanted == self._filter:
+            return
+        self._filter = wanted
+        # Who asks for other rows gets those, and no others.
+        self._pinned = frozenset()
+        words = wanted.words
+        for node in self._roots.values():
+            node.matches = self._matches(node, words)
+        shown = [node for node in self._sorted(self._roots.values(), self._top) if self._is_wanted(node)]
+        self._count()
+        if shown == self._top.children:
+            return
+        self.beginResetModel()
+        kept = {node.id for node in shown}
+        for node in self._top.children:
+            if node.id not in kept:
+                self._forget(node)
+        self._top.children = shown
+        self._nodes.update((node.id, node) for node in shown)
+        _renumber(self._top)
+        self.endResetModel()
+
+    def pin(self, job_ids: Iterable[int]) -> None:
+        """Let these roots stay although the filter lets them through no longer: somebody looks at them."""
+        pinned = frozenset(job_ids)
+        if pinned == self._pinned:
+            return
+        released = self._pinned - pinned
+        self._pinned = pinned
+        unwanted = [self._roots[job_id] for job_id in released if job_id in self._roots]
+        unwanted = [node for node in unwanted if node.row >= 0 and not self._is_wanted(node)]
+        if unwanted:
+            self._change(lambda: self._remove(unwanted, for_good=False))
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Order the rows. They stay like that while their values change, until they are sorted again.
+
+        By the time of creation, children stand as they came: those that run and those that failed first.
+        """
+        if column < 0:
+            column, order = Column.CREATED, Qt.SortOrder.DescendingOrder
+        self._column, self._order = Column(column), order
+        self.layoutAboutToBeChanged.emit()
+        held = self.persistentIndexList()
+        nodes = [self.node(index) for index in held]
+        for parent in self._open_nodes():
+            parent.children = self._sorted(parent.children, parent)
+            _renumber(parent)
+        places = [
+            index if node is None or node.parent is None
+            else self.createIndex(node.row, index.column(), node.parent.id)
+            for index, node in zip(held, nodes, strict=True)
+        ]  # fmt: skip
+        self.changePersistentIndexList(held, places)
+        self.layoutChanged.emit()
+
+    # --- Qt's questions -------------------------------------------------------------------------------------------
+
+    def index(self, row: int, column: int, parent: Index = _NOWHERE) -> QModelIndex:
+        """Return the index of a row below *parent*."""
+        node = self.node(parent)
+        if node is None or parent.column() > 0 or not 0 <= column <= _LAST:
+            return QModelIndex()
+        if not 0 <= row < len(node.children) + (node.more > 0):
+            return QModelIndex()
+        return self.createIndex(row, column, node.id)
+
+    def parent(self, index: Index = _NOWHERE) -> QModelIndex:  # type: ignore[override]
+        """Return the index of a row's parent."""
+        if not index.isValid():
+            return QModelIndex()
+        node = self._nodes[index.internalId()]
+        return QModelIndex() if node.parent is None else self.createIndex(node.row, 0, node.parent.id)
+
+    def rowCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802 (Qt's name)
+        """Return how many rows there are below *parent*."""
+        if parent.column() > 0:
+            return 0
+        node = self.node(parent)
+        return 0 if node is None else len(node.children) + (node.more > 0)
+
+    def columnCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802
+        """Return how many columns there are, everywhere."""
+        return len(Column)
+
+    def hasChildren(self, parent: Index = _NOWHERE) -> bool:  # noqa: N802
+        """Return whether *parent* can be opened."""
+        if parent.column() > 0:
+            return False
+        node = self.node(parent)
+        if node is None:
+            return False
+        return bool(node.children or node.more or (node.job.child_count and not node.loaded))
+
+    def canFetchMore(self, parent: Index) -> bool:  # noqa: N802
+        """Return whether the children of *parent* are still to be asked for."""
+        if not parent.isValid() or parent.column() > 0:
+            return False
+        node = self.node(parent)
+        return node is not None and node.job.child_count > 0 and not (node.loaded or node.loading)
+
+    def fetchMore(self, parent: Index) -> None:  # noqa: N802
+        """Ask for the children of *parent*."""
+        node = self.node(parent)
+        if node is not None and self.canFetchMore(parent):
+            node.loading = True
+            self.children_wanted.emit(node.id)
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Return what can be done with a row: the one that stands for the rest cannot be selected."""
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
+        node = self.node(index)
+        if node is None:
+            return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemNeverHasChildren
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        if not node.job.child_count:
+            flags |= Qt.ItemFlag.ItemNeverHasChildren
+        return flags
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Return what a cell says, its alignment, its tool tip or its job."""
+        if not index.isValid():
+            return None
+        node = self.node(index)
+        column = index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            if node is None:
+                return self._rest_text(self._nodes[index.internalId()]) if column == Column.NAME else ""
+            return self.texts(node)[column]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _NUMBERS if column in NUMERIC else _WORDS
+        if node is None:
+            return None
+        if role == ID_ROLE:
+            return node.id
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tool_tip(node, Column(column))
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{self._headers[column]}: {self.texts(node)[column]}" if column else self.texts(node)[0]
+        return None
+
+    def headerData(  # noqa: N802
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> object:
+        """Return the name of a column, its alignment, or how it is sorted first."""
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section <= _LAST:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._headers[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _NUMBERS if section in NUMERIC else _WORDS
+        if role == Qt.ItemDataRole.InitialSortOrderRole:
+            return Qt.SortOrder.DescendingOrder if section in _MOST_FIRST else Qt.SortOrder.AscendingOrder
+        return None
+
+    # --- Taking in what changed -----------------------------------------------------------------------------------
+
+    def _change(self, work: Callable[[], bool]) -> None:
+        """Do *work*, which returns whether rows came or went, and tell before and after."""
+        self.about_to_change.emit()
+        moved = work()
+        if self._recount:
+            self._count()
+        self.changed.emit(moved)
+
+    def _work(self) -> None:
+        """Take in a slice of the backlog."""
+        if not self._backlog:
+            return
+        until = time.perf_counter() + SLICE_SECONDS
+        while self._backlog:
+            ids = [job_id for job_id, _ in zip(self._backlog, range(_STEP * 8), strict=False)]
+            jobs = [self._backlog.pop(job_id) for job_id in ids]
+            self._change(lambda jobs=jobs: self._take(children=jobs))  # type: ignore[misc]
+            if time.perf_counter() > until:
+                break
+        if self._backlog:
+            self._continue.start()
+
+    def _take(
+        self,
+        *,
+        roots: Iterable[Job] = (),
+        children: Iterable[Job] = (),
+        removed: Iterable[int] = (),
+        touched: Iterable[Node] = (),
+        most: int | None = None,
+    ) -> bool:
+        most = MOST_CHILDREN if most is None else most
+        gone = [node for job_id in removed if (node := self._roots.get(job_id) or self._nodes.get(job_id)) is not None]
+        moved = self._remove(gone, for_good=True)
+        parents = {node.id: node for node in touched}
+        parents.update((node.parent.id, node.parent) for node in gone if node.parent is not None)
+        different: dict[int, list[Node]] = {}
+        fresh: list[Node] = []
+        unwanted: list[Node] = []
+        opens = False
+        now = self._now()
+        for job in roots:
+            node = self._roots.get(job.id)
+            if node is None:
+                node = self._new_root(job, now)
+                if self._is_wanted(node):
+                    fresh.append(node)
+                continue
+            if job.revision < node.job.revision:
+                continue
+            self._recount = self._recount or job.status != node.job.status
+            opens = opens or bool(job.child_count) != bool(node.job.child_count)
+            node.job = job
+            node.texts = None
+            _measure(node, now)
+            if node.row < 0:
+                if self._is_wanted(node):
+                    fresh.append(node)
+            elif not self._is_wanted(node):
+                unwanted.append(node)
+            else:
+                different.setdefault(0, []).append(node)
+                if node.loaded:
+                    parents[node.id] = node
+        if unwanted:
+            moved = self._remove(unwanted, for_good=False) or moved
+        if fresh:
+            moved = True
+            self._insert_roots(fresh)
+        below: dict[int, list[Node]] = {}
+        for job in children:
+            known = self._nodes.get(job.id)
+            if known is not None:
+                if job.revision >= known.job.revision:
+                    opens = opens or bool(job.child_count) != bool(known.job.child_count)
+                    known.job = job
+                    known.texts = None
+                    if known.loaded:
+                        parents[known.id] = known
+                    different.setdefault(known.parent.id if known.parent is not None else 0, []).append(known)
+                continue
+            parent = self._nodes.get(job.parent_id or 0)
+            if parent is None or parent is self._top:
+                continue
+            if parent.loading:
+                parent.late.append(job)
+            elif parent.loaded:
+                parents[parent.id] = parent
+                new = below.setdefault(parent.id, [])
+                if len(parent.children) + len(new) < most:
+                    child = Node(job, parent)
+                    new.append(child)
+                    self._nodes[job.id] = child
+                else:
+                    parent.truncated = True
+        for parent_id, new in below.items():
+            if new:
+                moved = True
+                self._append(self._nodes[parent_id], new)
+        for parent in parents.values():
+            moved = self._settle_rest(parent) or moved
+        for parent_id, nodes in different.items():
+            parent = self._nodes.get(parent_id)
+            if parent is not None:
+                self._tell_runs(parent, sorted({node.row for node in nodes if node.row >= 0}))
+        if opens:
+            # A view asks only then again what can be opened.
+            self.layoutAboutToBeChanged.emit()
+            self.layoutChanged.emit()
+        return moved
+
+    def _new_root(self, job: Job, now: int) -> Node:
+        seeds = _seeds(job)
+        node = Node(job, self._top)
+        node.site = written.host_of(seeds[0]) if seeds else ""
+        node.haystack = " ".join((job.name, *seeds, str(job.id))).casefold()
+        node.matches = self._matches(node, self._filter.words)
+        _measure(node, now)
+        self._roots[job.id] = node
+        self._recount = True
+        return node
+
+    def _insert_roots(self, fresh: list[Node]) -> None:
+        """Put roots where they belong among those that are shown: one insertion for each place."""
+        places: dict[int, list[Node]] = {}
+        rows = self._top.children
+        place = 0
+        for node in self._sorted(fresh, self._top):
+            # What is shown may be out of order by now: before the first that belongs behind it.
+            while place < len(rows) and not self._goes_before(node, rows[place]):
+                place += 1
+            places.setdefault(place, []).append(node)
+        for place in sorted(places, reverse=True):
+            nodes = places[place]
+            self.beginInsertRows(QModelIndex(), place, place + len(nodes) - 1)
+            rows[place:place] = nodes
+            self._nodes.update((node.id, node) for node in nodes)
+            _renumber(self._top, place)
+            self.endInsertRows()
+
+    def _append(self, parent: Node, nodes: list[Node]) -> None:
+        first = len(parent.children)
+        if not first:
+            nodes = self._sorted(nodes, parent)
+        self.beginInsertRows(self._index_of(parent), first, first + len(nodes) - 1)
+        parent.children += nodes
+        _renumber(parent, first)
+        self.endInsertRows()
+
+    def _settle_rest(self, node: Node) -> bool:
+        """Let the row that stands for the rest come, go or change its number; return whether it came or went."""
+        more = max(0, node.job.child_count - len(node.children)) if node.loaded and node.truncated else 0
+        before, row = node.more, len(node.children)
+        if more and before:
+            node.more = more
+            if more != before:
+                self._tell_changed(node, row, row)
+            return False
+        if more:
+            self.beginInsertRows(self._index_of(node), row, row)
+            node.more = more
+            self.endInsertRows()
+        elif before:
+            self.beginRemoveRows(self._index_of(node), row, row)
+            node.more = 0
+            self.endRemoveRows()
+        return more != before
+
+    def _remove(self, nodes: Iterable[Node], *, for_good: bool) -> bool:
+        """Take jobs, and what is shown below them, out of the rows; return whether rows went."""
+        by_parent: dict[int, list[int]] = {}
+        for node in nodes:
+            if for_good and self._roots.pop(node.id, None) is not None:
+                self._recount = True
+            if node.row >= 0 and node.parent is not None:
+                by_parent.setdefault(node.parent.id, []).append(node.row)
+        for parent_id, rows in by_parent.items():
+            parent = self._nodes.get(parent_id)
+            if parent is None:
+                continue  # it went itself meanwhile
+            for first, last in reversed(_runs(sorted(rows))):
+                self.beginRemoveRows(self._index_of(parent), first, last)
+                gone = parent.children[first : last + 1]
+                del parent.children[first : last + 1]
+                _renumber(parent, first)
+                self.endRemoveRows()
+                for node in gone:
+                    self._forget(node)
+        return bool(by_parent)
+
+    def _drop_children(self, node: Node) -> bool:
+        rows = len(node.children) + (node.more > 0)
+        if rows:
+            self.beginRemoveRows(self._index_of(node), 0, rows - 1)
+        gone, node.children = node.children, []
+        node.more = 0
+        node.loaded = node.truncated = False
+        if rows:
+            self.endRemoveRows()
+        for each in gone:
+            self._forget(each)
+        return rows > 0
+
+    def _forget(self, node: Node) -> None:
+        """Forget a job that is not shown any more, and all below it; a root may come back."""
+        waiting = [node]
+        while waiting:
+            each = waiting.pop()
+            waiting += each.children
+            self._nodes.pop(each.id, None)
+            each.row = -1
+            each.children = []
+            each.late = []
+            each.more = 0
+            each.loaded = each.loading = each.truncated = False
+
+    # --- Telling ---------------------------------------------------------------------------------------------------
+
+    def _tell_runs(self, parent: Node, rows: list[int]) -> None:
+        """Tell which rows below *parent* are different: contiguous runs, or all when that is more than half."""
+        if 2 * len(rows) > len(parent.children):
+            self._tell_changed(parent, 0, len(parent.children) - 1)
+            return
+        for first, last in _runs(rows):
+            self._tell_changed(parent, first, last)
+
+    def _tell_changed(self, parent: Node, first: int, last: int) -> None:
+        if first <= last:
+            self.dataChanged.emit(self.createIndex(first, 0, parent.id), self.createIndex(last, _LAST, parent.id), [])
+
+    def _index_of(self, node: Node) -> QModelIndex:
+        return QModelIndex() if node.parent is None else self.createIndex(node.row, 0, node.parent.id)
+
+    def _open_nodes(self) -> list[Node]:
+        """Return the top and all whose children are here."""
+        return [node for node in self._nodes.values() if node.loaded]
+
+    # --- Filter and order, within ---------------------------------------------------------------------------------
+
+    def _matches(self, node: Node, words: Sequence[str]) -> bool:
+        if self._filter.site and node.site != self._filter.site:
+            return False
+        return all(word in node.haystack or word == str(node.id) for word in words)
+
+    def _is_wanted(self, node: Node) -> bool:
+        if node.id in self._pinned:
+            return True
+        return node.matches and (not self._filter.status or node.job.status in self._filter.status)
+
+    def _count(self) -> None:
+        """Count the roots anew."""
+        self._recount = False
+        census = Counter(node.job.status for node in self._roots.values() if node.matches)
+        sites = Counter(node.site for node in self._roots.values() if node.site)
+        if (census, sites) != (self._census, self._sites):
+            self._census, self._sites = census, sites
+            self.census_changed.emit()
+
+    def _sorted(self, nodes: Iterable[Node], parent: Node) -> list[Node]:
+        """Return nodes in the order of the rows below *parent*."""
+        if parent is not self._top and self._column == Column.CREATED:
+            return sorted(nodes, key=lambda node: (_RANKS.get(node.job.status, 0), node.id))
+        # Those that are equal stand as they always do: roots newest first, children as they were found.
+        there = sorted(nodes, key=lambda node: node.id, reverse=parent is self._top)
+        keys = {node.id: self._key(node) for node in there}
+        there.sort(key=lambda node: keys[node.id][1], reverse=self._order == Qt.SortOrder.DescendingOrder)
+        # What has no value stands behind what has one, either way.
+        there.sort(key=lambda node: keys[node.id][0])
+        return there
+
+    def _key(self, node: Node) -> tuple[bool, Any]:
+        value = _value(node, self._column, self._now())
+        # Values without meaning compare among themselves.
+        return (True, "" if self._column in _TEXTUAL else 0) if value is None else (False, value)
+
+    def _goes_before(self, one: Node, other: Node) -> bool:
+        """Return whether a root belongs before another."""
+        (lacks, value), (other_lacks, other_value) = self._key(one), self._key(other)
+        if lacks != other_lacks:
+            return other_lacks
+        if value != other_value:
+            return bool((value < other_value) == (self._order == Qt.SortOrder.AscendingOrder))
+        return one.id > other.id
+
+    # --- Texts -----------------------------------------------------------------------------------------------------
+
+    def _header_texts(self) -> tuple[str, ...]:
+        return (
+            self.tr("Name"),
+            self.tr("Status"),
+            self.tr("Type"),
+            self.tr("Progress"),
+            self.tr("Pages"),
+            self.tr("Failed"),
+            self.tr("Pages/s"),
+            self.tr("Created"),
+            self.tr("Started"),
+            self.tr("Duration"),
+        )
+
+    def _rest_text(self, node: Node) -> str:
+        return self.tr("%s more: show all pages") % written.count(node.more)
+
+    def _tool_tip(self, node: Node, column: Column) -> str:
+        """Return more about a cell; as rich text, since what is not marked so would be taken for it at times."""
+        job = node.job
+        lines: list[str] = []
+        match column:
+            case Column.NAME:
+                lines = [job.name] if job.url is None else [job.url]
+                if job.is_root:
+                    lines += [seed for seed in _seeds(job) if seed != job.name][:5]
+            case Column.STATUS:
+                words = status_words(job.status, job.warnings)
+                cause = CAUSES.get(job.cause or "", "")
+                lines = [f"{words}: {cause}" if cause and cause != words.partition(" ")[2] else words]
+                if job.error:
+                    lines.append(job.error)
+            case Column.PROGRESS if node.job.child_count:
+                done, failed, left = _parts(job)
+                lines = [
+                    self.tr("%s done, %s failed, %s left")
+                    % (written.count(done), written.count(failed), written.count(left))
+                ]
+            case Column.RATE if node.rate is not None and job.status != Status.RUNNING:
+                lines = [self.tr("%s on average") % written.rate(node.rate)]
+            case Column.CREATED:
+                lines = [written.exact(job.created_at)]
+            case Column.STARTED:
+                lines = [written.exact(job.started_at)]
+            case _:
+                return ""
+        return "<qt>" + "<br>".join(html.escape(written.clean(line, 500)) for line in lines) + "</qt>"
+
+
+def _seeds(job: Job) -> list[str]:
+    seeds = job.payload.get("seeds")
+    return [str(seed) for seed in seeds] if isinstance(seeds, list) else []
+
+
+def _renumber(parent: Node, first: int = 0) -> None:
+    for row in range(first, len(parent.children)):
+        parent.children[row].row = row
+
+
+def _runs(rows: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the contiguous runs of ascending numbers: first and last of each."""
+    runs: list[tuple[int, int]] = []
+    for row in rows:
+        if runs and runs[-1][1] >= row - 1:
+            runs[-1] = (runs[-1][0], row)
+        else:
+            runs.append((row, row))
+    return runs
+
+
+def _measure(node: Node, now: int) -> None:
+    """Take the pace of a root: lately while it runs, on average when it has ended."""
+    job = node.job
+    if job.status == Status.RUNNING:
+        if node.meter is None:
+            node.meter = ProgressMeter()
+        node.rate = node.meter.update(job, now).rate
+        return
+    node.meter = None
+    node.rate = None
+    if job.completed_at is not None and job.started_at is not None and job.pages:
+        seconds = (job.completed_at - job.started_at) / 1000
+        node.rate = job.progress_current / seconds if seconds > 0 else None
+
+
+def _parts(job: Job) -> tuple[int, int, int]:
+    counts = job.children
+    failed = counts.get(Status.FAILED, 0)
+    others = counts.get(Status.CANCELLED, 0) + counts.get(Status.SKIPPED, 0)
+    done = max(0, job.progress_current - failed - others)
+    return done, failed, max(0, job.progress_total - done - failed)
+
+
+def _seconds(job: Job, now: int) -> float | None:
+    """Return for how long a job has run."""
+    if job.started_at is None or job.status == Status.PENDING:
+        return None
+    return max(0, (job.completed_at or now) - job.started_at) / 1000
+
+
+def _site_of_tree(node: Node) -> str:
+    while node.parent is not None and node.parent.parent is not None:
+        node = node.parent
+    return node.site
+
+
+def _name(node: Node) -> str:
+    job = node.job
+    if job.is_root or job.url is None:
+        return written.clean(job.name)
+    host = written.host_of(job.url)
+    path = written.path_of(job.url)
+    return path if host == _site_of_tree(node) else f"{host}{path}"
+
+
+def _texts(node: Node, now: int) -> tuple[str, ...]:
+    job = node.job
+    rate = node.rate
+    seconds = _seconds(job, now)
+    is_parent = job.child_count > 0
+    return (
+        _name(node),
+        status_words(job.status, job.warnings).partition(",")[0],
+        _TYPES.get(job.type) or written.clean(job.type),
+        f"{100 * job.progress_current // max(1, job.progress_total)} %" if is_parent else "",
+        written.count(job.pages if job.is_root else job.child_count) if is_parent else "",
+        written.count(job.failed_children) if is_parent else "",
+        "" if rate is None else f"{rate:,.0f}" if rate >= 9.95 else f"{rate:.1f}",
+        written.relative(job.created_at, now),
+        "" if job.started_at is None else written.relative(job.started_at, now),
+        "" if seconds is None else written.duration(seconds),
+    )
+
+
+def _value(node: Node, column: Column, now: int) -> float | str | None:
+    """Return what a column is sorted by; None for nothing."""
+    job = node.job
+    match column:
+        case Column.NAME:
+            return _name(node).casefold()
+        case Column.STATUS:
+            return _RANKS.get(job.status, len(_RANKS))
+        case Column.TYPE:
+            return _TYPES.get(job.type, job.type)
+        case Column.PROGRESS:
+            return job.progress_current / max(1, job.progress_total) if job.child_count else None
+        case Column.PAGES:
+            return job.pages if job.is_root else job.child_count or None
+        case Column.FAILED:
+            return job.failed_children if job.child_count else None
+        case Column.RATE:
+            return node.rate
+        case Column.CREATED:
+            return job.created_at
+        case Column.STARTED:
+            return job.started_at
+        case _:
+            return _seconds(job, now)
+
+
+_NO_JOB = Job(
+    id=0, parent_id=None, root_id=0, type="", phase="", status="", name="", url=None, progress_current=0,
+    progress_total=0, child_count=0, completed_children=0, failed_children=0, children={}, pages=0, warnings=0,
+    created_at=0, started_at=None, completed_at=None, error=None, cause=None, payload={}, result=None,
+    definition_id=None, source_id=None, rerun_of=None, triggered_by=None, attempt=0, depth=0, revision=0,
+)  # fmt: skip

@@ -1,0 +1,522 @@
+"""The log console: what the jobs say while they run, live, and what they said."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QModelIndex, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QGuiApplication, QHideEvent, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPlainTextEdit,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from quaero_desktop.domain.jobs import TailLine
+from quaero_desktop.ui import format
+from quaero_desktop.ui.context import Context
+from quaero_desktop.ui.logfile import write_log
+from quaero_desktop.ui.models.log import LEVEL_WORDS, Column, LogModel
+from quaero_desktop.ui.models.logtail import LogScope, LogTail
+from quaero_desktop.ui.theme import ROW, SPACE, Theme
+from quaero_desktop.ui.views.logtable import LogTable
+from quaero_desktop.ui.widgets.labels import ElidedLabel, EmptyState, Line, muted
+
+_ENOUGH_MATCHES = 200
+"""With a filter older lines are fetched until so many match, or the console is full."""
+_DETAIL_LINES = 4
+_EXPORT_PAGE = 2_000
+_ROOM_FOR_COUNT = 220 * SPACE
+
+
+class LogConsole(QWidget):
+    """A table of log lines under a row of tools.
+
+    Args:
+        context: of the window.
+
+    Signals:
+        job_activated: the id of the job whose line was double-clicked, or Enter pressed on.
+        latest_line_changed: the newest line, for where there is room for one only.
+    """
+
+    job_activated = Signal(int)
+    latest_line_changed = Signal(str)
+
+    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("logConsole")
+        self._context = context
+        self._exporting = False
+        self._latest = ""
+        self.model = LogModel(self)
+        self.tail = LogTail(context, self.model, self)
+        self._make_tools()
+        self._table = LogTable(context.theme, self.model, self)
+        self._empty = EmptyState(context.theme, "terminal-window", "", parent=self)
+        self._detail_line = Line(context.theme, self)
+        self._detail = QPlainTextEdit(self)
+        self._make_detail()
+        self._pages = QStackedWidget(self)
+        self._pages.addWidget(self._table)
+        self._pages.addWidget(self._empty)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(self._tools)
+        layout.addWidget(Line(context.theme, self))
+        layout.addWidget(self._pages, 1)
+        layout.addWidget(self._detail_line)
+        layout.addWidget(self._detail)
+        state = context.state
+        self._level.setCurrentIndex(max(0, self._level.findData(state.text("log/level", "info"))))
+        self._children.setChecked(state.flag("log/children", True))
+        self.tail.show(self._wanted(None, None))
+        self._connect()
+        self._scope_changed()
+        self._say()
+
+    # --- what others call ---------------------------------------------------------------------------------------
+
+    def show_job(self, job_id: int | None, root_id: int | None) -> None:
+        """Show the log of a job; without one that of a root, and without either that of all jobs."""
+        if job_id is not None and job_id == root_id:
+            job_id = None
+        old = self.tail.scope
+        if (job_id, root_id) == (old.job_id, old.root_id) and not self.tail.gone:
+            return
+        self.tail.show(self._wanted(job_id, root_id))
+        self._scope_changed()
+
+    # --- parts --------------------------------------------------------------------------------------------------
+
+    def _make_tools(self) -> None:
+        theme = self._context.theme
+        self._scope = ElidedLabel("", Qt.TextElideMode.ElideMiddle, self)
+        self._scope.setMinimumWidth(16 * SPACE)
+        self._scope.setAccessibleName(self.tr("Whose log this is"))
+        self._all_jobs = self._button("x", self.tr("Show the log of all jobs"))
+        self._level = QComboBox(self)
+        self._level.setAccessibleName(self.tr("Least important level to show"))
+        self._level.setToolTip(self.tr("Show lines of this level and above"))
+        for text, level in (
+            (self.tr("Debug"), "debug"),
+            (self.tr("Info"), "info"),
+            (self.tr("Warnings"), "warn"),
+            (self.tr("Errors"), "error"),
+        ):
+            self._level.addItem(text, level)
+        self._children = QCheckBox(self.tr("Include &children"), self)
+        self._children.setToolTip(self.tr("Show the lines of the pages below the job, too"))
+        self._filter = QLineEdit(self)
+        self._filter.setObjectName("logFilter")
+        self._filter.setPlaceholderText(self.tr("Filter lines"))
+        self._filter.setAccessibleName(self.tr("Show only lines that contain this text"))
+        self._filter.setClearButtonEnabled(True)
+        self._filter.setMinimumWidth(30 * SPACE)
+        self._filter.setMaximumWidth(60 * SPACE)
+        self._filter.addAction(theme.icon("funnel"), QLineEdit.ActionPosition.LeadingPosition)
+        self._count = muted(QLabel(self), theme)
+        self._count.setFont(Theme.tabular(self._count.font()))
+        self._follow = QToolButton(self)
+        self._follow.setObjectName("logFollow")
+        self._follow.setCheckable(True)
+        self._follow.setChecked(True)
+        self._follow.setAutoRaise(True)
+        self._follow.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._follow.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._pause = self._button("pause", self.tr("Pause the log; the crawl goes on"))
+        self._pause.setObjectName("logPause")
+        self._pause.setCheckable(True)
+        self._clear = self._button("eraser", self.tr("Clear the view; the library keeps the lines"))
+        self._copy = self._button("copy", self.tr("Copy the selected lines, or all that are shown"))
+        self._export = self._button("download-simple", "")
+        self._tools = QHBoxLayout()
+        self._tools.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, SPACE)
+        self._tools.setSpacing(2 * SPACE)
+        self._tools.addWidget(self._scope, 1)
+        self._tools.addWidget(self._all_jobs)
+        self._tools.addWidget(self._level)
+        self._tools.addWidget(self._children)
+        self._tools.addWidget(self._filter, 2)
+        self._tools.addStretch(1)
+        self._tools.addWidget(self._count)
+        self._tools.addWidget(self._follow)
+        for button in (self._pause, self._clear, self._copy, self._export):
+            self._tools.addWidget(button)
+
+    def _button(self, icon: str, tip: str) -> QToolButton:
+        button = QToolButton(self)
+        button.setAutoRaise(True)
+        button.setIcon(self._context.theme.icon(icon))
+        button.setProperty("icon_name", icon)
+        button.setToolTip(tip)
+        button.setAccessibleName(tip)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return button
+
+    def _make_detail(self) -> None:
+        self._detail.setReadOnly(True)
+        self._detail.setTabChangesFocus(True)
+        self._detail.setObjectName("logDetail")
+        self._detail.setAccessibleName(self.tr("The whole of the selected line"))
+        self._detail.setFrameShape(QPlainTextEdit.Shape.NoFrame)
+        self._detail.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._detail.document().setDocumentMargin(2 * SPACE)
+        self._show_detail_pane(False)
+
+    def _connect(self) -> None:
+        self._level.currentIndexChanged.connect(self._tools_changed)
+        self._children.toggled.connect(self._tools_changed)
+        self._filter.textChanged.connect(self._filter_changed)
+        self._filter.returnPressed.connect(self._table.setFocus)
+        self._follow.clicked.connect(self._follow_clicked)
+        self._pause.toggled.connect(self.tail.set_paused)
+        self._clear.clicked.connect(lambda _=False: self.tail.clear())
+        self._copy.clicked.connect(lambda _=False: self.copy())
+        self._export.clicked.connect(lambda _=False: self._export_clicked())
+        self._all_jobs.clicked.connect(lambda _=False: self.show_job(None, None))
+        self.tail.changed.connect(self._say)
+        self.tail.replaced.connect(self._replaced)
+        self.tail.appended.connect(self._appended)
+        self.tail.prepended.connect(self._prepended)
+        table = self._table
+        table.at_end_changed.connect(self._scrolled)
+        table.top_reached.connect(self.tail.load_older)
+        table.activated_row.connect(lambda row: self.job_activated.emit(row.job_id))
+        table.copy_wanted.connect(self.copy)
+        table.customContextMenuRequested.connect(self._open_menu)
+        table.selectionModel().currentRowChanged.connect(self._current_changed)
+        table.selectionModel().selectionChanged.connect(lambda *_: self._show_detail())
+        table.resized.connect(self._show_detail)
+        self._context.theme.changed.connect(self._paint)
+
+    # --- scope, level, filter -----------------------------------------------------------------------------------
+
+    def _wanted(self, job_id: int | None, root_id: int | None) -> LogScope:
+        return LogScope(
+            job_id=job_id,
+            root_id=root_id,
+            children=self._children.isChecked(),
+            minimum=str(self._level.currentData() or "info"),
+        )
+
+    def _tools_changed(self) -> None:
+        scope = self.tail.scope
+        self._context.state.set("log/level", str(self._level.currentData()))
+        self._context.state.set("log/children", self._children.isChecked())
+        wanted = self._wanted(scope.job_id, scope.root_id)
+        if wanted != scope:
+            self.tail.show(wanted)
+            self._scope_changed()
+
+    def _scope_changed(self) -> None:
+        tail = self.tail
+        scope = tail.scope
+        if scope.wanted is None:
+            text = self.tr("All jobs")
+        elif tail.job is not None:
+            text = format.path_of(tail.job.url) if tail.job.url else tail.job.name
+            if tail.root is not None:
+                text = self.tr("%s in %s") % (text, tail.root.name)
+        elif tail.root is not None:
+            text = tail.root.name
+        else:
+            text = "…"
+        if self._scope.text() != text:
+            self._scope.setText(text)
+        self._all_jobs.setVisible(scope.wanted is not None)
+        # A page has nothing below it, and all jobs are all jobs.
+        self._children.setEnabled(scope.wanted is not None and scope.job_id is None)
+        self._table.setColumnHidden(Column.JOB, not scope.of_many)
+
+    def _filter_changed(self, text: str) -> None:
+        self.model.set_filter(text)
+        self._to_end_if_following()
+        self._show_detail()
+        self._say()
+        self._fill()
+
+    def _fill(self) -> None:
+        """Fetch older lines while few match the filter."""
+        model = self.model
+        if model.filter_text and model.shown < _ENOUGH_MATCHES and model.total < model.capacity:
+            self.tail.load_older()
+
+    # --- lines come and go --------------------------------------------------------------------------------------
+
+    def _replaced(self) -> None:
+        self._scope_changed()
+        self._table.scroll_to_end()
+        self._show_detail()
+        if not self.tail.following:
+            self.tail.set_following(True)
+        self._tell_latest()
+        self._fill()
+
+    def _appended(self, gone: int) -> None:
+        if self.tail.following:
+            self._table.scroll_to_end()
+        elif gone:
+            self._table.moved_up(gone)
+        self._tell_latest()
+
+    def _prepended(self, added: int) -> None:
+        if self.tail.following:
+            self._table.scroll_to_end()
+        else:
+            self._table.moved_up(-added)
+        self._fill()
+
+    def _to_end_if_following(self) -> None:
+        if self.tail.following:
+            self._table.scroll_to_end()
+
+    def _tell_latest(self) -> None:
+        shown = self.model.shown
+        latest = ""
+        if shown:
+            row = self.model.row(shown - 1)
+            latest = f"{row.time} {LEVEL_WORDS[row.level]} {row.message}"
+        if latest != self._latest:
+            self._latest = latest
+            self.latest_line_changed.emit(latest)
+
+    # --- following ----------------------------------------------------------------------------------------------
+
+    def _follow_clicked(self, checked: bool) -> None:
+        self.tail.set_following(checked)
+        if checked:
+            self._table.scroll_to_end()
+
+    def _scrolled(self, at_end: bool) -> None:
+        """Stop following when the person scrolls up, and begin again at the end."""
+        if at_end and self.tail.has_newer:
+            self.tail.load_newer()
+        elif at_end != self.tail.following:
+            self.tail.set_following(at_end)
+
+    def _current_changed(self, current: QModelIndex) -> None:
+        # Whoever picks a line wants to read it.
+        if current.isValid() and self.tail.following and current.row() < self.model.shown - 1:
+            self.tail.set_following(False)
+
+    def _show_detail(self) -> None:
+        """Show the whole of the selected line when the table cuts it."""
+        current = self._table.currentIndex()
+        chosen = self._table.selectionModel().selectedRows()
+        row = self.model.row(current.row()) if current.isValid() and len(chosen) == 1 else None
+        text = row.message if row is not None else ""
+        cut = bool(text) and self._table.is_cut(text)
+        if not cut:
+            self._show_detail_pane(False)
+            return
+        if self._detail.toPlainText() != text:
+            self._detail.setPlainText(text)
+        line = self._detail.fontMetrics().lineSpacing()
+        wide = max(1, self.width() - 6 * SPACE)
+        lines = -(-self._detail.fontMetrics().horizontalAdvance(text) // wide)
+        # Words are never broken: one line more than the letters need.
+        height = min(_DETAIL_LINES, lines + 1) * line + 4 * SPACE
+        if self._detail.height() != height:
+            self._detail.setFixedHeight(height)
+        if not self._detail.isVisible():
+            self._show_detail_pane(True)
+            self._table.later(lambda: self._table.scrollTo(self._table.currentIndex()))
+
+    def _show_detail_pane(self, shown: bool) -> None:
+        self._detail_line.setVisible(shown)
+        self._detail.setVisible(shown)
+
+    # --- what it says -------------------------------------------------------------------------------------------
+
+    def _say(self) -> None:
+        tail, model = self.tail, self.model
+        following = tail.following and not tail.paused
+        self._follow.setChecked(tail.following)
+        if tail.paused:
+            self._follow.setText(self.tr("Paused"))
+        else:
+            self._follow.setText(self.tr("Following") if following else self.tr("To the newest"))
+        self._follow.setToolTip(
+            self.tr("Shows the newest lines as they come; scroll up to stop")
+            if following
+            else self.tr("Go to the newest lines and follow them (End)")
+        )
+        if self._pause.isChecked() != tail.paused:
+            self._pause.setChecked(tail.paused)
+        icon = "play" if tail.paused else "pause"
+        if self._pause.property("icon_name") != icon:
+            self._pause.setProperty("icon_name", icon)
+            tip = self.tr("Go on with the log") if tail.paused else self.tr("Pause the log; the crawl goes on")
+            self._pause.setToolTip(tip)
+            self._pause.setAccessibleName(tip)
+            self._pause.setIcon(self._context.theme.icon(icon))
+        if not self._exporting:
+            tip = self.tr("Export the log…")
+            self._export.setToolTip(tip)
+            self._export.setAccessibleName(tip)
+        for button in (self._copy, self._clear):
+            button.setEnabled(model.shown > 0)
+        self._count.setText(self._counted())
+        empty = model.shown == 0 and not tail.loading
+        if empty:
+            self._empty.set_sentence(self._why_empty())
+        page: QWidget = self._empty if empty else self._table
+        if self._pages.currentWidget() is not page:
+            # Whoever types in the filter goes on typing, and the table keeps the focus it had.
+            had_focus = self._table.hasFocus()
+            self._pages.setCurrentWidget(page)
+            if had_focus and page is self._empty:
+                self._filter.setFocus()
+
+    def _counted(self) -> str:
+        model, tail = self.model, self.tail
+        if tail.loading and not model.total:
+            return self.tr("Loading…")
+        if model.filter_text:
+            return self.tr("%s of %s") % (format.count(model.shown), format.count_of(model.total, "line"))
+        more = "+" if tail.has_older or tail.has_newer else ""
+        return f"{format.count(model.total)}{more} " + (self.tr("line") if model.total == 1 else self.tr("lines"))
+
+    def _why_empty(self) -> str:
+        tail, model = self.tail, self.model
+        if tail.gone:
+            return self.tr("This job was deleted, and its log with it.")
+        if model.filter_text:
+            if tail.has_older and model.total < model.capacity:
+                return self.tr("Looking through older lines…")
+            return self.tr("None of the %s contains this text.") % format.count_of(model.total, "line")
+        if tail.cleared:
+            return self.tr("The view was cleared. New lines appear here.")
+        minimum = tail.scope.minimum
+        if minimum == "error":
+            return self.tr("No errors. Choose a lower level to see what was done.")
+        if minimum == "warn":
+            return self.tr("No warnings and no errors. Choose a lower level to see what was done.")
+        if tail.scope.wanted is None:
+            return self.tr("Nothing was logged yet. Start a crawl and watch it here.")
+        return self.tr("This job has logged nothing yet.")
+
+    def _paint(self) -> None:
+        theme = self._context.theme
+        for button in (self._all_jobs, self._pause, self._clear, self._copy, self._export):
+            button.setIcon(theme.icon(str(button.property("icon_name"))))
+        self._filter.actions()[0].setIcon(theme.icon("funnel"))
+        self._follow.setIcon(theme.icon("caret-down"))
+        self._table.viewport().update()
+
+    # --- copy and export ----------------------------------------------------------------------------------------
+
+    def copy(self) -> None:
+        """Copy the selected lines, or all that are shown, as text."""
+        rows = self._table.chosen() or self.model.rows()
+        if rows:
+            QGuiApplication.clipboard().setText("\n".join(row.text() for row in rows))
+
+    def export_to(self, file: Path) -> None:
+        """Write every line of what is chosen (job, level, filter) to a text file, not only those that are held."""
+        self._context.tasks.latest(("log export", id(self)), self._write(file))
+
+    def _export_clicked(self) -> None:
+        if self._exporting:
+            self._context.tasks.cancel(("log export", id(self)))
+            return
+        dialog = QFileDialog(self, self.tr("Export the log"))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilter(self.tr("Text files (*.txt)"))
+        dialog.setDefaultSuffix("txt")
+        dialog.selectFile("quaero-log.txt")
+        dialog.fileSelected.connect(lambda name: self.export_to(Path(name)))
+        dialog.open()
+
+    async def _write(self, file: Path) -> None:
+        scope = self.tail.scope
+        jobs = self._context.services.jobs
+
+        async def fetch(after_id: int) -> Sequence[TailLine]:
+            return await jobs.log_tail(
+                root_id=scope.root_id,
+                job_id=scope.job_id,
+                children=scope.children,
+                minimum=scope.minimum,
+                after_id=after_id,
+                limit=_EXPORT_PAGE,
+            )
+
+        def tell(written: int) -> None:
+            self._export.setToolTip(self.tr("Stop exporting (%s so far)") % format.count_of(written, "line"))
+
+        self._set_exporting(True)
+        try:
+            written = await write_log(
+                file, fetch, after_id=self.tail.floor, containing=self.model.filter_text, progress=tell
+            )
+        finally:
+            self._set_exporting(False)
+        said = self.tr("%s of the log written to %s") % (format.count_of(written, "line"), file)
+        self._context.notices.show(said, kind="success")
+
+    def _set_exporting(self, exporting: bool) -> None:
+        self._exporting = exporting
+        icon = "x-circle" if exporting else "download-simple"
+        self._export.setProperty("icon_name", icon)
+        self._export.setIcon(self._context.theme.icon(icon))
+        self._export.setAccessibleName(self.tr("Stop exporting") if exporting else self.tr("Export the log…"))
+        self._say()
+
+    def _open_menu(self, at: QPoint) -> None:
+        rows = self._table.chosen()
+        menu = QMenu(self)
+        menu.aboutToHide.connect(menu.deleteLater)
+        show = QAction(self.tr("Show job"), menu)
+        show.setEnabled(len(rows) == 1)
+        show.triggered.connect(lambda _=False: self.job_activated.emit(rows[0].job_id))
+        only = QAction(self.tr("Only the log of this job"), menu)
+        only.setEnabled(len(rows) == 1 and self.tail.scope.of_many)
+        only.triggered.connect(lambda _=False: self.show_job(rows[0].job_id, rows[0].root_id))
+        copy = QAction(self._context.theme.icon("copy"), self.tr("Copy"), menu)
+        copy.setShortcut(QKeySequence(QKeySequence.StandardKey.Copy))
+        copy.setEnabled(bool(rows))
+        copy.triggered.connect(lambda _=False: self.copy())
+        everything = QAction(self.tr("Select all"), menu)
+        everything.setShortcut(QKeySequence(QKeySequence.StandardKey.SelectAll))
+        everything.triggered.connect(lambda _=False: self._table.selectAll())
+        for action in (show, only, copy, everything):
+            menu.addAction(action)
+        menu.popup(self._table.viewport().mapToGlobal(at))
+
+    # --- Qt -----------------------------------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
+        """Go on where it was left."""
+        super().showEvent(event)
+        self._paint()
+        self.tail.set_active(True)
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
+        """Do nothing that nobody can see."""
+        super().hideEvent(event)
+        self.tail.set_active(False)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Leave out what matters least where there is little room."""
+        super().resizeEvent(event)
+        self._count.setVisible(event.size().width() >= _ROOM_FOR_COUNT)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return room for some ten lines."""
+        return QSize(200 * SPACE, 10 * ROW)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the least room."""
+        return QSize(80 * SPACE, 4 * ROW)

@@ -1,0 +1,253 @@
+"""The table of the log console."""
+
+from PySide6.QtCore import QEvent, QItemSelectionModel, QRect, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QFontMetrics,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from quaero_desktop.ui.models.log import LEVEL_WORDS, Column, Index, LogModel, LogRow
+from quaero_desktop.ui.theme import ROW, SPACE, Theme
+
+_HEIGHT = ROW - SPACE // 2
+# Worked out once: combining flags takes longer than the rest of a cell.
+_ON_ONE_LINE = int(Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine)
+_SELECTED = QStyle.StateFlag.State_Selected
+_ACTIVE = QStyle.StateFlag.State_Active
+_EDGE_ROWS = 30
+"""So close to the top older lines are fetched."""
+
+
+class LogTable(QTableView):
+    """The lines of the console. It paints them itself, so that a repaint does not ask the model a thousand questions.
+
+    Signals:
+        at_end_changed: the person scrolled: whether to the last line.
+        top_reached: the first lines that are held came into view, and the person does not follow the end.
+        activated_row: a :class:`LogRow` was chosen.
+        copy_wanted: Ctrl+C.
+        resized: there is another width.
+    """
+
+    at_end_changed = Signal(bool)
+    top_reached = Signal()
+    activated_row = Signal(object)
+    copy_wanted = Signal()
+    resized = Signal()
+
+    def __init__(self, theme: Theme, model: LogModel, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._rows = model
+        self._moving = False
+        self._keep_end = True
+        self.focused_row = -1
+        self.setObjectName("logTable")
+        self.setAccessibleName(self.tr("Log lines"))
+        self.setModel(model)
+        self.setItemDelegate(_Delegate(theme, model, self))
+        self.setFont(Theme.tabular(self.font()))
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.setCornerButtonEnabled(False)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setMouseTracking(True)
+        side = self.verticalHeader()
+        side.hide()
+        side.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        side.setMinimumSectionSize(ROW - SPACE)
+        side.setDefaultSectionSize(_HEIGHT)
+        top = self.horizontalHeader()
+        top.hide()
+        top.setMinimumSectionSize(4 * SPACE)
+        top.setStretchLastSection(True)
+        self._size_columns()
+        bar = self.verticalScrollBar()
+        bar.valueChanged.connect(self._value_changed)
+        bar.rangeChanged.connect(self._range_changed)
+        self.activated.connect(lambda index: self.activated_row.emit(model.row(index.row())))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
+        """Paint; which row the keyboard is at is asked once for all cells."""
+        self.focused_row = self.currentIndex().row() if self.hasFocus() else -1
+        super().paintEvent(event)
+
+    def chosen(self) -> list[LogRow]:
+        """Return the selected lines, oldest first."""
+        numbers = sorted(index.row() for index in self.selectionModel().selectedRows())
+        return [self._rows.row(number) for number in numbers]
+
+    def later(self, function: object) -> None:
+        """Call *function* once Qt is back in its loop, unless the table is gone by then."""
+        QGuiApplication.postEvent(self, _Call(function))
+
+    def is_cut(self, message: str) -> bool:
+        """Return whether the table has no room for the whole of a message."""
+        return self.fontMetrics().horizontalAdvance(message) > self.columnWidth(Column.MESSAGE) - 4 * SPACE
+
+    def scroll_to_end(self) -> None:
+        """Show the newest line, and keep it in view when lines come or the room changes."""
+        self._keep_end = True
+        self._move(None)
+
+    def moved_up(self, rows: int) -> None:
+        """Keep the lines in view where they are after so many rows above them went (or came, if negative)."""
+        self._move(self.verticalScrollBar().value() - rows * self.verticalHeader().defaultSectionSize())
+
+    def _move(self, value: int | None) -> None:
+        self._moving = True
+        try:
+            # The bar knows of new rows only after the layout.
+            self.updateGeometries()
+            bar = self.verticalScrollBar()
+            bar.setValue(bar.maximum() if value is None else max(0, value))
+        finally:
+            self._moving = False
+
+    def _range_changed(self, _: int, maximum: int) -> None:
+        if self._keep_end and not self._moving:
+            self._moving = True
+            self.verticalScrollBar().setValue(maximum)
+            self._moving = False
+
+    def _value_changed(self, value: int) -> None:
+        if self._moving:
+            return
+        at_end = value >= self.verticalScrollBar().maximum() - ROW // 2
+        self._keep_end = at_end
+        self.at_end_changed.emit(at_end)
+        if not at_end and value < _EDGE_ROWS * ROW:
+            self.top_reached.emit()
+
+    def _size_columns(self) -> None:
+        metrics = QFontMetrics(self.font())
+        self.setColumnWidth(Column.TIME, metrics.horizontalAdvance("00:00:00") + 4 * SPACE)
+        widest = max(metrics.horizontalAdvance(word) for word in LEVEL_WORDS.values())
+        self.setColumnWidth(Column.LEVEL, widest + 4 * SPACE)
+        self.setColumnWidth(Column.JOB, 60 * SPACE)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 (Qt's name)
+        """Make room for another font."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._size_columns()
+
+    def customEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Do what was to be done later."""
+        if isinstance(event, _Call):
+            event.function()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Give the job a third of the room at most."""
+        self._moving = True
+        super().resizeEvent(event)
+        self._moving = False
+        self.setColumnWidth(Column.JOB, min(90 * SPACE, max(30 * SPACE, self.viewport().width() // 4)))
+        if self._keep_end:
+            self._move(None)
+        self.resized.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Copy, go to the ends, open the job of a line."""
+        key = event.key()
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_wanted.emit()
+        elif key in (Qt.Key.Key_Home, Qt.Key.Key_End) and not (event.modifiers() & Qt.KeyboardModifier.ShiftModifier):
+            self._go_to_end_of(key == Qt.Key.Key_End)
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
+            self.activated_row.emit(self._rows.row(self.currentIndex().row()))
+        else:
+            super().keyPressEvent(event)
+            return
+        event.accept()
+
+    def _go_to_end_of(self, last: bool) -> None:
+        rows = self._rows.shown
+        if not rows:
+            return
+        index = self._rows.index(rows - 1 if last else 0, Column.MESSAGE)
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+        bar = self.verticalScrollBar()
+        if last:
+            bar.setValue(bar.maximum())
+            # Nothing moves where the end is in view already, and End is still meant.
+            self._value_changed(bar.value())
+        else:
+            bar.setValue(0)
+
+
+class _Call(QEvent):
+    """Something to do later."""
+
+    KIND = QEvent.Type(QEvent.registerEventType())
+
+    def __init__(self, function: object) -> None:
+        super().__init__(self.KIND)
+        assert callable(function)
+        self.function = function
+
+
+class _Delegate(QStyledItemDelegate):
+    """Paints the cells of a line in one go each, straight from the row."""
+
+    def __init__(self, theme: Theme, model: LogModel, table: LogTable) -> None:
+        super().__init__(table)
+        self._table = table
+        self._theme = theme
+        self._rows = model
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Paint one cell."""
+        number, column = index.row(), index.column()
+        row = self._rows.row(number)
+        area: QRect = option.rect
+        state = option.state
+        chosen = state & _SELECTED
+        palette: QPalette = option.palette
+        group = QPalette.ColorGroup.Active if state & _ACTIVE else QPalette.ColorGroup.Inactive
+        if chosen:
+            painter.fillRect(area, palette.color(group, QPalette.ColorRole.Highlight))
+            painter.setPen(palette.color(group, QPalette.ColorRole.HighlightedText))
+        elif column == Column.LEVEL:
+            painter.setPen(self._theme.level_colour(row.level))
+        elif column != Column.MESSAGE or row.level == "debug":
+            painter.setPen(self._theme.muted)
+        else:
+            painter.setPen(palette.color(group, QPalette.ColorRole.Text))
+        room = area.adjusted(2 * SPACE, 0, -2 * SPACE, 0)
+        if column == Column.MESSAGE:
+            text = option.fontMetrics.elidedText(row.message, Qt.TextElideMode.ElideRight, room.width())
+        elif column == Column.JOB:
+            text = option.fontMetrics.elidedText(row.place, Qt.TextElideMode.ElideMiddle, room.width())
+        else:
+            text = row.time if column == Column.TIME else LEVEL_WORDS[row.level]
+        painter.drawText(room, _ON_ONE_LINE, text)
+        if not chosen and number == self._table.focused_row:
+            painter.setPen(palette.color(group, QPalette.ColorRole.Highlight))
+            painter.drawLine(area.topLeft(), area.topRight())
+            painter.drawLine(area.bottomLeft(), area.bottomRight())
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802 (Qt's name)
+        """Return the same for every line."""
+        return QSize(20 * SPACE, _HEIGHT)

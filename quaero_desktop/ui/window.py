@@ -1,0 +1,404 @@
+"""The main window: puts the panels together and knows nothing of what they do."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QIcon,
+    QKeySequence,
+    QResizeEvent,
+    QShortcut,
+)
+from PySide6.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QHBoxLayout,
+    QLineEdit,
+    QMainWindow,
+    QMenu,
+    QSizePolicy,
+    QSplitter,
+    QStackedWidget,
+    QToolBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from quaero_desktop.ui.actions import ActionId, Selection
+from quaero_desktop.ui.addresses import urls_in
+from quaero_desktop.ui.context import Context
+from quaero_desktop.ui.theme import SPACE
+from quaero_desktop.ui.views.detail import DetailPane
+from quaero_desktop.ui.views.jobs import JobsPanel
+from quaero_desktop.ui.views.library import LibraryView
+from quaero_desktop.ui.views.log import LogConsole
+from quaero_desktop.ui.views.status import StatusLine
+from quaero_desktop.ui.views.welcome import Welcome
+from quaero_desktop.ui.widgets.messagebar import MessageBar
+from quaero_desktop.ui.widgets.undobar import UndoBar
+
+SIZE = QSize(1280, 800)
+_NARROW = 1000
+_LAYOUT_VERSION = 1
+_SEARCH_WIDTH = 320
+
+_MENUS: tuple[tuple[str, tuple[ActionId | None, ...]], ...] = (
+    ("&File", (ActionId.NEW_CRAWL, ActionId.EXPORT, None, ActionId.BACK_UP, ActionId.VERIFY, None,
+               ActionId.SETTINGS, None, ActionId.QUIT)),
+    ("&Edit", (ActionId.UNDO, ActionId.COPY_URL, ActionId.DELETE, None, ActionId.FIND, ActionId.PALETTE)),
+    ("&Job", (ActionId.OPEN_DOCUMENT, ActionId.OPEN_IN_BROWSER, ActionId.SHOW_IN_LOG, None, ActionId.RERUN,
+              ActionId.RETRY_FAILED, None, ActionId.PAUSE, ActionId.RESUME, ActionId.CANCEL)),
+    ("&View", (ActionId.SHOW_JOBS, ActionId.SHOW_LIBRARY, ActionId.SHOW_LOG)),
+    ("&Help", (ActionId.SHORTCUTS, ActionId.ABOUT)),
+)  # fmt: skip
+_TOOLS: tuple[ActionId | None, ...] = (
+    ActionId.NEW_CRAWL, None, ActionId.RERUN, ActionId.RETRY_FAILED, None,
+    ActionId.PAUSE, ActionId.RESUME, ActionId.CANCEL, None, ActionId.DELETE,
+)  # fmt: skip
+
+
+class MainWindow(QMainWindow):
+    """The window over an open library.
+
+    Args:
+        context: what the parts are given.
+        icon: the application's.
+
+    Signals:
+        close_wanted: the person wants to leave; the window closes when :meth:`allow_closing` was called.
+        urls_given: addresses that were pasted or dropped somewhere, for a new crawl.
+        crawl_wanted: one address, to be crawled with the usual settings at once.
+    """
+
+    close_wanted = Signal()
+    urls_given = Signal(list)
+    crawl_wanted = Signal(str)
+
+    def __init__(self, context: Context, icon: QIcon) -> None:
+        super().__init__()
+        self._context = context
+        self._may_close = False
+        self.setObjectName("mainWindow")
+        self.setWindowTitle(self.tr("Quaero Desktop"))
+        self.setWindowIcon(icon)
+        self.setAcceptDrops(True)
+
+        self.jobs = JobsPanel(context)
+        self.detail = DetailPane(context)
+        self.library = LibraryView(context)
+        self.log = LogConsole(context)
+        self.welcome = Welcome(context.theme, icon)
+        self.messages = MessageBar(context)
+        self.undo_bar = UndoBar(context)
+        self.search = QLineEdit()
+
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setObjectName("jobsSplitter")
+        self.splitter.addWidget(self.jobs)
+        self.splitter.addWidget(self.detail)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setStretchFactor(0, 5)
+        self.splitter.setStretchFactor(1, 4)
+
+        self.pages = QStackedWidget()
+        for page in (self.welcome, self.splitter, self.library):
+            self.pages.addWidget(page)
+
+        self._put_together()
+        self._make_menus()
+        self._make_tool_bar()
+        self.dock = self._make_dock()
+        self.status = StatusLine(context, self.statusBar())
+        self._connect()
+        self._restore()
+        self.show_jobs()
+
+    # --- what is shown ----------------------------------------------------------------------------------------------
+
+    def show_jobs(self) -> None:
+        """Show the tree of jobs, or the welcome while there is nothing."""
+        self.pages.setCurrentWidget(self.welcome if self._is_new else self.splitter)
+        self._rail_jobs.setChecked(True)
+        self._publish()
+
+    def show_library(self) -> None:
+        """Show the library."""
+        self.pages.setCurrentWidget(self.library)
+        self._rail_library.setChecked(True)
+        self._publish()
+
+    def set_new(self, is_new: bool) -> None:
+        """Say whether there is neither a job nor a document yet: then the jobs' place holds the welcome."""
+        if is_new == self._is_new:
+            return
+        self._is_new = is_new
+        if self.pages.currentWidget() is not self.library:
+            self.show_jobs()
+        # Nothing can be in the log yet, and the welcome has the room to itself.
+        self.dock.setVisible(not is_new)
+        for name in (ActionId.RERUN, ActionId.RETRY_FAILED, ActionId.PAUSE, ActionId.RESUME, ActionId.CANCEL):
+            self._context.actions.forbid(name, self.tr("There is no job yet.") if is_new else "")
+
+    def show_job(self, job_id: int) -> None:
+        """Show the tree of jobs with one selected."""
+        self.set_new(False)
+        self.show_jobs()
+        self.jobs.select_job(job_id)
+
+    def show_document(self, document_id: int) -> None:
+        """Show a document in the library."""
+        self.show_library()
+        self.library.show_document(document_id)
+
+    def show_log(self) -> None:
+        """Show the log, and go to it."""
+        self.dock.show()
+        self.dock.raise_()
+        self.log.setFocus()
+
+    def toggle_log(self) -> None:
+        """Show or hide the log."""
+        self.dock.setVisible(not self.dock.isVisible())
+
+    def focus_search(self) -> None:
+        """Go to the search field."""
+        self.show_library()
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
+
+    def come_forward(self) -> None:
+        """Be the front window."""
+        self.setWindowState((self.windowState() & ~Qt.WindowState.WindowMinimized) | Qt.WindowState.WindowActive)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    # --- leaving ----------------------------------------------------------------------------------------------------
+
+    def allow_closing(self) -> None:
+        """Close: everything has been stopped and stored."""
+        self._may_close = True
+        self.close()
+
+    def show_stopping(self, sentence: str) -> None:
+        """Say that the window is about to close, and take no more orders."""
+        self._central.setEnabled(False)
+        self.dock.setEnabled(False)
+        self.status.say(sentence)
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
+        """Stop everything first."""
+        if self._may_close:
+            event.accept()
+            return
+        event.ignore()
+        self.save_state()
+        self.close_wanted.emit()
+
+    def save_state(self) -> None:
+        """Remember sizes, places and columns."""
+        state = self._context.state
+        state.set("window/geometry", self.saveGeometry())
+        state.set("window/layout", self.saveState(_LAYOUT_VERSION))
+        state.set("window/splitter", self.splitter.saveState())
+        self.jobs.save_state()
+        state.sync()
+
+    # --- addresses from anywhere ------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Take what holds web addresses."""
+        data = event.mimeData()
+        if data.hasUrls() or urls_in(data.text()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Offer to crawl what was dropped."""
+        data = event.mimeData()
+        text = "\n".join(url.toString() for url in data.urls()) if data.hasUrls() else data.text()
+        self._offer(text)
+        event.acceptProposedAction()
+
+    def paste(self) -> None:
+        """Offer to crawl what the clipboard holds."""
+        self._offer(QApplication.clipboard().text())
+
+    def _offer(self, text: str) -> None:
+        if found := urls_in(text):
+            self.urls_given.emit(list(found))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Put the detail pane below the tree where the window is narrow."""
+        super().resizeEvent(event)
+        narrow = self.width() < _NARROW
+        wanted = Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal
+        if self.splitter.orientation() != wanted:
+            self.splitter.setOrientation(wanted)
+
+    # --- making -----------------------------------------------------------------------------------------------------
+
+    _is_new = False
+
+    def _put_together(self) -> None:
+        self._rail = QToolBar(self.tr("Views"))
+        self._rail.setObjectName("rail")
+        self._rail.setOrientation(Qt.Orientation.Vertical)
+        self._rail.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        self._rail.setIconSize(QSize(20, 20))
+        self._views = QActionGroup(self)
+        self._rail_jobs = self._rail_action(ActionId.SHOW_JOBS)
+        self._rail_library = self._rail_action(ActionId.SHOW_LIBRARY)
+        stack = QVBoxLayout()
+        stack.setContentsMargins(0, 0, 0, 0)
+        stack.setSpacing(0)
+        stack.addWidget(self.messages)
+        stack.addWidget(self.pages, 1)
+        stack.addWidget(self.undo_bar)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self._rail)
+        row.addLayout(stack, 1)
+        self._central = QWidget()
+        self._central.setLayout(row)
+        self.setCentralWidget(self._central)
+
+    def _rail_action(self, name: ActionId) -> QAction:
+        action = self._context.actions.action(name)
+        action.setCheckable(True)
+        self._views.addAction(action)
+        self._rail.addAction(action)
+        button = self._rail.widgetForAction(action)
+        if isinstance(button, QToolButton):
+            button.setMinimumWidth(17 * SPACE)
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        return action
+
+    def _make_menus(self) -> None:
+        actions = self._context.actions
+        for title, names in _MENUS:
+            menu = QMenu(self.tr(title), self)
+            menu.setToolTipsVisible(True)
+            for name in names:
+                if name is None:
+                    menu.addSeparator()
+                else:
+                    menu.addAction(actions.action(name))
+            self.menuBar().addMenu(menu)
+        # Those that stand in no menu have shortcuts, too.
+        self.addActions(actions.all())
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self, self.paste)
+
+    def _make_tool_bar(self) -> None:
+        actions = self._context.actions
+        bar = QToolBar(self.tr("Tools"))
+        bar.setObjectName("tools")
+        bar.setMovable(False)
+        bar.setIconSize(QSize(16, 16))
+        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        for name in _TOOLS:
+            if name is None:
+                bar.addSeparator()
+            else:
+                bar.addAction(actions.action(name))
+        space = QWidget()
+        space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        bar.addWidget(space)
+        self.search.setObjectName("librarySearch")
+        self.search.setPlaceholderText(self.tr("Search library"))
+        self.search.setAccessibleName(self.tr("Search the library"))
+        self.search.setToolTip(self.tr('Words, "a phrase", -not, prefix*, title: site: lang: … (Ctrl+F)'))
+        self.search.setClearButtonEnabled(True)
+        self.search.setMaximumWidth(_SEARCH_WIDTH)
+        self.search.setMinimumWidth(_SEARCH_WIDTH // 2)
+        self._search_icon = self.search.addAction(
+            self._context.theme.icon("magnifying-glass"), QLineEdit.ActionPosition.LeadingPosition
+        )
+        bar.addWidget(self.search)
+        self.addToolBar(bar)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
+
+    def _make_dock(self) -> QDockWidget:
+        dock = QDockWidget(self.tr("Log"), self)
+        dock.setObjectName("logDock")
+        dock.setWidget(self.log)
+        dock.setFeatures(
+            QDockWidget.DockWidgetFeature.DockWidgetClosable
+            | QDockWidget.DockWidgetFeature.DockWidgetMovable
+            | QDockWidget.DockWidgetFeature.DockWidgetFloatable
+        )
+        # The console has a row of tools of its own: a title bar above it would be dead space.
+        dock.setTitleBarWidget(QWidget())
+        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+        self.resizeDocks([dock], [180], Qt.Orientation.Vertical)
+        return dock
+
+    def _connect(self) -> None:
+        context = self._context
+        self.jobs.selected.connect(self._jobs_selected)
+        self.jobs.all_pages_wanted.connect(self.detail.show_pages)
+        self.jobs.activated.connect(lambda _: self.detail.setFocus())
+        self.detail.selected.connect(context.actions.select)
+        self.detail.page_activated.connect(self._show_page)
+        self.log.job_activated.connect(self.show_job)
+        self.search.textChanged.connect(self._search)
+        self.search.returnPressed.connect(self._go_to_results)
+        self.welcome.url_given.connect(self.crawl_wanted)
+        self.welcome.more_wanted.connect(lambda text: self.urls_given.emit([text] if text else []))
+        context.theme.changed.connect(lambda: self._search_icon.setIcon(context.theme.icon("magnifying-glass")))
+
+    def _jobs_selected(self, selection: Selection) -> None:
+        self._publish()
+        self.detail.show_selection(selection)
+        first = selection.targets[0] if len(selection.targets) == 1 else None
+        self.log.show_job(first.id if first else None, first.root_id if first else None)
+
+    def _publish(self) -> None:
+        """Let the actions be about what is selected in the view that is shown."""
+        shown = self.pages.currentWidget()
+        self._context.actions.select(self.jobs.selection if shown is self.splitter else Selection())
+
+    def _show_page(self, job_id: int) -> None:
+        self.jobs.select_job(job_id)
+
+    def _search(self, text: str) -> None:
+        if self.pages.currentWidget() is not self.library:
+            self.show_library()
+            self.search.setFocus()
+        self.library.search(text)
+
+    def _go_to_results(self) -> None:
+        self.show_library()
+        self.library.focus_results()
+
+    def _restore(self) -> None:
+        state = self._context.state
+        self.resize(SIZE)
+        geometry = state.bytes("window/geometry")
+        if not geometry.isEmpty():
+            self.restoreGeometry(geometry)
+        layout = state.bytes("window/layout")
+        if not layout.isEmpty():
+            self.restoreState(layout, _LAYOUT_VERSION)
+        splitter = state.bytes("window/splitter")
+        if splitter.isEmpty():
+            self.splitter.setSizes([700, 580])
+        else:
+            self.splitter.restoreState(splitter)
+        self.jobs.restore_state()
+
+
+def shortcuts(actions: Sequence[QAction]) -> list[tuple[str, str]]:
+    """Return the text and the keys of every action that has some."""
+    return [
+        (action.text().rstrip("…"), action.shortcut().toString(QKeySequence.SequenceFormat.NativeText))
+        for action in actions
+        if not action.shortcut().isEmpty()
+    ]
