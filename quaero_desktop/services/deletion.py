@@ -118,7 +118,8 @@ class DeletionService:
         """
         condemned = await self._deletions.condemn_expired()
         tops = [top for top in condemned if top not in self._under_way]
-        return await self._purge(tops, progress or (lambda done, total: None))
+        # Nobody waits for it, and the pages of a crawl are not to wait for it either.
+        return await self._purge(tops, progress or (lambda done, total: None), gently=self._engine is not None)
 
     async def start(self) -> None:
         """Empty the trash from now on, when it is time; first what was left there before."""
@@ -157,10 +158,10 @@ class DeletionService:
             if self._engine is not None:
                 self._engine.poke()
 
-    async def _purge(self, tops: Sequence[int], progress: Progress) -> Deletion:
+    async def _purge(self, tops: Sequence[int], progress: Progress, *, gently: bool = False) -> Deletion:
         self._under_way.update(tops)
         try:
-            return await self._deletions.purge(tops, progress)
+            return await self._deletions.purge(tops, progress, gently=gently)
         finally:
             self._under_way.difference_update(tops)
 

@@ -5,8 +5,10 @@ process that dies half-way leaves a tree that is still hidden and cannot be brou
 it. Documents stay: they are no jobs.
 """
 
+import asyncio
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -121,7 +123,11 @@ class Deletions:
         return None if first is None else first + _TRASH_MS
 
     async def purge(
-        self, tops: Sequence[int], progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        tops: Sequence[int],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        *,
+        gently: bool = False,
     ) -> Deletion:
         """Delete jobs of the trash and all below them for good, children first. What is gone is no failure.
 
@@ -130,11 +136,12 @@ class Deletions:
         Args:
             tops: the jobs.
             progress: called with how many jobs are done, and of how many.
+            gently: rest after each transaction for as long as it took, so that others get most of the writer's time.
         """
         leaves, trees, total = await self._database.read(partial(_sorted_out, tops=tops))
-        account = _Account(total, progress)
+        account = _Account(total, progress, gently)
         for part in _parts(leaves):
-            account.add(await self._database.write(partial(_purge_leaves, ids=part)))
+            await account.add(self._database.write(partial(_purge_leaves, ids=part)))
         for top in trees:
             await self._purge_tree(top, account)
         return Deletion(deleted=tuple(account.deleted), failed=tuple(account.failed))
@@ -143,7 +150,7 @@ class Deletions:
         try:
             begun = await self._database.write(partial(_begin, top=top))
         except NotAllowedError as error:
-            account.add(_Step(failed=(_failure(top, error),)))
+            account.note(_Step(failed=(_failure(top, error),)))
             return
         if begun is None:
             return
@@ -153,10 +160,9 @@ class Deletions:
         for parent in begun.parents:
             after: tuple[str, int] | None = ("", 0)
             while after is not None:
-                step = await self._database.write(
-                    partial(_delete_children, parent=parent, after=after, survivors=survivors)
+                step = await account.add(
+                    self._database.write(partial(_delete_children, parent=parent, after=after, survivors=survivors))
                 )
-                account.add(step)
                 deleted += len(step.deleted)
                 if step.failed:
                     failed += (ids := [failure.id for failure in step.failed])
@@ -164,11 +170,8 @@ class Deletions:
                 after = step.last
         while begun.is_root and await self._database.write(partial(_delete_skips, root_id=top)) > 0:
             pass
-        account.add(
-            await self._database.write(
-                partial(self._finish, top=top, deleted=deleted, failed=failed, survivors=survivors)
-            )
-        )
+        finish = partial(self._finish, top=top, deleted=deleted, failed=failed, survivors=survivors)
+        await account.add(self._database.write(finish))
 
     # The transactions, each on the writer's thread.
 
@@ -237,21 +240,16 @@ class Deletions:
         hidden_by, above = place
         if hidden_by is None:
             return None
-        row = tx.one("SELECT trashed_at FROM jobs WHERE id = ?", (job_id,))
-        trashed_at = None if row is None else row[0]
-        over = tx.value("SELECT trashed_at FROM jobs WHERE id = ?", (hidden_by,))
-        if CONDEMNED in (trashed_at, over):
+        marks = [tx.value("SELECT trashed_at FROM jobs WHERE id = ?", (each,)) for each in (job_id, hidden_by)]
+        if CONDEMNED in marks:
             return NotFoundError(
                 f"Job {job_id} cannot be brought back: it is being deleted for good.",
                 f"What was deleted can be brought back for {TRASH_SECONDS} seconds.",
             )
-        if trashed_at is None:
-            if hidden_by in among:
-                return None
-            return NotAllowedError(
-                f"Job {job_id} lies in the trash with job {hidden_by}.", "Bring that one back, and all below it comes."
-            )
-        above_tops[job_id] = above
+        if hidden_by != job_id and hidden_by not in among:
+            return NotAllowedError(f"Job {job_id} lies in the trash with job {hidden_by}.", "Bring that one back first.")
+        if marks[0] is not None:
+            above_tops[job_id] = above
         return None
 
     def _left(self, tx: Tx, children: Sequence[int], above: Collection[int], sign: int) -> None:
@@ -326,15 +324,29 @@ class _Account:
     Args:
         total: how many jobs there are to purge.
         progress: told of each step.
+        gently: rest after each step for as long as it took.
     """
 
-    def __init__(self, total: int, progress: Callable[[int, int], None]) -> None:
+    def __init__(self, total: int, progress: Callable[[int, int], None], gently: bool) -> None:
         self.deleted: list[int] = []
         self.failed: list[DeletionFailure] = []
         self._total = total
         self._progress = progress
+        self._gently = gently
 
-    def add(self, step: _Step) -> None:
+    async def add(self, transaction: Awaitable[_Step]) -> _Step:
+        """Note what a transaction did once it is committed, and return that."""
+        began = time.monotonic()
+        step = await transaction
+        self.note(step)
+        if self._gently:
+            await asyncio.sleep(time.monotonic() - began)
+        return step
+
+    def note(self, step: _Step) -> None:
+        """Note what was done."""
+        if not step.deleted and not step.failed:
+            return
         self.deleted += step.deleted
         self.failed += step.failed
         done = len(self.deleted) + len(self.failed)

@@ -35,6 +35,12 @@ def has_open_child(tx: Tx, job_id: int) -> bool:
     )
 
 
+def ended_pages(tx: Tx, root_id: int) -> int:
+    """Return how many pages of a root lie in the trash that have ended."""
+    sql = f"{_TRASHED} AND parent_id = ? AND type = ? AND status NOT IN ('pending', 'running')"
+    return int(tx.value(sql, (root_id, JobType.CRAWLER_URL)))
+
+
 def failed_children(tx: Tx, job_id: int) -> int:
     """Return how many failed children of a job lie in the trash."""
     return int(tx.value(f"{_TRASHED} AND parent_id = ? AND status = 'failed'", (job_id,)))
@@ -146,9 +152,12 @@ def count(tx: Tx, tops: Sequence[int], sign: int) -> None:
         " count(*) FILTER (WHERE stored AND change = 'changed'),"
         " count(*) FILTER (WHERE stored AND change = 'unchanged'),"
         " count(*) FILTER (WHERE j.type = :page AND j.status IN ('completed', 'failed') AND change = 'gone'),"
-        " coalesce(sum(j.bytes) FILTER (WHERE stored), 0)"
+        " coalesce(sum(j.bytes) FILTER (WHERE stored), 0), count(*) FILTER (WHERE ended_before)"
         " FROM (SELECT jobs.*, result ->> '$.change' AS change, status = 'completed' AND type = :page"
-        "  AND coalesce(result ->> '$.change' IN ('new', 'changed', 'unchanged'), 0) AS stored"
+        "  AND coalesce(result ->> '$.change' IN ('new', 'changed', 'unchanged'), 0) AS stored,"
+        "  type = :page AND status NOT IN ('pending', 'running') AND (SELECT r.attempt > 1"
+        "   AND (r.started_at IS NULL OR jobs.completed_at < r.started_at) FROM jobs r WHERE r.id = jobs.root_id)"
+        "   AS ended_before"
         "  FROM below JOIN jobs ON jobs.id = below.id) j GROUP BY j.root_id",
         {"tops": ids_json(tops), "page": JobType.CRAWLER_URL},
     ).fetchall()
@@ -156,7 +165,7 @@ def count(tx: Tx, tops: Sequence[int], sign: int) -> None:
         "UPDATE root_progress SET discovered = discovered + ?, documents = documents + ?,"
         " new_documents = new_documents + ?, changed_documents = changed_documents + ?,"
         " unchanged_documents = unchanged_documents + ?, gone_documents = gone_documents + ?,"
-        " bytes = max(0, bytes + ?) WHERE root_id = ?",
+        " bytes = max(0, bytes + ?), ended_before = max(0, ended_before + ?) WHERE root_id = ?",
         [(*(sign * number for number in numbers), root_id) for root_id, *numbers in rows],
     )
 

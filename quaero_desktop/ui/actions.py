@@ -243,7 +243,7 @@ class Actions(QObject):
             action = QAction(self.tr(spec.text), self)
             action.setObjectName(f"action_{name}")
             # Tool buttons show this one: they keep their width while menus say how many pages are meant.
-            action.setIconText(self.tr(spec.text))
+            action.setIconText(self.tr(spec.text.rstrip("…")))
             action.setData(str(name))
             if spec.shortcut:
                 action.setShortcut(QKeySequence(spec.shortcut))

@@ -248,8 +248,9 @@ class Theme(QObject):
         if self.dark:
             ticks.setColor(QPalette.ColorRole.Base, QColor(_TICKS[0]))
             ticks.setColor(QPalette.ColorRole.Window, QColor(_TICKS[1]))
-        for name in (b"QRadioButton", b"QCheckBox"):
-            self._application.setPalette(ticks, name)
+        for name in ("QRadioButton", "QCheckBox"):
+            # PySide's own stubs say bytes, and its code takes text alone.
+            self._application.setPalette(ticks, name)  # type: ignore[arg-type]
         border = self.border.name()
         self._application.setStyleSheet(
             f"""

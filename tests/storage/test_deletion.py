@@ -671,6 +671,8 @@ async def test_deletions_inside_one_another_are_undone_one_by_one(yard):
     await yard.trash(page)
     await yard.trash(root)
     assert await yard.shown() == []
+    with pytest.raises(NotAllowedError, match=f"with job {root}"):
+        await yard.restore(page)
     assert await yard.restore(root) == (root,)
     assert await yard.shown() == [root, await yard.id_of("b")]
     assert set(await yard.take()) == {"b"}
@@ -688,6 +690,29 @@ async def test_deletions_in_a_nested_tree_are_undone_one_by_one(yard):
     assert await yard.shown() == ids[:3]
     await yard.restore(ids[3])
     assert await yard.shown() == ids
+    await yard.trash(ids[3])
+    await yard.trash(ids[1])
+    assert await yard.restore(ids[3], ids[1]) == (ids[1], ids[3])
+    assert await yard.shown() == ids
+
+
+async def test_pages_of_an_earlier_attempt_do_not_count_for_the_pace_of_the_one_of_now(yard):
+    root = await yard.crawl(a=None, b=None, c=NOT_FOUND)
+    ended = "SELECT ended_before FROM root_progress WHERE root_id = ?"
+    first, second = await yard.id_of("a"), await yard.id_of("b")
+    await yard.trash(first)
+    yard.clock.advance(1)
+    assert await yard.ledger.retry(root) == 1
+    assert await yard.one(ended, root) == 1
+    await yard.restore(first)
+    assert await yard.one(ended, root) == 2
+    yard.clock.advance(1)
+    (retried,) = (await yard.take()).values()
+    await yard.finish(retried)
+    await yard.trash(retried.job.id)
+    assert await yard.one(ended, root) == 2
+    await yard.purge(second)
+    assert await yard.one(ended, root) == 1
 
 
 async def test_of_jobs_deleted_together_the_topmost_bear_the_mark(yard):

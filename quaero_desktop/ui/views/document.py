@@ -936,6 +936,7 @@ class FindBar(_Bar):
         super().__init__(theme, parent)
         self.setObjectName("findBar")
         self.field = QLineEdit(self)
+        self.field.setObjectName("findField")
         self.field.setPlaceholderText(self.tr("Find in this page"))
         self.field.setAccessibleName(self.tr("Find in this page"))
         self.field.setMinimumWidth(180)

@@ -54,7 +54,7 @@ class FailureRow(QWidget):
         for button in (self._retry, self._show):
             button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._buttons = QWidget(self)
-        buttons = QHBoxLayout(self._buttons)
+        self._button_row = buttons = QHBoxLayout(self._buttons)
         buttons.setContentsMargins(0, 0, 0, 0)
         buttons.setSpacing(2 * SPACE)
         buttons.addWidget(self._retry)
@@ -109,7 +109,7 @@ class FailureRow(QWidget):
             self._grid.addWidget(self._buttons, 0, 2, 2, 1)
         else:
             self._grid.addWidget(self._buttons, 2, 1, Qt.AlignmentFlag.AlignLeft)
-        self._buttons.layout().setContentsMargins(0, 0 if wide else SPACE, 0, 0)
+        self._button_row.setContentsMargins(0, 0 if wide else SPACE, 0, 0)
 
     def _paint(self) -> None:
         palette = self._number.palette()
