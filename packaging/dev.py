@@ -6,6 +6,7 @@
     python3 packaging/dev.py run URL             open the window and crawl that site
     python3 packaging/dev.py run COMMAND ...     the same as `quaero COMMAND ...`
     python3 packaging/dev.py test [PYTEST ...]   every linter, then the tests
+    python3 packaging/dev.py screenshots DIR     draw every view of the window, in light and dark
     python3 packaging/dev.py lock                pin the dependencies of pyproject.toml anew (needs uv)
 
 The first call makes `.venv` beside pyproject.toml and installs what the locks pin, by hash; later calls start at once.
@@ -258,6 +259,24 @@ def test(arguments: list[str]) -> int:
     return code or int(bool(failed))
 
 
+def screenshots(folder: str) -> int:
+    """Draw every view of the window into *folder*, in light and dark, at one and two pixels to the point.
+
+    Returns:
+        0 when all were drawn.
+    """
+    set_up("dev")
+    target = str(Path(folder).absolute())
+    os.chdir(ROOT)
+    for scale in ("1", "2"):
+        environment = {"QT_QPA_PLATFORM": "offscreen", **os.environ, "QT_SCALE_FACTOR": scale}
+        command = [str(VENV_PYTHON), "-m", "tests.support.screenshots", target]
+        code = subprocess.run(command, env=environment, check=False).returncode
+        if code:
+            return code
+    return 0
+
+
 def banner(title: str) -> None:
     """Say what comes next, between the outputs of the tools."""
     print(f"\n--- {title} ---", flush=True)
@@ -308,6 +327,8 @@ def main(arguments: list[str]) -> int:
             run(rest)
         if command == "test":
             return test(rest)
+        if command == "screenshots" and len(rest) == 1:
+            return screenshots(rest[0])
         if command == "lock" and not rest:
             lock()
             return 0

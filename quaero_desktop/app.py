@@ -48,7 +48,6 @@ from quaero_desktop.ui.tray import Tray
 from quaero_desktop.ui.views.trouble import Trouble
 from quaero_desktop.ui.window import MainWindow
 
-_PURGE_MS = 5_000
 _CRASH_FILE = "crash.txt"
 _LOG_FILE = "quaero.log"
 _WINDOW_STATE = "window.ini"
@@ -225,12 +224,9 @@ class Desktop(QObject):
         tray = Tray(context, window, self._application.windowIcon())
         context.feed.updated.connect(self._note_first_job)
         first.started_again.connect(lambda given: self._started_again(commands, given))
-        purge = QTimer(self, interval=_PURGE_MS)
-        purge.timeout.connect(lambda: self._tasks.latest("purge", services.jobs.purge_expired()))
         window.set_new(await _is_new(services))
         window.show()
         context.feed.start()
-        purge.start()
         self._say_what_was_found(services)
         self.shown.set()
         assert services.engine is not None
@@ -243,7 +239,6 @@ class Desktop(QObject):
                 CrashDialog.previous_crash(context, window, self._previous_crash)
             await self._until_the_end(engine)
         finally:
-            purge.stop()
             first.close()
             tray.hide()
             services.engine.stop()
@@ -278,13 +273,8 @@ class Desktop(QObject):
 
     def _settings_changed(self) -> None:
         self._preferences = configuration.read()
-        settings = self._preferences.settings
-        if self.context is not None and self.window is not None:
-            self.context.settings = settings
+        if self.window is not None:
             self.window.status.show_workers()
-        if self._services is not None:
-            self._services.apply(settings)
-        self._theme.set_mode(Mode(settings.window.theme))
 
     def _note_first_job(self, update: FeedUpdate) -> None:
         if update.roots and self.window is not None:
@@ -347,9 +337,9 @@ class Desktop(QObject):
 
     def _show_crash(self, details: str) -> None:
         if self.window is not None and self.context is not None:
-            dialog = CrashDialog(self.context, self.window, details)
-            dialog.quit_wanted.connect(self.stop)
-            dialog.open()
+            dialog = CrashDialog.tell(self.context, self.window, details)
+            if dialog is not None:
+                dialog.quit_wanted.connect(self.stop)
 
     @contextlib.contextmanager
     def _stopped_by_signals(self) -> Iterator[None]:

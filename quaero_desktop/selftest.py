@@ -25,7 +25,7 @@ def main(picture: Path) -> int:
     application = make_application()
     with tempfile.TemporaryDirectory(prefix="quaero-self-test-") as folder:
         files = LibraryFiles(Path(folder, "library"))
-        preferences = configuration.read({"QUAERO_CONFIG": folder})
+        preferences = configuration.read({"QUAERO_CONFIG": str(Path(folder, "settings.toml"))})
         with opened_runner(application, files) as (runner, reporter, collector):
             desktop = Desktop(application, files, preferences, reporter, collector)
             problem = runner.run(_test(desktop, picture))

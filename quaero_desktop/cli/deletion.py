@@ -109,7 +109,9 @@ async def _delete(options: Options, ids: Sequence[int], which: JobFilter | None,
         output.print_json(Deletion(deleted=deleted, failed=deletion.failed))
     else:
         _tell("Deleted for good:" if purge else "Deleted", plan, named)
-        _tell_gone(asked, plan)
+        if purge and (others := len(set(deletion.deleted).difference(plan.ids))):
+            output.lines(f"Deleted for good: {output.count(others, 'job')} of the trash.")
+        _tell_gone(asked, plan, deletion.deleted)
         if plan.tops and not purge:
             back = " ".join(map(str, plan.tops)) if len(plan.tops) <= _NAMED else "ID..."
             output.lines(f"Bring back within {TRASH_SECONDS} seconds: quaero jobs restore {back}")
@@ -140,9 +142,9 @@ def _tell(verb: str, plan: DeletionPlan, named: Sequence[Job], more: str = "") -
     output.lines("The documents stay in the library.")
 
 
-def _tell_gone(asked: Sequence[int], plan: DeletionPlan) -> None:
+def _tell_gone(asked: Sequence[int], plan: DeletionPlan, deleted: Sequence[int] = ()) -> None:
     """Say of what was asked for that there is no such job, which is no failure."""
-    gone = sorted(set(asked).difference(plan.ids, (failure.id for failure in plan.failed)))
+    gone = sorted(set(asked).difference(plan.ids, deleted, (failure.id for failure in plan.failed)))
     for job_id in gone[:_NAMED]:
         output.lines(f"There is no job {job_id}.")
     if len(gone) > _NAMED:

@@ -365,7 +365,7 @@ def _add_again(jobs: Any) -> None:
         "Try the failed pages of a crawl again, in place; quaero work runs them.",
         "quaero jobs retry 1",
         "quaero jobs retry 1 --cause http_5xx --code 503",
-        "quaero jobs retry 57  # one page",
+        "quaero jobs retry 57",
         usage="ID",
     )
     retry.add_argument("id", metavar="ID", type=_number, help="The number of a crawl, or of one of its pages.")

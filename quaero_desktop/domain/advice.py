@@ -6,8 +6,8 @@ from quaero_desktop.domain.jobs import Cause, SkipReason
 from quaero_desktop.domain.words import CAUSES, REASONS
 
 ADVICE: dict[str, str] = {
-    Cause.NOT_FOUND: "A dead link: the page that links to it is where to mend it.",
-    Cause.GONE: "A dead link: the page that links to it is where to mend it.",
+    Cause.NOT_FOUND: "A dead link: mend it on the page that has it.",
+    Cause.GONE: "A dead link: mend it on the page that has it.",
     Cause.HTTP_CLIENT_ERROR: "Open it in a browser to see what the server wants.",
     Cause.HTTP_SERVER_ERROR: "Such troubles pass: retry later.",
     Cause.RATE_LIMITED: "Retry later, or crawl it again with a longer delay.",

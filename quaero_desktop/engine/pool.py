@@ -96,6 +96,8 @@ class WorkerPool:
         self._hurry = asyncio.Event()
         self._no_room = False
         self._starved: set[Receipt] = set()
+        # The time of the turns that were offered last; None while no worker is idle and no turn can be taken.
+        self._turns_at: int | None = None
         self._fatal: BaseException | None = None
         self._abandoned: list[Receipt] = []
         self._completed = 0
@@ -205,11 +207,14 @@ class WorkerPool:
 
         A worker whose outcome is being stored counts as idle: the receive is in line behind that very transaction.
         """
+        self._turns_at = None
         idle = self.workers - len(self._running) + self._storing
         if idle <= 0 or self._starved:
             return None
+        turns = self._politeness.turns(only)
+        self._turns_at = turns.now
         try:
-            received = await self._ledger.receive(idle, self._politeness.turns(only))
+            received = await self._ledger.receive(idle, turns)
         except DiskFullError as error:
             self._note_full(error)
             return self._clock.now_ms() + round(_ROOM_CHECK_SECONDS * 1000)
@@ -383,7 +388,7 @@ class WorkerPool:
 
     async def _sleep(self, next_due: int | None, only: frozenset[int] | None) -> None:
         """Wait until a job ends, somebody pokes, or something becomes due."""
-        turn = self._politeness.next_turn(only)
+        turn = None if self._turns_at is None else self._politeness.next_turn(self._turns_at, only)
         dues = [due for due in (next_due, turn) if due is not None]
         seconds = _LONGEST_WAIT_SECONDS
         if dues:

@@ -62,7 +62,7 @@ class Engine:
             max_ratio=settings.fetch.max_ratio,
         )
         self._fetcher = Fetcher(user_agent=user_agent(settings.fetch), limits=limits, clock=clock)
-        robots = Robots(self._fetcher, PRODUCT_TOKEN, clock)
+        robots = self._robots = Robots(self._fetcher, PRODUCT_TOKEN, clock)
         self._parser = ParseRunner(
             processes=settings.parse.processes or os.cpu_count() or 1,
             timeout=settings.parse.timeout_seconds,
@@ -126,6 +126,11 @@ class Engine:
 
     def poke(self) -> None:
         """Look at the queue now: something new may be ready."""
+        self._pool.poke()
+
+    def queued(self) -> None:
+        """Look at the queue now, since a person wants something: hosts that did not answer are asked again."""
+        self._robots.ask_again()
         self._pool.poke()
 
     async def rules_changed(self, root_id: int) -> None:

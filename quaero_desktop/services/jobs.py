@@ -288,6 +288,7 @@ class JobService:
         offset: int = 0,
         query: str = "",
         after: str | None = None,
+        total: int | None = None,
     ) -> SkipPage:
         """Return a page of the URLs that a root refused, with reason and rule, by URL.
 
@@ -298,13 +299,16 @@ class JobService:
             offset: how many to pass over.
             query: a part of the URL or of the rule; empty for all.
             after: only URLs that follow this one: the way to read on in a long list.
+            total: how many there are under the same filter, when that is known, so that they need not be counted again.
 
         Raises:
             NotFoundError: there is no such job.
             UsageError: an unknown reason, or a negative limit.
         """
-        return await self._database.read(
-            lambda connection: queries.skips(connection, root_id, reason, limit, offset, query=query, after=after)
+        return await self._database.read_interruptibly(
+            lambda connection: queries.skips(
+                connection, root_id, reason, limit, offset, query=query, after=after, total=total
+            )
         )
 
     async def skip_counts(self, root_id: int) -> dict[str, int]:
@@ -432,7 +436,7 @@ class JobService:
     async def _queued(self, queueing: Awaitable[int]) -> int:
         number = await queueing
         if self._engine is not None:
-            self._engine.poke()
+            self._engine.queued()
         return number
 
     async def _cancel(self, job_id: int) -> None:

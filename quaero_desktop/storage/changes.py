@@ -12,7 +12,7 @@ import msgspec
 from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.storage import queries
 
-MOST = 4_000
+MOST = 2_000
 """The most changed jobs that are looked at one by one; with more of them, reading anew what is shown is cheaper."""
 
 
@@ -39,7 +39,7 @@ def moment(connection: sqlite3.Connection) -> Moment:
 
 
 def since(
-    connection: sqlite3.Connection, before: Moment, watched: Callable[[], Collection[int]], most: int = MOST
+    connection: sqlite3.Connection, before: Moment, watched: Callable[[], Collection[int]], most: int | None = None
 ) -> tuple[FeedUpdate, Moment]:
     """Return what changed after a moment, and the moment to ask with next time.
 
@@ -48,8 +48,9 @@ def since(
         before: what the asker has seen.
         watched: whose direct children the asker wants. It is asked within the snapshot: who begins to watch a job and
             then reads its children misses nothing in between.
-        most: over so many changed jobs the update is not complete.
+        most: over so many changed jobs the update is not complete; None for :data:`MOST`.
     """
+    most = MOST if most is None else most
     now = moment(connection)
     parents = watched()
     roots: set[int] = set()

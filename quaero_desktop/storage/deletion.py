@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,13 +25,18 @@ from quaero_desktop.storage.ledger import Ledger
 from quaero_desktop.storage.trash import CONDEMNED, Trees, ids_json
 
 BATCH = 500
-"""How many jobs one transaction deletes or marks: some 30 ms, in which no page can be stored."""
+"""The most jobs that one transaction deletes or marks: some 30 ms, in which no page can be stored."""
+_LEAST_BATCH = 20
+_LONG_SECONDS = 0.1
+"""Where a transaction took longer, because the disk or its cache is slow, the next ones delete less."""
 
 _TRASH_MS = TRASH_SECONDS * 1000
 _OPEN = "('pending', 'running', 'paused')"
 _AMONG = "IN (SELECT value FROM json_each(?))"
 _ALL_CHILDREN = f"SELECT coalesce(sum(n), 0) FROM child_counts WHERE parent_id {_AMONG}"
 _encode = msgspec.json.Encoder().encode
+
+T = TypeVar("T")
 
 
 class Hidden(msgspec.Struct, frozen=True):
@@ -98,7 +103,7 @@ class Deletions:
         among = frozenset(ids)
         restored: list[int] = []
         problems: list[KnownError] = []
-        for part in _parts(sorted(among)):
+        for part in _parts(await self._database.read(partial(_topmost_first, ids=among))):
             done, wrong = await self._database.write(partial(self._restore, ids=part, among=among))
             restored += done
             problems += wrong
@@ -161,15 +166,18 @@ class Deletions:
             after: tuple[str, int] | None = ("", 0)
             while after is not None:
                 step = await account.add(
-                    self._database.write(partial(_delete_children, parent=parent, after=after, survivors=survivors))
+                    self._database.write(
+                        partial(_delete_children, parent=parent, after=after, survivors=survivors, most=account.batch)
+                    )
                 )
                 deleted += len(step.deleted)
                 if step.failed:
                     failed += (ids := [failure.id for failure in step.failed])
                     survivors.setdefault(parent, []).extend(ids)
                 after = step.last
-        while begun.is_root and await self._database.write(partial(_delete_skips, root_id=top)) > 0:
-            pass
+        skips = 1 if begun.is_root else 0
+        while skips:
+            skips = await account.timed(self._database.write(partial(_delete_skips, root_id=top, most=account.batch)))
         finish = partial(self._finish, top=top, deleted=deleted, failed=failed, survivors=survivors)
         await account.add(self._database.write(finish))
 
@@ -247,7 +255,9 @@ class Deletions:
                 f"What was deleted can be brought back for {TRASH_SECONDS} seconds.",
             )
         if hidden_by != job_id and hidden_by not in among:
-            return NotAllowedError(f"Job {job_id} lies in the trash with job {hidden_by}.", "Bring that one back first.")
+            return NotAllowedError(
+                f"Job {job_id} lies in the trash with job {hidden_by}.", "Bring that one back first."
+            )
         if marks[0] is not None:
             above_tops[job_id] = above
         return None
@@ -325,6 +335,9 @@ class _Account:
         total: how many jobs there are to purge.
         progress: told of each step.
         gently: rest after each step for as long as it took.
+
+    Attributes:
+        batch: how many rows the next transaction may delete.
     """
 
     def __init__(self, total: int, progress: Callable[[int, int], None], gently: bool) -> None:
@@ -333,15 +346,26 @@ class _Account:
         self._total = total
         self._progress = progress
         self._gently = gently
+        self.batch = BATCH
 
     async def add(self, transaction: Awaitable[_Step]) -> _Step:
         """Note what a transaction did once it is committed, and return that."""
-        began = time.monotonic()
-        step = await transaction
+        step = await self.timed(transaction)
         self.note(step)
-        if self._gently:
-            await asyncio.sleep(time.monotonic() - began)
         return step
+
+    async def timed(self, transaction: Awaitable[T]) -> T:
+        """Return what a transaction returns; how long it takes decides how much the next one may do."""
+        began = time.monotonic()
+        value = await transaction
+        took = time.monotonic() - began
+        if took > _LONG_SECONDS:
+            self.batch = max(self.batch // 2, min(BATCH, _LEAST_BATCH))
+        elif took < _LONG_SECONDS / 3:
+            self.batch = min(self.batch * 2, BATCH)
+        if self._gently:
+            await asyncio.sleep(took)
+        return value
 
     def note(self, step: _Step) -> None:
         """Note what was done."""
@@ -392,9 +416,7 @@ def _count_children(connection: sqlite3.Connection, parents: Sequence[int]) -> t
         f" WHERE parent_id {_AMONG}"
     )
     children, running = connection.execute(sql, (ids_json(parents),)).fetchone()
-    sql = f"SELECT count(*) FROM jobs INDEXED BY jobs_trashed WHERE trashed_at IS NOT NULL AND parent_id {_AMONG}"
-    # What lies in the trash does not run.
-    return children - connection.execute(sql, (ids_json(parents),)).fetchone()[0], running
+    return children, running
 
 
 def _listed(connection: sqlite3.Connection, top: int, parents: Sequence[int], most: int | None) -> list[int]:
@@ -427,6 +449,15 @@ def _refuse_parents(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
 
 def _failure(job_id: int, error: KnownError) -> DeletionFailure:
     return DeletionFailure(job_id, f"{error.message} {error.hint}".strip())
+
+
+def _topmost_first(connection: sqlite3.Connection, ids: Collection[int]) -> list[int]:
+    """Return jobs in an order in which what hides others comes before those."""
+    depths: dict[int, int] = {}
+    for job_id in ids:
+        place = trash.place(connection, storable_integer(job_id))
+        depths[job_id] = 0 if place is None else len(place[1])
+    return sorted(ids, key=lambda job_id: (depths[job_id], job_id))
 
 
 def _above_if_shown(connection: sqlite3.Connection, job_id: int) -> list[int] | None:
@@ -520,7 +551,9 @@ def _purge_leaves(tx: Tx, ids: Sequence[int]) -> _Step:
     return step
 
 
-def _delete_children(tx: Tx, parent: int, after: tuple[str, int], survivors: Mapping[int, Sequence[int]]) -> _Step:
+def _delete_children(
+    tx: Tx, parent: int, after: tuple[str, int], survivors: Mapping[int, Sequence[int]], most: int
+) -> _Step:
     """Delete the next children of *parent*.
 
     Args:
@@ -528,10 +561,11 @@ def _delete_children(tx: Tx, parent: int, after: tuple[str, int], survivors: Map
         parent: whose.
         after: status and id of the last one that was tried: the index has children in that order.
         survivors: what could not be deleted, by its parent.
+        most: how many.
     """
     rows = tx.execute(
         "SELECT status, id FROM jobs WHERE parent_id = ? AND (status, id) > (?, ?) ORDER BY status, id LIMIT ?",
-        (parent, *after, BATCH),
+        (parent, *after, most),
     ).fetchall()
     if not rows:
         return _Step()
@@ -626,10 +660,10 @@ def _set_free(tx: Tx, ids: Iterable[int]) -> None:
         tx.execute("UPDATE jobs SET parent_id = NULL, root_id = NULL, trashed_at = ? WHERE id = ?", (CONDEMNED, job_id))
 
 
-def _delete_skips(tx: Tx, root_id: int) -> int:
+def _delete_skips(tx: Tx, root_id: int, most: int) -> int:
     """Delete the next URLs that a root refused; return how many. There can be as many as pages."""
     sql = "DELETE FROM skips WHERE root_id = ? AND url IN (SELECT url FROM skips WHERE root_id = ? LIMIT ?)"
-    return tx.execute(sql, (root_id, root_id, BATCH)).rowcount
+    return tx.execute(sql, (root_id, root_id, most)).rowcount
 
 
 def _note(tx: Tx, action: str, level: str, about: Iterable[tuple[int | None, dict[str, Any]]]) -> None:

@@ -713,9 +713,8 @@ class Ledger:
             " coalesce(sum(n) FILTER (WHERE status = 'failed'), 0) FROM child_counts WHERE parent_id = ?",
             (root_id,),
         ).fetchone()
-        if open_children and (not trash.is_used(tx) or trash.has_open_child(tx, root_id)):
+        if open_children:
             return None
-        failed -= trash.failed_children(tx, root_id)
         stored, *counts = tx.execute(
             "SELECT documents, new_documents, changed_documents, unchanged_documents, gone_documents"
             " FROM root_progress WHERE root_id = ?",
@@ -795,7 +794,9 @@ def _recount(tx: Tx, root_id: int) -> int:
         "SELECT type, status, n FROM child_counts WHERE parent_id = ? AND n <> 0 ORDER BY 1, 2", (root_id,)
     ).fetchall()
     true = tx.execute(
-        "SELECT type, status, count(*) FROM jobs WHERE parent_id = ? GROUP BY 1, 2 ORDER BY 1, 2", (root_id,)
+        "SELECT type, status, count(*) FROM jobs WHERE parent_id = ? AND trashed_at IS NULL GROUP BY 1, 2"
+        " ORDER BY 1, 2",
+        (root_id,),
     ).fetchall()
     if kept == true:
         return 0

@@ -74,7 +74,7 @@ def screen(connection: sqlite3.Connection, which: PageFilter, limit: int = 200) 
             break
     total = None
     if not (which.query or which.cause or which.code):
-        total = _count(connection, which, _trashed(connection))
+        total = _count(connection, which)
     return PageScreen(rows=rows(connection, first), total=total)
 
 
@@ -99,20 +99,12 @@ def status_counts(connection: sqlite3.Connection, root_id: int) -> dict[str, int
         NotFoundError: when there is no such root.
     """
     _check_visible(connection, root_id)
-    counts = dict(
+    counts: dict[str, int] = dict(
         connection.execute(
             "SELECT status, sum(n) FROM child_counts WHERE parent_id = ? GROUP BY 1 HAVING sum(n) > 0", (root_id,)
         ).fetchall()
     )
-    if trashed := _trashed(connection):
-        # The counters know nothing of the trash.
-        for status, n in connection.execute(
-            "SELECT status, count(*) FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND parent_id = ?"
-            " GROUP BY 1",
-            (_json(trashed), root_id),
-        ):
-            counts[status] -= n
-    return {status: n for status, n in counts.items() if n > 0}
+    return counts
 
 
 def failure_groups(connection: sqlite3.Connection, root_id: int) -> tuple[FailureGroup, ...]:
@@ -226,7 +218,7 @@ def _rows_of(connection: sqlite3.Connection, which: PageFilter, trashed: frozens
             (high,) = connection.execute("SELECT max(id) FROM jobs WHERE parent_id = ? AND status = ?", at).fetchone()
             lows.append(low)
             highs.append(high)
-    if lows and _count(connection, which, trashed) >= _SCAN_SHARE * (max(highs) - min(lows) + 1):
+    if lows and _count(connection, which) >= _SCAN_SHARE * (max(highs) - min(lows) + 1):
         parameters |= {"low": min(lows), "high": max(highs)}
         # The plus keeps SQLite from the index on the parent.
         return "j.id BETWEEN :low AND :high AND +j.parent_id = :parent"
@@ -310,20 +302,13 @@ _REASON_RANKS = _reason_ranks()
 # --- Counts and the trash -------------------------------------------------------------------------------------------
 
 
-def _count(connection: sqlite3.Connection, which: PageFilter, trashed: frozenset[int]) -> int:
+def _count(connection: sqlite3.Connection, which: PageFilter) -> int:
     """Return from the counters how many children there are of these statuses and types."""
     parameters: Parameters = {"parent": which.root_id}
     where = _in("status", which.status, parameters) + _in("type", which.type, parameters)
     (total,) = connection.execute(
         f"SELECT coalesce(sum(n), 0) FROM child_counts WHERE parent_id = :parent{where}", parameters
     ).fetchone()
-    if trashed:
-        parameters["trashed"] = _json(trashed)
-        total -= connection.execute(
-            "SELECT count(*) FROM jobs WHERE id IN (SELECT value FROM json_each(:trashed)) AND parent_id = :parent"
-            + where,
-            parameters,
-        ).fetchone()[0]
     return int(total)
 
 

@@ -42,6 +42,9 @@ _decode = msgspec.json.Decoder().decode
 
 Parameters = dict[str, Any]
 
+_FEW = 500
+"""Up to so many jobs in the trash are told apart by their ids."""
+
 NO_COUNTS = "The counts of children could not be read; they are shown as 0."
 
 
@@ -67,7 +70,7 @@ def jobs(connection: sqlite3.Connection, filter: JobFilter) -> JobPage:
     else:
         total = _total(connection, filter, hidden)
         ids = _ordered_ids(connection, filter, hidden) if filter.limit != 0 and filter.offset < total else []
-    rows, warning = _rows(connection, ids, hidden)
+    rows, warning = _rows(connection, ids)
     return JobPage(jobs=rows, total_count=total, limit=filter.limit, offset=filter.offset, warning=warning)
 
 
@@ -106,7 +109,7 @@ def job(connection: sqlite3.Connection, job_id: int) -> Job:
     """
     hidden = _Hidden.read(connection)
     _check_visible(connection, job_id, hidden)
-    return _rows(connection, [job_id], hidden)[0][0]
+    return _rows(connection, [job_id])[0][0]
 
 
 def ids(connection: sqlite3.Connection, filter: JobFilter) -> tuple[int, ...]:
@@ -128,7 +131,7 @@ def visible(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[Job, ..
     if not ids:
         return ()
     hidden = _Hidden.read(connection)
-    rows, _ = _rows(connection, list(ids), hidden)
+    rows, _ = _rows(connection, list(ids))
     return tuple(job for job in rows if not hidden.hides(job.id, job.parent_id))
 
 
@@ -149,9 +152,8 @@ class _Hidden(NamedTuple):
         # Few jobs have children, so the tree is walked over those alone.
         parents = connection.execute(
             "SELECT id, parent_id FROM jobs WHERE id IN (SELECT DISTINCT parent_id FROM child_counts)"
-            " AND parent_id IS NOT NULL"
         ).fetchall()
-        inner = set(tops)
+        inner = tops.intersection(job_id for job_id, _ in parents)
         while more := {job_id for job_id, parent_id in parents if parent_id in inner} - inner:
             inner |= more
         return cls(tops, frozenset(inner))
@@ -163,11 +165,14 @@ class _Hidden(NamedTuple):
         """Return the condition that leaves out what is hidden from ``jobs j``, or nothing."""
         if not self.tops:
             return ""
-        parameters["tops"], parameters["inner"] = _ids(self.tops), _ids(self.inner)
-        return (
-            " AND j.id NOT IN (SELECT value FROM json_each(:tops)) AND (j.parent_id IS NULL"
-            " OR j.parent_id NOT IN (SELECT value FROM json_each(:inner)))"
-        )
+        if len(self.tops) <= _FEW:
+            # An index has the ids; the mark stands in the rows alone.
+            parameters["tops"] = _ids(self.tops)
+            sql = " AND j.id NOT IN (SELECT value FROM json_each(:tops))"
+        else:
+            sql = " AND j.trashed_at IS NULL"
+        parameters["inner"] = _ids(self.inner)
+        return f"{sql} AND (j.parent_id IS NULL OR j.parent_id NOT IN (SELECT value FROM json_each(:inner)))"
 
 
 def _check_visible(connection: sqlite3.Connection, job_id: int, hidden: _Hidden) -> None:
@@ -345,21 +350,9 @@ def _total_from_counters(connection: sqlite3.Connection, filter: JobFilter, hidd
     (total,) = connection.execute(
         f"SELECT coalesce(sum(n), 0) FROM child_counts c WHERE {where}", parameters
     ).fetchone()
-    if hidden.tops:
-        # The counters know nothing of the trash, and those in it themselves are still counted.
-        trashed = _of_parent(filter, parameters := {}) + _conditions(filter, _NOTHING_HIDDEN, parameters)
-        parameters |= {"tops": _ids(hidden.tops), "inner": _ids(hidden.inner)}
-        total -= connection.execute(
-            f"SELECT count(*) FROM jobs j WHERE {trashed} AND j.id IN (SELECT value FROM json_each(:tops))"
-            " AND j.parent_id IS NOT NULL AND j.parent_id NOT IN (SELECT value FROM json_each(:inner))",
-            parameters,
-        ).fetchone()[0]
     if filter.parent == "all":
         total += _total(connection, msgspec.structs.replace(filter, parent="root"), hidden)
     return int(total)
-
-
-_NOTHING_HIDDEN = _Hidden(frozenset(), frozenset())
 
 
 def _is_interrupt(error: sqlite3.Error) -> bool:
@@ -397,7 +390,7 @@ class _Counts:
                 self.finished_pages += n
 
 
-def _rows(connection: sqlite3.Connection, ids: list[int], hidden: _Hidden) -> tuple[tuple[Job, ...], str | None]:
+def _rows(connection: sqlite3.Connection, ids: list[int]) -> tuple[tuple[Job, ...], str | None]:
     """Return the jobs with these ids in this order, and a warning when their counts are missing."""
     if not ids:
         return (), None
@@ -410,12 +403,6 @@ def _rows(connection: sqlite3.Connection, ids: list[int], hidden: _Hidden) -> tu
             " WHERE parent_id IN (SELECT value FROM json_each(?)) AND n <> 0",
             (wanted,),
         ).fetchall()
-        if hidden.tops:
-            rows += connection.execute(
-                "SELECT parent_id, type, status, -count(*) FROM jobs WHERE id IN (SELECT value FROM json_each(?))"
-                " AND parent_id IN (SELECT value FROM json_each(?)) GROUP BY 1, 2, 3",
-                (_ids(hidden.tops), wanted),
-            ).fetchall()
         for parent_id, *row in rows:
             counts.setdefault(parent_id, _Counts()).add(*row)
     except sqlite3.Error as error:
@@ -568,6 +555,7 @@ def skips(
     *,
     query: str = "",
     after: str | None = None,
+    total: int | None = None,
 ) -> SkipPage:
     """Return a page of the URLs that a root refused, by URL.
 
@@ -579,6 +567,7 @@ def skips(
         offset: how many to pass over; each takes time, where *after* takes none.
         query: a part of the URL or of the rule that decided; empty for all. This looks at each of them.
         after: only URLs that follow this one.
+        total: how many there are under the same filter, when that is known: to count takes longer than to read a page.
 
     Raises:
         UsageError: for an unknown reason, a negative limit or offset.
@@ -592,23 +581,25 @@ def skips(
     if reason is not None:
         where += " AND reason = :reason"
         parameters["reason"] = reason
-    total = sum(counts.values()) if reason is None else counts.get(reason, 0)
-    if query:
+    if not query:
+        total = sum(counts.values()) if reason is None else counts.get(reason, 0)
+    else:
         where += " AND (url LIKE :part ESCAPE '\\' OR rule LIKE :part ESCAPE '\\')"
         parameters["part"] = like(query)
-        (total,) = connection.execute(f"SELECT count(*) FROM skips WHERE {where}", parameters).fetchone()
-    if after is not None:
-        where += " AND url > :after"
-        parameters["after"] = storable(after)
+    those = f"{where} AND url > :after" if after is not None else where
+    parameters["after"] = None if after is None else storable(after)
     rows = connection.execute(
         "SELECT url, depth, reason, rule, found_on, found_at FROM skips"
-        f" WHERE {where} ORDER BY url LIMIT :limit OFFSET :offset",
+        f" WHERE {those} ORDER BY url LIMIT :limit OFFSET :offset",
         parameters,
-    )
+    ).fetchall()
+    if total is None and after is None and not offset and (limit is None or len(rows) < limit):
+        total = len(rows)
+    if total is None:
+        (total,) = connection.execute(f"SELECT count(*) FROM skips WHERE {where}", parameters).fetchone()
     return SkipPage(
         skips=tuple(
-            Skip(url=row[0], depth=row[1], reason=row[2], rule=row[3], found_on=row[4], found_at=row[5])
-            for row in rows.fetchall()
+            Skip(url=row[0], depth=row[1], reason=row[2], rule=row[3], found_on=row[4], found_at=row[5]) for row in rows
         ),
         total_count=total,
         limit=limit,
@@ -624,7 +615,7 @@ def found_on(connection: sqlite3.Connection, job_id: int) -> Job | None:
     ).fetchone()
     if row is None or hidden.hides(*row):
         return None
-    return _rows(connection, [row[0]], hidden)[0][0]
+    return _rows(connection, [row[0]])[0][0]
 
 
 def skip_counts(connection: sqlite3.Connection, root_id: int) -> dict[str, int]:
@@ -670,7 +661,7 @@ def root_details(connection: sqlite3.Connection, root_id: int, *, now: int) -> R
     """
     hidden = _Hidden.read(connection)
     _check_visible(connection, root_id, hidden)
-    (root,), warning = _rows(connection, [root_id], hidden)
+    (root,), warning = _rows(connection, [root_id])
     row = connection.execute(
         "SELECT documents, bytes, discovered, current_url, heartbeat_at, new_documents, changed_documents,"
         " unchanged_documents, gone_documents, ended_before FROM root_progress WHERE root_id = ?",
@@ -685,7 +676,7 @@ def root_details(connection: sqlite3.Connection, root_id: int, *, now: int) -> R
     left = root.progress_total - root.progress_current
     return RootDetails(
         job=root,
-        pages=_pages_by_status(connection, root_id, hidden),
+        pages=_pages_by_status(connection, root_id),
         documents=row[0],
         bytes=row[1],
         discovered=row[2],
@@ -701,22 +692,11 @@ def root_details(connection: sqlite3.Connection, root_id: int, *, now: int) -> R
     )
 
 
-def _pages_by_status(connection: sqlite3.Connection, root_id: int, hidden: _Hidden) -> dict[str, int]:
-    pages: dict[str, int] = dict(
-        connection.execute(
-            "SELECT status, n FROM child_counts WHERE parent_id = ? AND type = ? AND n > 0",
-            (root_id, JobType.CRAWLER_URL),
-        ).fetchall()
+def _pages_by_status(connection: sqlite3.Connection, root_id: int) -> dict[str, int]:
+    rows = connection.execute(
+        "SELECT status, n FROM child_counts WHERE parent_id = ? AND type = ? AND n > 0", (root_id, JobType.CRAWLER_URL)
     )
-    if hidden.tops:
-        trashed = connection.execute(
-            "SELECT status, count(*) FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND parent_id = ?"
-            " AND type = ? GROUP BY 1",
-            (_ids(hidden.tops), root_id, JobType.CRAWLER_URL),
-        )
-        for status, n in trashed.fetchall():
-            pages[status] -= n
-    return {status: n for status, n in pages.items() if n > 0}
+    return dict(rows.fetchall())
 
 
 def _waiting(connection: sqlite3.Connection, root_id: int, now: int) -> tuple[Waiting, ...]:

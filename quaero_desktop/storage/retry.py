@@ -16,7 +16,7 @@ from quaero_desktop.domain.jobs import JobType, SkipReason, Status
 from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.domain.ports import NewRoot
 from quaero_desktop.domain.text import storable_integer
-from quaero_desktop.storage import rules, trash
+from quaero_desktop.storage import rules
 from quaero_desktop.storage.database import Tx
 from quaero_desktop.storage.discovery import SOON
 from quaero_desktop.storage.filters import as_id, like
@@ -146,9 +146,8 @@ class Retry:
         )
         self._tx.execute(
             "UPDATE root_progress SET ended_before = (SELECT coalesce(sum(n), 0) FROM child_counts"
-            " WHERE parent_id = :root AND type = :page AND status NOT IN ('pending', 'running')) - :trashed"
-            " WHERE root_id = :root",
-            moment | {"trashed": trash.ended_pages(self._tx, self._root_id)},
+            " WHERE parent_id = :root AND type = :page AND status NOT IN ('pending', 'running')) WHERE root_id = :root",
+            moment,
         )
 
 

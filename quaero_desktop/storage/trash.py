@@ -1,7 +1,7 @@
 """What lies in the trash (X6): jobs that were deleted a moment ago, with all below them, and can still be brought back.
 
-Only the topmost jobs bear the mark, so that a crawl of a million pages is hidden by one row. The counters that the
-database keeps (``child_counts``) know nothing of it; ``root_progress`` does, and is right at every moment.
+Only the topmost jobs bear the mark, so that a crawl of a million pages is hidden by one row. A page that bears it is
+not counted any more: ``child_counts`` leave it out by triggers, ``root_progress`` by :func:`count`.
 """
 
 import sqlite3
@@ -18,37 +18,22 @@ CONDEMNED = 0
 
 _encode = msgspec.json.Encoder().encode
 
-# The index is named because SQLite would rather look at all children of a status.
-_TRASHED = "SELECT count(*) FROM jobs INDEXED BY jobs_trashed WHERE trashed_at IS NOT NULL"
-
 
 def is_used(tx: Tx) -> bool:
     """Return whether anything lies in the trash; one look at an index that is nearly always empty."""
+    # The index is named, or SQLite might look at all jobs.
     return tx.one("SELECT 1 FROM jobs INDEXED BY jobs_trashed WHERE trashed_at IS NOT NULL LIMIT 1") is not None
 
 
 def has_open_child(tx: Tx, job_id: int) -> bool:
     """Return whether a job has an open child that does not lie in the trash."""
-    return any(
-        tx.one("SELECT 1 FROM jobs WHERE parent_id = ? AND status = ? AND trashed_at IS NULL LIMIT 1", (job_id, status))
-        for status in ("running", "pending")
-    )
-
-
-def ended_pages(tx: Tx, root_id: int) -> int:
-    """Return how many pages of a root lie in the trash that have ended."""
-    sql = f"{_TRASHED} AND parent_id = ? AND type = ? AND status NOT IN ('pending', 'running')"
-    return int(tx.value(sql, (root_id, JobType.CRAWLER_URL)))
-
-
-def failed_children(tx: Tx, job_id: int) -> int:
-    """Return how many failed children of a job lie in the trash."""
-    return int(tx.value(f"{_TRASHED} AND parent_id = ? AND status = 'failed'", (job_id,)))
+    sql = "SELECT 1 FROM child_counts WHERE parent_id = ? AND status IN ('pending', 'running') AND n > 0"
+    return tx.one(sql, (job_id,)) is not None
 
 
 def has_pages(tx: Tx, job_id: int) -> bool:
     """Return whether a job has a page that does not lie in the trash."""
-    sql = "SELECT 1 FROM jobs WHERE parent_id = ? AND type = ? AND trashed_at IS NULL LIMIT 1"
+    sql = "SELECT 1 FROM child_counts WHERE parent_id = ? AND type = ? AND n > 0"
     return tx.one(sql, (job_id, JobType.CRAWLER_URL)) is not None
 
 

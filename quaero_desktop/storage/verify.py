@@ -1,7 +1,6 @@
 """The invariants of a library, each a named check that only reads (``quaero verify``, and after every test of a fault).
 
-Trashed jobs and all below them count as gone (X6), in the progress of a crawl too; only the counters that the database
-itself keeps include them.
+Trashed jobs and all below them count as gone (X6), in the counters too.
 """
 
 import functools
@@ -141,7 +140,7 @@ _INVARIANTS = (
         "wrong counts of children",
         """
         SELECT 'job ' || parent_id || ' ' || type || ' ' || status FROM (
-            SELECT parent_id, type, status, 1 AS n FROM jobs WHERE parent_id IS NOT NULL
+            SELECT parent_id, type, status, 1 AS n FROM jobs WHERE parent_id IS NOT NULL AND trashed_at IS NULL
             UNION ALL SELECT parent_id, type, status, -n FROM child_counts
         ) GROUP BY parent_id, type, status HAVING sum(n) <> 0
         """,

@@ -55,6 +55,9 @@ def urls_in_file(file: Path) -> tuple[str, ...]:
     Raises:
         KnownError: it cannot be read, or holds none.
     """
+    if file.exists() and not file.is_file():
+        # A folder; or a pipe, which would be waited for.
+        raise KnownError(f"“{file.name}” cannot be read: it is no ordinary file.")
     try:
         with file.open("rb") as opened:
             content = opened.read(_MOST_CHARACTERS)

@@ -18,7 +18,7 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QAction, QColor, QFont, QFontMetrics, QKeyEvent, QKeySequence, QPainter, QPalette
+from PySide6.QtGui import QAction, QCloseEvent, QColor, QFont, QFontMetrics, QKeyEvent, QKeySequence, QPainter, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -109,7 +109,9 @@ class _Entries(QAbstractListModel):
         return None
 
     def flags(self, index: QModelIndex | QPersistentModelIndex) -> Qt.ItemFlag:
-        if index.isValid() and self.entries[index.row()].kind in (Kind.HEADING, Kind.NOTHING):
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
+        if self.entries[index.row()].kind in (Kind.HEADING, Kind.NOTHING):
             return Qt.ItemFlag.ItemIsEnabled
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 
@@ -144,7 +146,8 @@ class Palette(QFrame):
         self.field.setMaxLength(500)
         self.field.setPlaceholderText(self.tr("What to do, or the name of a crawl or a page"))
         self.field.setAccessibleName(self.tr("What to do, or the name of a crawl or a page"))
-        self.field.setTextMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
+        # It is the whole head of the palette: a frame of its own would be one too many.
+        self.field.setStyleSheet(f"QLineEdit {{ border: 0; background: transparent; padding: {2 * SPACE}px; }}")
         font = QFont(self.field.font())
         font.setPointSizeF(font.pointSizeF() * 1.15)
         self.field.setFont(font)
@@ -202,6 +205,12 @@ class Palette(QFrame):
                 self.close()
                 return True
         return super().eventFilter(watched, event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        """Ask nothing any more."""
+        self._typing.stop()
+        self._context.tasks.cancel((id(self), "palette"))
+        super().closeEvent(event)
 
     # --- what fits --------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ _CELLS = 60
 _LONGEST_ROW = 8_000
 _MOST_COLUMNS = 40
 _SAMPLE = 200
+_LINE_COST = 25
+"""A line, which may be a block of its own, takes as much time as so many characters more."""
 _CELL_COST = PIECE // _CELLS
 """A cell takes as much time as so many characters."""
 
@@ -85,7 +87,7 @@ def pieces(markdown: str) -> Iterator[Piece]:
             yield Piece(markdown="\n".join(gathered))
             gathered, size = [], 0
         gathered.append(line)
-        size += len(line) + 1
+        size += len(line) + _LINE_COST
         before = line
     if any(line.strip() for line in gathered):
         yield Piece(markdown="\n".join(gathered))

@@ -29,6 +29,7 @@ from quaero_desktop.ui.theme import SPACE, Theme
 IN_CODE = QTextFormat.Property.BlockCodeFence
 """The block property that tells a line of code."""
 
+_LANGUAGE = QTextFormat.Property.BlockCodeLanguage
 _FEATURES = QTextDocument.MarkdownFeature.MarkdownDialectGitHub | QTextDocument.MarkdownFeature.MarkdownNoHTML
 _LONGEST_BLOCK = 6_000
 """The time that Qt takes for a paragraph grows with the square of its formats and of its unbroken words."""
@@ -77,13 +78,15 @@ class Renderer:
     def append(self, target: QTextDocument, piece: Piece) -> None:
         """Add a piece at the end of *target*."""
         scratch = self.new_document()
-        scratch.setMarkdown(piece.markdown, _FEATURES)
+        # At the very beginning Qt takes a line of dashes for the start of front matter, and shows nothing of it.
+        scratch.setMarkdown(f"\n{piece.markdown}", _FEATURES)
         self._tables(scratch, piece)
         self._blocks(scratch)
         cursor = QTextCursor(target)
         cursor.movePosition(QTextCursor.MoveOperation.End)
         cursor.beginEditBlock()
-        if target.characterCount() > 1:
+        # After a table there is an empty block already.
+        if target.characterCount() > 1 and not piece.goes_on:
             cursor.insertBlock(QTextBlockFormat(), QTextCharFormat())
         first = scratch.begin()
         block_format, char_format = first.blockFormat(), first.charFormat()
@@ -102,6 +105,7 @@ class Renderer:
     def _tables(self, document: QTextDocument, piece: Piece) -> None:
         tables = [frame for frame in document.rootFrame().childFrames() if isinstance(frame, QTextTable)]
         for table in tables:
+            _split_merged(table)
             if piece.goes_on and table.rows() > 1:
                 table.removeRows(0, 1)
             form = QTextTableFormat(table.format())
@@ -114,7 +118,8 @@ class Renderer:
             form.setTopMargin(0 if piece.goes_on else 2 * SPACE)
             form.setBottomMargin(0 if piece.columns else 2 * SPACE)
             if piece.columns and len(piece.columns) == table.columns():
-                form.setWidth(QTextLength(QTextLength.Type.PercentageLength, 100))
+                # Not the whole width: the border comes on top of it, and the page could be scrolled sideways by it.
+                form.setWidth(QTextLength(QTextLength.Type.PercentageLength, 99))
                 form.setColumnWidthConstraints(
                     [QTextLength(QTextLength.Type.PercentageLength, width) for width in piece.columns]
                 )
@@ -133,35 +138,52 @@ class Renderer:
         cursor = QTextCursor(document)
         cursor.beginEditBlock()
         block = document.begin()
-        after_code = False
         while block.isValid():
             block = self._shortened(cursor, block)
             form = block.blockFormat()
-            in_code = form.hasProperty(IN_CODE)
-            following = block.next()
-            code_ends = in_code and not (following.isValid() and following.blockFormat().hasProperty(IN_CODE))
+            if form.hasProperty(IN_CODE):
+                block = self._code(cursor, block)
+                continue
             cursor.setPosition(block.position())
-            in_table = cursor.currentTable() is not None
-            self._form(form, block, in_table, first_of_code=in_code and not after_code, last_of_code=code_ends)
+            self._form(form, block, in_table=cursor.currentTable() is not None)
             cursor.setBlockFormat(form)
             self._spans(cursor, block, form)
-            after_code = in_code
             block = block.next()
         cursor.endEditBlock()
 
-    def _form(
-        self, form: QTextBlockFormat, block: QTextBlock, in_table: bool, *, first_of_code: bool, last_of_code: bool
-    ) -> None:
+    def _code(self, cursor: QTextCursor, first: QTextBlock) -> QTextBlock:
+        """Form all lines of a block of code at once: there can be thousands. Returns the block after them."""
+        form = first.blockFormat()
+        last = first
+        while (following := last.next()).isValid() and _is_line_of(form, following.blockFormat()):
+            last = self._shortened(cursor, following)
+        # Long lines wrap: there is no scrolling sideways in one block alone.
+        form.setNonBreakableLines(False)
+        form.setLineHeight(118, _PROPORTIONAL)
+        form.setTopMargin(0)
+        form.setBottomMargin(0)
+        form.setLeftMargin(form.leftMargin() + 3 * SPACE)
+        form.setRightMargin(3 * SPACE)
+        span = QTextCharFormat()
+        _set_font(span, self._fixed)
+        cursor.setPosition(first.position())
+        cursor.setPosition(last.position() + last.length() - 1, QTextCursor.MoveMode.KeepAnchor)
+        cursor.setBlockFormat(form)
+        cursor.mergeCharFormat(span)
+        cursor.mergeBlockCharFormat(span)
+        edge = QTextBlockFormat()
+        edge.setTopMargin(5 * SPACE)
+        cursor.setPosition(first.position())
+        cursor.mergeBlockFormat(edge)
+        edge = QTextBlockFormat()
+        edge.setBottomMargin(5 * SPACE)
+        cursor.setPosition(last.position())
+        cursor.mergeBlockFormat(edge)
+        return last.next()
+
+    def _form(self, form: QTextBlockFormat, block: QTextBlock, *, in_table: bool) -> None:
         level = form.headingLevel()
-        if form.hasProperty(IN_CODE):
-            # Long lines wrap: there is no scrolling sideways in one block alone.
-            form.setNonBreakableLines(False)
-            form.setLineHeight(118, _PROPORTIONAL)
-            form.setTopMargin(5 * SPACE if first_of_code else 0)
-            form.setBottomMargin(5 * SPACE if last_of_code else 0)
-            form.setLeftMargin(form.leftMargin() + 3 * SPACE)
-            form.setRightMargin(3 * SPACE)
-        elif level:
+        if level:
             above, below = _HEADING_SPACE.get(level, (14, 4))
             form.setTopMargin(above)
             form.setBottomMargin(below)
@@ -217,20 +239,14 @@ class Renderer:
 
     def _spans(self, cursor: QTextCursor, block: QTextBlock, form: QTextBlockFormat) -> None:
         level = form.headingLevel()
-        in_code = form.hasProperty(IN_CODE)
-        if level or in_code:
+        if level:
             whole = QTextCharFormat()
-            if in_code:
-                _set_font(whole, self._fixed)
-            else:
-                whole.setProperty(QTextFormat.Property.FontSizeAdjustment, _LARGER.get(level, 0))
-                whole.setFontWeight(QFont.Weight.DemiBold)
+            whole.setProperty(QTextFormat.Property.FontSizeAdjustment, _LARGER.get(level, 0))
+            whole.setFontWeight(QFont.Weight.DemiBold)
             cursor.setPosition(block.position())
             cursor.setPosition(block.position() + block.length() - 1, QTextCursor.MoveMode.KeepAnchor)
             cursor.mergeCharFormat(whole)
             cursor.mergeBlockCharFormat(whole)
-        if in_code:
-            return
         changes: list[tuple[int, int, QTextCharFormat, str | None]] = []
         iterator = block.begin()
         while not iterator.atEnd():
@@ -291,6 +307,24 @@ class Renderer:
         if href.startswith("#"):
             return self._url + href
         return urls.join(self._url, href)
+
+
+def _split_merged(table: QTextTable) -> None:
+    """Give each column its cells back: Qt takes an empty cell for a part of the one before it."""
+    for row in range(table.rows()):
+        for column in range(table.columns()):
+            if table.cellAt(row, column).columnSpan() > 1:
+                table.splitCell(row, column, 1, 1)
+
+
+def _is_line_of(code: QTextBlockFormat, form: QTextBlockFormat) -> bool:
+    """Return whether a block goes on with a block of code: another may be deeper in a list, or in another language."""
+    return (
+        form.hasProperty(IN_CODE)
+        and form.indent() == code.indent()
+        and form.leftMargin() == code.leftMargin()
+        and form.stringProperty(_LANGUAGE) == code.stringProperty(_LANGUAGE)
+    )
 
 
 def _set_font(form: QTextCharFormat, font: QFont) -> None:

@@ -46,6 +46,7 @@ _LEVELS = {
 _NAMED = {
     "muted": ("#5b6270", "#a3a9b4"),
     "border": ("#d5d8dd", "#3a3d43"),
+    "outline": ("#b4b9c2", "#565b64"),
     "done": ("#2f9e57", "#3fb268"),
     "failed": ("#d64545", "#e26a6a"),
     "rest": ("#dfe3e8", "#3b3f46"),
@@ -252,6 +253,8 @@ class Theme(QObject):
             # PySide's own stubs say bytes, and its code takes text alone.
             self._application.setPalette(ticks, name)  # type: ignore[arg-type]
         border = self.border.name()
+        # Fusion draws the frame of a field darker than the window: in the dark that is not to be seen.
+        outline = self.colour("outline").name()
         self._application.setStyleSheet(
             f"""
             QToolTip {{ padding: 4px; }}
@@ -259,6 +262,10 @@ class Theme(QObject):
             QToolBar#rail {{ border: 0; border-right: 1px solid {border}; padding: 4px; spacing: 4px; }}
             QStatusBar {{ border-top: 1px solid {border}; }}
             QStatusBar::item {{ border: 0; }}
+            QLineEdit {{ border: 1px solid {outline}; border-radius: 3px; padding: 2px 4px; background: palette(base); }}
+            QLineEdit:focus {{ border-color: palette(highlight); }}
+            QLineEdit:disabled {{ background: palette(window); }}
+            QAbstractSpinBox QLineEdit, QComboBox QLineEdit {{ border: 0; padding: 0; background: transparent; }}
             QSplitter::handle {{ background: {border}; }}
             QSplitter::handle:horizontal {{ width: 1px; }}
             QSplitter::handle:vertical {{ height: 1px; }}

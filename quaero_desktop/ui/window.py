@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
 )
 
 from quaero_desktop.ui.actions import ActionId, Selection
-from quaero_desktop.ui.addresses import urls_in
+from quaero_desktop.ui.addresses import urls_in, urls_in_mime
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.views.detail import DetailPane
@@ -214,24 +214,23 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Take what holds web addresses."""
-        data = event.mimeData()
-        if data.hasUrls() or urls_in(data.text()):
+        if event.mimeData().hasUrls() or event.mimeData().hasText():
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """Offer to crawl what was dropped."""
-        data = event.mimeData()
-        text = "\n".join(url.toString() for url in data.urls()) if data.hasUrls() else data.text()
-        self._offer(text)
+        """Offer to crawl what was dropped: addresses, text that holds some, files of them."""
         event.acceptProposedAction()
+        self._offer(urls_in_mime(event.mimeData()))
 
     def paste(self) -> None:
         """Offer to crawl what the clipboard holds."""
-        self._offer(QApplication.clipboard().text())
+        self._offer(urls_in(QApplication.clipboard().text()))
 
-    def _offer(self, text: str) -> None:
-        if found := urls_in(text):
-            self.urls_given.emit(list(found))
+    def _offer(self, urls: Sequence[str]) -> None:
+        if urls:
+            self.urls_given.emit(list(urls))
+        else:
+            self._context.notices.show(self.tr("There is no web address in that."), key="no address")
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Put the detail pane below the tree where the window is narrow."""
@@ -345,7 +344,7 @@ class MainWindow(QMainWindow):
         self.jobs.selected.connect(self._jobs_selected)
         self.jobs.all_pages_wanted.connect(self.detail.show_pages)
         self.jobs.activated.connect(lambda _: self.detail.setFocus())
-        self.detail.selected.connect(context.actions.select)
+        self.detail.selected.connect(self._pages_selected)
         self.detail.page_activated.connect(self._show_page)
         self.log.job_activated.connect(self.show_job)
         self.search.textChanged.connect(self._search)
@@ -359,6 +358,10 @@ class MainWindow(QMainWindow):
         self.detail.show_selection(selection)
         first = selection.targets[0] if len(selection.targets) == 1 else None
         self.log.show_job(first.id if first else None, first.root_id if first else None)
+
+    def _pages_selected(self, selection: Selection) -> None:
+        # With no page selected, the actions are about the job beside them.
+        self._context.actions.select(selection if selection.count else self.jobs.selection)
 
     def _publish(self) -> None:
         """Let the actions be about what is selected in the view that is shown."""

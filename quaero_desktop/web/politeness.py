@@ -161,19 +161,24 @@ class Politeness:
         # The values are frozen, so that copies of the two dictionaries are enough.
         return Turns(now=self._time(), lanes=self._lanes.copy(), paces=self._paces.copy(), only=only)
 
-    def next_turn(self, only: frozenset[int] | None = None) -> int | None:
-        """Return when the first of the lanes that only their delay holds back may start again, in milliseconds UTC.
+    def next_turn(self, since: int, only: frozenset[int] | None = None) -> int | None:
+        """Return when the first of the lanes that only their delay held back may start again, in milliseconds UTC.
 
-        A lane counts whether messages wait there or not: politeness does not know. None when no lane is held back, or
-        when those that are wait for requests under way.
+        A lane counts whether messages wait there or not: politeness does not know. None when no lane was held back, or
+        when those that were wait for requests under way.
+
+        Args:
+            since: when that was: the time of the turns that were asked for last. A lane whose turn has come meanwhile
+                counts, or nobody would ever look at it again.
+            only: the roots that are served, or None for all.
         """
-        now = self._time()
+        since = min(since, self._time())  # the clock may have been set back
         paces = self._distinct_paces(only)
         earliest: int | None = None
         for turn in self._lanes.values():
             for pace in paces:
                 at = max(turn.last_start + Turns.delay_of(pace, turn), turn.held_until)
-                if turn.in_flight < pace.per_host and at > now and (earliest is None or at < earliest):
+                if turn.in_flight < pace.per_host and at > since and (earliest is None or at < earliest):
                     earliest = at
         return earliest
 

@@ -217,6 +217,16 @@ class Robots:
         """Return whether the rules of an origin are at hand, so that :meth:`rules` waits for nobody."""
         return self._still_kept((origin, allow_private)) is not None
 
+    def ask_again(self) -> None:
+        """Forget which origins did not answer: somebody who starts a crawl there may know that they do by now.
+
+        Those that asked for time, by Retry-After, are given it.
+        """
+        for key, (_, rules) in tuple(self._kept.items()):
+            if rules.trouble is not None and not rules.trouble.retry_after_ms:
+                del self._kept[key]
+                self._failures.pop(key, None)
+
     def _still_kept(self, key: _Key) -> RobotsRules | None:
         kept = self._kept.get(key)
         if kept is None or not kept[0] - KEEP_MS <= self._clock.now_ms() < kept[0]:

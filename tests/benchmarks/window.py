@@ -73,6 +73,7 @@ def crawl_in_window(url: str, library: Path, workers: int) -> dict[str, Any]:
     """Crawl in the window, watching."""
     from quaero_desktop import app
     from quaero_desktop.infra.paths import LibraryFiles
+    from quaero_desktop.services import configuration
     from tests.support.ticks import Ticks
 
     files = LibraryFiles(library)
@@ -102,7 +103,7 @@ def crawl_in_window(url: str, library: Path, workers: int) -> dict[str, Any]:
         told["log_lines"] = window.log.model.total
 
     application = app.make_application()
-    preferences = app.configuration.read()
+    preferences = configuration.read()
     with app.opened_runner(application, files) as (runner, reporter, collector):
         desktop = app.Desktop(application, files, preferences, reporter, collector)
 
@@ -147,6 +148,8 @@ def start_window(library: Path) -> dict[str, float]:
     from PySide6.QtCore import QEvent, QObject, QTimer
 
     from quaero_desktop.infra.paths import LibraryFiles
+    from quaero_desktop.services import configuration
+    from quaero_desktop.ui.window import MainWindow
 
     class Painted(QObject):
         """Notes the first paint of what it is installed on."""
@@ -157,7 +160,7 @@ def start_window(library: Path) -> dict[str, float]:
             return False
 
     painted = Painted()
-    make_window = app.MainWindow.__init__
+    make_window = MainWindow.__init__
 
     def noted(self: Any, *arguments: Any, **named: Any) -> None:
         moments["library"] = time.time()
@@ -165,9 +168,9 @@ def start_window(library: Path) -> dict[str, float]:
         self.installEventFilter(painted)
         moments["window"] = time.time()
 
-    app.MainWindow.__init__ = noted  # type: ignore[method-assign]
+    MainWindow.__init__ = noted  # type: ignore[method-assign]
     application = app.make_application()
-    preferences = app.configuration.read()
+    preferences = configuration.read()
     files = LibraryFiles(library)
     with app.opened_runner(application, files) as (runner, reporter, collector):
         moments["application"] = time.time()
@@ -178,7 +181,7 @@ def start_window(library: Path) -> dict[str, float]:
             window = desktop.window
             assert window is not None
             moments["shown"] = time.time()
-            while not (window.jobs.model.rowCount() and "painted" in moments):
+            while not (window.jobs.model.rowCount() and "painted" in moments):  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
             moments["full"] = time.time()
             # It answers when what was queued before is done.
@@ -250,7 +253,7 @@ def _own_process(arguments: list[str], config: Path, profile: Path | None = None
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    told: dict[str, Any] = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
     return told, created
 
 

@@ -10,10 +10,10 @@ from tests.support.site import GeneratedSite, serving
 
 
 class TroubledSite(GeneratedSite):
-    """A site some of whose pages fail until it is mended; two link to pages that are not there."""
+    """A site some of whose pages fail until it is mended; one more is missing for good."""
 
     def __init__(self) -> None:
-        super().__init__(pages=5, links_per_page=2, missing=2)
+        super().__init__(pages=5, links_per_page=0, missing=1)
         self.failing = {"/page/1.html", "/page/2.html"}
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
@@ -30,7 +30,7 @@ def troubled(quaero: Quaero, tmp_path: Path):
             return quaero("--library", tmp_path / "library", *arguments)
 
         crawled = call("crawl", site.url, "--delay", 0, "--json")
-        assert crawled.json["failed"] == 4
+        assert crawled.json["failed"] == 3
         yield site, call
 
 
@@ -45,10 +45,10 @@ def test_failed_pages_are_queued_again_and_work_runs_them(troubled):
     assert quaero("jobs", "show", 1, "--json").json["status"] == "pending"
 
     site.failing.clear()
-    assert quaero("work", "--until-idle", "--json").json["completed"] == 2
+    assert quaero("work", "--until-idle", "--json").json["completed"] >= 2
     shown = quaero("jobs", "show", 1, "--json").json
     assert (shown["status"], shown["warnings"], shown["attempt"], shown["details"]["documents"]) == (
-        "completed", 2, 2, 5,
+        "completed", 1, 2, 5,
     )  # fmt: skip
     assert "run 1" in quaero("jobs", "show", 1).out
     assert quaero("verify").code == 0
@@ -60,14 +60,14 @@ def test_retry_and_wait_runs_them_at_once(troubled):
     ended = quaero("jobs", "retry", 1, "--code", 401, "--wait", "--json")
     assert ended.code == 0
     assert (ended.json["job_id"], ended.json["status"], ended.json["documents"], ended.json["failed"]) == (
-        1, "completed", 5, 2,
+        1, "completed", 5, 1,
     )  # fmt: skip
 
 
 def test_json_is_the_job_and_how_many(troubled):
     _, quaero = troubled
     answer = quaero("--json", "jobs", "retry", 1).json
-    assert (answer["id"], answer["status"], answer["retried"], answer["failed_children"]) == (1, "pending", 4, 0)
+    assert (answer["id"], answer["status"], answer["retried"], answer["failed_children"]) == (1, "pending", 3, 0)
 
 
 def test_one_page_is_retried_by_its_number(troubled):
@@ -109,7 +109,7 @@ def test_a_rerun_is_a_new_job(troubled):
     assert (job["rerun_of"], job["status"]) == (1, "pending")
     assert job["payload"] == quaero("jobs", "show", 1, "--json").json["payload"]
     ended = quaero("jobs", "rerun", 1, "--wait", "--json")
-    assert (ended.json["status"], ended.json["failed"]) == ("completed", 4)
+    assert (ended.json["status"], ended.json["failed"]) == ("completed", 3)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,7 @@ def test_a_rerun_is_a_new_job(troubled):
         ("retry", 2, "ID is missing"),
     ],
 )
-def test_what_makes_no_sense_is_told(troubled, line: str, code: int, said: str):
-    _, quaero = troubled
-    ended = quaero("jobs", *line.split())
+def test_what_makes_no_sense_is_told(quaero: Quaero, own_library: Path, line: str, code: int, said: str):
+    ended = quaero("jobs", *line.split(), "--library", own_library)
     assert (ended.code, ended.out) == (code, "")
     assert said in ended.err

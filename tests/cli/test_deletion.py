@@ -105,6 +105,12 @@ def test_what_lies_in_the_trash_can_be_purged_by_its_number(jobs, own_library):
     assert ids(own_library) == []
 
 
+def test_a_person_is_told_what_of_the_trash_went(jobs, own_library):
+    before = ids(own_library)
+    jobs("delete", 1)
+    assert jobs("delete", 1, "--purge").out == f"Deleted for good: {len(before)} jobs of the trash.\n"
+
+
 def test_deleting_what_is_gone_is_a_success(jobs):
     ended = jobs("delete", 999, "--json")
     assert (ended.code, ended.json, ended.err) == (0, {"deleted": [], "failed": []}, "")

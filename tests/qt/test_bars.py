@@ -2,6 +2,7 @@
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
@@ -243,3 +244,26 @@ class TestUndo:
         world.wait_until(lambda: QApplication.focusWidget() is button(undos, "undo"))
         press(Qt.Key.Key_Space)
         assert undone == [1]
+
+
+class TestForWhoDoesNotSeeThem:
+    def test_what_is_said_is_announced(self, world, messages, monkeypatch):
+        heard = []
+        monkeypatch.setattr(QAccessible, "isActive", lambda: True)
+        monkeypatch.setattr(
+            QAccessible, "updateAccessibility", lambda event: heard.append((event.message(), event.politeness()))
+        )
+        world.context.notices.show("Saved.", kind="success")
+        world.context.notices.error(KnownError("The disk is full.", "Free some space."))
+        politeness = QAccessible.AnnouncementPoliteness
+        assert heard == [
+            ("Done: Saved.", politeness.Polite),
+            ("Problem: The disk is full. Free some space.", politeness.Assertive),
+        ]
+
+    def test_what_can_be_undone_is_announced_with_its_key(self, world, undos, monkeypatch):
+        heard = []
+        monkeypatch.setattr(QAccessible, "isActive", lambda: True)
+        monkeypatch.setattr(QAccessible, "updateAccessibility", lambda event: heard.append(event.message()))
+        world.context.notices.undo("Deleted.", lambda: None)
+        assert heard == ["Deleted. Ctrl+Z undoes it."]

@@ -50,8 +50,10 @@ def model(qapp: object, clock: Clock) -> JobTreeModel:
     return make(clock)
 
 
-def update(roots: tuple[Job, ...] = (), children: tuple[Job, ...] = (), removed: tuple[int, ...] = ()) -> FeedUpdate:
-    return FeedUpdate(revision=9, roots=roots, children=children, removed=removed)
+def update(
+    roots: tuple[Job, ...] = (), children: tuple[Job, ...] = (), removed: tuple[int, ...] = (), revision: int = 9
+) -> FeedUpdate:
+    return FeedUpdate(revision=revision, roots=roots, children=children, removed=removed)
 
 
 def rows(model: JobTreeModel, parent: QModelIndex = TOP, column: Column = Column.NAME) -> list[Any]:
@@ -65,7 +67,7 @@ def ids(model: JobTreeModel, parent: QModelIndex = TOP) -> list[Any]:
 
 def open_root(model: JobTreeModel, job_id: int, *children: Job, total: int | None = None) -> QModelIndex:
     """Open a root as a view does, and give it its children."""
-    model.fetchMore(model.index_of(job_id))
+    model.open(job_id)
     model.set_children(job_id, children, len(children) if total is None else total)
     return model.index_of(job_id)
 
@@ -152,17 +154,17 @@ def test_an_older_snapshot_changes_nothing(model):
 def test_children_come_when_a_root_is_opened(model):
     model.add_roots([root(1, children={"completed": 2})])
     index = model.index_of(1)
-    # Qt's tester has opened it by now.
-    model.give_up(1)
     wanted = QSignalSpy(model.children_wanted)
 
     assert model.hasChildren(index)
-    assert (model.rowCount(index), model.canFetchMore(index)) == (0, True)
-    model.fetchMore(index)
-    model.fetchMore(index)
+    assert model.rowCount(index) == 0
+    model.open(1)
+    model.open(1)
     assert [wanted.at(i) for i in range(wanted.count())] == [[1]]
     assert model.open_ids() == [1]
-    assert not model.canFetchMore(index)
+    model.give_up(1)
+    assert model.open_ids() == []
+    model.open(1)
 
     model.set_children(1, [page(2, 1, "failed"), page(3, 1, "completed")], 2)
     assert rows(model, index) == ["/page/2", "/page/3"]
@@ -171,7 +173,7 @@ def test_children_come_when_a_root_is_opened(model):
 
 def test_what_changed_while_they_were_under_way_is_not_lost(model):
     model.add_roots([root(1, children={"pending": 2})])
-    model.fetchMore(model.index_of(1))
+    model.open(1)
     model.apply(update(children=(page(2, 1, "running", revision=5), page(9, 1, revision=5))))
     model.set_children(1, [page(2, 1, revision=2), page(3, 1, revision=2)], 2)
 
@@ -279,9 +281,24 @@ def test_what_is_removed_goes_with_all_below_it_and_restored_comes_back(model):
     assert kept.row() == 0
     assert (model.root_count, model.knows(4)) == (1, False)
 
-    model.apply(update(roots=(root(2, children={"pending": 1}),)))
+    model.apply(update(roots=(root(2, children={"pending": 1}, revision=10),)))
     assert ids(model) == [2, 1]
     assert rows(model, open_root(model, 2, page(4, 2))) == ["/page/4"]
+
+
+def test_a_list_that_was_read_before_the_removal_brings_nothing_back(model):
+    model.add_roots([root(1, children={"pending": 2}), root(2)])
+    open_root(model, 1, page(3, 1), page(4, 1))
+    model.apply(update(removed=(2, 3)))
+
+    model.add_roots([root(2, revision=8)])
+    model.set_children(1, [page(3, 1, revision=8), page(4, 1)], 2)
+    assert ids(model) == [1]
+    assert ids(model, model.index_of(1)) == [4]
+
+    model.apply(update(roots=(root(2, revision=11),), children=(page(3, 1, revision=10),)))
+    assert ids(model) == [2, 1]
+    assert ids(model, model.index_of(1)) == [4, 3]
 
 
 # --- Telling the view -----------------------------------------------------------------------------------------------
@@ -312,13 +329,13 @@ def test_more_than_half_changed_is_told_at_once(model):
 
 def test_very_much_at_once_is_taken_in_slices(model, monkeypatch, qtbot):
     monkeypatch.setattr(jobtree, "SLICE_SECONDS", 0.0)
-    model.add_roots([root(1, children={"pending": 600})])
-    parent = open_root(model, 1, *(page(job_id, 1) for job_id in range(10, 610)))
+    monkeypatch.setattr(jobtree, "_SLICE", 10)
+    model.add_roots([root(1, children={"pending": 50})])
+    parent = open_root(model, 1, *(page(job_id, 1) for job_id in range(100, 150)))
 
-    model.apply(update(children=tuple(page(job_id, 1, "running", revision=2) for job_id in range(10, 610))))
+    model.apply(update(children=tuple(page(job_id, 1, "running", revision=2) for job_id in range(100, 150))))
 
-    said = rows(model, parent, Column.STATUS)
-    assert 0 < said.count("▶ running") < 600
+    assert rows(model, parent, Column.STATUS).count("▶ running") == 10
     qtbot.waitUntil(lambda: not model.is_busy)
     assert set(rows(model, parent, Column.STATUS)) == {"▶ running"}
 
@@ -495,7 +512,7 @@ def _do(model: JobTreeModel, view: QTreeView, plain: PlainTree, revision: int, s
         case ("root", job_id, status):
             job = plain.root_with_count(job_id, status, revision)
             plain.roots[job_id] = job
-            model.apply(update(roots=(job,)))
+            model.apply(update(roots=(job,), revision=revision))
         case ("pages", job_id, found) if job_id in plain.roots:
             known = plain.children.setdefault(job_id, {})
             changed = {}
@@ -504,19 +521,20 @@ def _do(model: JobTreeModel, view: QTreeView, plain: PlainTree, revision: int, s
                 known[child.id] = changed[child.id] = child
             job = plain.root_with_count(job_id, plain.roots[job_id].status, revision)
             plain.roots[job_id] = job
-            model.apply(update(roots=(job,), children=tuple(changed.values())))
+            model.apply(update(roots=(job,), children=tuple(changed.values()), revision=revision))
         case ("remove", job_id, _):
             plain.roots.pop(job_id, None)
             plain.children.pop(job_id, None)
-            model.apply(update(removed=(job_id,)))
+            model.apply(update(removed=(job_id,), revision=revision))
         case ("remove pages", job_id, numbers) if job_id in plain.roots:
             known = plain.children.get(job_id, {})
             gone = [100 * job_id + number for number in numbers if known.pop(100 * job_id + number, None) is not None]
             job = plain.root_with_count(job_id, plain.roots[job_id].status, revision)
             plain.roots[job_id] = job
-            model.apply(update(roots=(job,), removed=tuple(gone)))
+            model.apply(update(roots=(job,), removed=tuple(gone), revision=revision))
         case ("open", job_id, _):
             view.expand(model.index_of(job_id))
+            model.open(job_id)
             if job_id in model.open_ids() and not model.child_ids(job_id):
                 there = list(plain.children.get(job_id, {}).values())
                 model.set_children(job_id, there[:most], len(there))

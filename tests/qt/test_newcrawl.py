@@ -1,9 +1,11 @@
 """The dialog that starts a crawl: by keyboard alone, checked while one types, and never with a box in the way."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
+import shiboken6
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QLineEdit, QPlainTextEdit, QRadioButton, QSpinBox, QWidget
@@ -240,13 +242,38 @@ class TestWhatIsWrong:
         assert world.notices == []
 
 
+class TestAClosedDialog:
+    def test_that_was_just_starting_does_no_harm(self, world, monkeypatch):
+        asked = asyncio.Event()
+        answer = asyncio.Event()
+
+        async def slowly(request):
+            asked.set()
+            await answer.wait()
+            raise NotFoundError("There is no source 7.")
+
+        monkeypatch.setattr(world.services.jobs, "start_crawl", slowly)
+
+        async def start_and_close():
+            dialog = NewCrawlDialog(world.context)
+            dialog.open_with([DOCS])
+            dialog._start()
+            await asked.wait()
+            dialog.reject()
+            shiboken6.delete(dialog)
+            answer.set()
+
+        world.run(start_and_close())
+        world.wait_until(lambda: [notice.message for notice in world.notices] == ["There is no source 7."])
+
+
 class TestHowFar:
     def test_is_shown_with_the_typed_address(self, world, open_dialog):
         dialog = open_dialog(DOCS)
         shown = said(dialog)
         assert "every page of docs.python.org" in shown
         assert "only what lies below docs.python.org/3/library/" in shown
-        assert "python.org with all its subdomains" in shown
+        assert "python.org with all subdomains" in shown
 
     def test_is_remembered_for_the_next_crawl(self, world, open_dialog):
         dialog = open_dialog(DOCS)

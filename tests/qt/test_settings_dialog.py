@@ -242,7 +242,7 @@ class TestTheLibraryFolder:
     def test_another_one_is_kept_for_the_next_start(self, world, file, open_dialog, tmp_path):
         dialog = open_dialog()
         dialog._library.use(str(tmp_path / "other"))
-        assert child(dialog, "libraryRemark").text() == f"A new one from the next start on: {tmp_path / 'other'}"
+        assert child(dialog, "libraryRemark").text() == f"A new one from the next start on:\n{tmp_path / 'other'}"
         child(dialog, "ok").click()
         assert saved(file).storage.library == str(tmp_path / "other")
         assert compose.library_files(None).folder == tmp_path / "other"

@@ -168,10 +168,10 @@ async def test_the_rest_of_a_running_crawl_can_be_deleted_and_ends_it(services, 
         job = await services.jobs.get(root)
         assert (job.status, job.pages, job.progress_current) == ("completed", 1, 1)
         await assert_sound(services)
+    site.gate.set()
+    await services.jobs.restore(rest)
+    assert (await services.jobs.get(root)).status == "running"
     async with engine_running(services, workers=3, until_idle=True) as running:
-        site.gate.set()
-        await services.jobs.restore(rest)
-        assert (await services.jobs.get(root)).status == "running"
         await asyncio.wait_for(running, 10)
     job = await services.jobs.get(root)
     assert (job.status, job.progress_current) == ("completed", 1 + len(PATHS))

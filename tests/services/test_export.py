@@ -27,6 +27,8 @@ from quaero_desktop.services import compose, export
 from quaero_desktop.services.compose import Services
 from quaero_desktop.storage import documents
 from quaero_desktop.storage.database import Database
+from quaero_desktop.storage.errand import Errand
+from quaero_desktop.storage.export import Snapshot, snapshot
 from tests.support.outcomes import stored
 
 SITE = "https://site.test/"
@@ -378,14 +380,14 @@ async def test_an_empty_folder_behind_a_link_is_filled(library, out):
 @contextlib.contextmanager
 def as_it_reads(act: Callable[[], object]) -> Iterator[None]:
     """Do something before each document is read, in the thread that exports."""
-    read = export.Snapshot.document
+    read = Snapshot.document
 
-    def document(snapshot: export.Snapshot, document_id: int) -> Any:
+    def document(found: Snapshot, document_id: int) -> Any:
         act()
-        return read(snapshot, document_id)
+        return read(found, document_id)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export.Snapshot, "document", document)
+        patch.setattr(Snapshot, "document", document)
         yield
 
 
@@ -414,24 +416,23 @@ async def test_a_cancelled_export_leaves_nothing_behind(library, out, kind, monk
     await fill(library, *(f"{SITE}{number}" for number in range(50)))
     loop = asyncio.get_running_loop()
     begun = asyncio.Event()
-    read = export.Snapshot.document
+    read = Snapshot.document
 
-    def document(snapshot: Any, document_id: int) -> Any:
+    def document(found: Snapshot, document_id: int) -> Any:
         if document_id == 10:
             loop.call_soon_threadsafe(begun.set)
             while not errands[0].stopped:
                 pass
-        return read(snapshot, document_id)
+        return read(found, document_id)
 
     errands: list[Any] = []
-    snapshot = export.snapshot
 
     def noting(work: Any, path: Path) -> Any:
         errands.append(work)
         return snapshot(work, path)
 
-    monkeypatch.setattr(export.Snapshot, "document", document)
-    monkeypatch.setattr(export, "snapshot", noting)
+    monkeypatch.setattr(Snapshot, "document", document)
+    monkeypatch.setattr("quaero_desktop.services.export.snapshot", noting)
     task = asyncio.create_task(library.export.export(kind, out / "x"))
     await asyncio.wait_for(begun.wait(), 5)
     assert {path.suffix for path in out.iterdir()} == {".part"}
@@ -444,14 +445,14 @@ async def test_a_cancelled_export_leaves_nothing_behind(library, out, kind, monk
 @pytest.mark.parametrize("kind", list(ExportFormat))
 async def test_a_full_disk_is_told_and_leaves_nothing(library, out, kind, monkeypatch):
     await fill(library, *(f"{SITE}{number}" for number in range(50)))
-    read = export.Snapshot.document
+    read = Snapshot.document
 
-    def document(snapshot: Any, document_id: int) -> Any:
+    def document(found: Snapshot, document_id: int) -> Any:
         if document_id == 10:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return read(snapshot, document_id)
+        return read(found, document_id)
 
-    monkeypatch.setattr(export.Snapshot, "document", document)
+    monkeypatch.setattr(Snapshot, "document", document)
     with pytest.raises(DiskFullError, match="no room") as full:
         await library.export.export(kind, out / "x")
     assert str(out) in full.value.message
@@ -480,8 +481,8 @@ async def test_no_room_for_real(library, tmp_path):
 
 
 def documents_of(library: Services) -> Any:
-    with export.snapshot(export.Errand(), library.files.database) as snapshot:
-        yield from map(snapshot.document, snapshot.choose())
+    with snapshot(Errand(), library.files.database) as found:
+        yield from map(found.document, found.choose())
 
 
 async def test_progress_counts_up_to_the_end_on_the_loop(library, out, monkeypatch):

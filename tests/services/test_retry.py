@@ -1,6 +1,7 @@
 """J10 through the whole product: pages fail, their site is mended, they are retried in place; a crawl is run again."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -8,7 +9,7 @@ from quaero_desktop.domain.errors import NotAllowedError, NotFoundError
 from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.services.jobs import CrawlRequest
 from tests.support.crawling import crawl, engine_of, engine_running, page, pages_of, rows, site, until
-from tests.support.recording_server import response
+from tests.support.recording_server import Exchange, response
 
 IN_TROUBLE = response(b"", status="503 Service Unavailable")
 MISSING = response(b"", status="404 Not Found")
@@ -85,6 +86,31 @@ async def nobody_there() -> str:
     listening.close()
     await listening.wait_closed()
     return f"http://127.0.0.1:{port}/"
+
+
+async def test_a_host_that_did_not_answer_is_asked_again_at_once(services) -> None:
+    address = await nobody_there()
+    ended = await crawl(services, address, delay_seconds=0)
+    assert ended.job.cause == "connect"
+    answer = site({"/": page()})
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            asked = await reader.readuntil(b"\r\n\r\n")
+            await answer(Exchange(asked, 0, 0, reader, writer))
+        writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", int(address.split(":")[2].strip("/")))
+    async with server:
+        await services.jobs.retry(ended.job.id)
+        async with engine_running(services):
+            checked = "SELECT status, error FROM jobs WHERE type = 'validate'"
+            await until(lambda: rows(services, checked)[0][0] != "pending")
+            await until(lambda: rows(services, checked)[0][0] != "running")
+            assert rows(services, checked) == [("completed", None)]
+        # Its page rests as long as the host was given; nobody need wait for that here.
+        with contextlib.suppress(NotAllowedError):
+            await services.jobs.cancel(ended.job.id)
 
 
 async def test_one_page_is_retried_by_its_own_id(services, server) -> None:

@@ -80,4 +80,3 @@ async def test_a_page_knows_which_page_named_it_first(services: Services) -> Non
     assert of_b.found_on is not None
     assert of_b.found_on.url == A
     assert of_start.found_on is None
-

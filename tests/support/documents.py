@@ -1,13 +1,21 @@
 """Pages put into a library without a server: as the crawler would have stored them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from PySide6.QtCore import QObject, QUrl
 
 from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.ports import NewRoot
 from quaero_desktop.domain.queue import NO_PACE
 from quaero_desktop.services.compose import Services
 from tests.support.outcomes import stored
+
+if TYPE_CHECKING:
+    from tests.support.qtwindow import QtWorld
+
+T = TypeVar("T")
+Q = TypeVar("Q", bound=QObject)
 
 SITE = "https://docs.site.test/"
 
@@ -34,3 +42,35 @@ async def store(services: Services, pages: Mapping[str, str | dict[str, Any]]) -
             assignment.delivery.receipt, stored(url, **({"markdown": fields} if isinstance(fields, str) else fields))
         )
     return {name: (await services.library.document(url)).id for name, url in full.items()}
+
+
+def inside(world: "QtWorld", act: Callable[[], T]) -> T:
+    """Do what a person does, from within the event loop, as Qt would: it may start tasks."""
+
+    async def do() -> T:
+        return act()
+
+    return world.run(do())
+
+
+def child(parent: QObject, kind: type[Q], name: str = "") -> Q:
+    """Return the part of a widget with that name, or else the first of its kind; it is there."""
+    found = parent.findChild(kind, name) if name else parent.findChild(kind)
+    assert isinstance(found, kind)
+    return found
+
+
+class Browser:
+    """Stands in for what the system opens addresses and files with.
+
+    Attributes:
+        opened: what was opened, in order.
+    """
+
+    def __init__(self) -> None:
+        self.opened: list[QUrl] = []
+
+    def open(self, url: QUrl) -> bool:
+        """Take note of it."""
+        self.opened.append(url)
+        return True

@@ -94,7 +94,7 @@ class QtWorld:
         self.context.notices.error(error)
 
 
-class _Loop(qasync.QEventLoop):  # type: ignore[misc]
+class _Loop(qasync.QEventLoop):
     """Runs no task but while it runs.
 
     qasync 0.28 serves events once more when a future is done, without a running loop: a task that has its turn then and
@@ -115,6 +115,22 @@ class _Loop(qasync.QEventLoop):  # type: ignore[misc]
             task.remove_done_callback(stop)
         return task.result()
 
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        """Call *callback* after *delay* seconds, but only while the loop runs."""
+        return self._add_callback(_Handle(callback, args, self, context=context), delay)
+
+
+class _Handle(asyncio.Handle):
+    """Waits for its loop to run: pytest-qt and Qt's own test functions serve Qt's events without it."""
+
+    __slots__ = ()
+
+    def _run(self) -> None:
+        if self._loop.is_running():  # type: ignore[attr-defined]
+            super()._run()
+        else:
+            self._loop._add_callback(self, 0.005)  # type: ignore[attr-defined]
+
 
 @contextmanager
 def qt_world(
@@ -129,7 +145,9 @@ def qt_world(
         mode: light or dark.
     """
     application = QApplication.instance()
-    assert application is not None, "use pytest-qt's fixture qapp"
+    assert isinstance(application, QApplication), "use pytest-qt's fixture qapp"
+    # As in the application: a widget that goes would stop the loop.
+    application.setQuitOnLastWindowClosed(False)
     chosen = settings or Settings()
     with asyncio.Runner(loop_factory=lambda: _Loop(application)) as runner:
         stack = AsyncExitStack()

@@ -41,7 +41,10 @@ _WORDS = (
     "velvet winter yellow ancient bright careful distant early friendly gentle hidden keeps holds carries follows "
     "reads writes opens closes measures collects searches stores beside under over through between because while"
 ).split()
-_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 500: "Internal Server Error"}
+_REASONS = {
+    200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed",
+    500: "Internal Server Error",
+}  # fmt: skip
 _ROBOTS = "User-agent: *\nDisallow: /private/\n"
 
 

@@ -1,5 +1,8 @@
 """Web addresses in what is pasted or dropped: those that are meant are found, and nothing else."""
 
+import os
+import sys
+
 import pytest
 
 from quaero_desktop.domain.errors import KnownError
@@ -71,5 +74,11 @@ class TestAFile:
     def test_that_cannot_be_read_says_so(self, tmp_path):
         with pytest.raises(KnownError, match="cannot be read: No such file"):
             urls_in_file(tmp_path / "list.txt")
-        with pytest.raises(KnownError, match="cannot be read"):
+        with pytest.raises(KnownError, match="cannot be read: it is no ordinary file"):
             urls_in_file(tmp_path)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+    def test_that_is_a_pipe_is_not_waited_for(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(KnownError, match="it is no ordinary file"):
+            urls_in_file(tmp_path / "pipe")

@@ -114,19 +114,19 @@ def test_turns_are_a_snapshot(politeness: Politeness, clock: ManualClock) -> Non
 def test_the_next_turn_is_that_of_the_first_lane_that_only_waits(politeness: Politeness, clock: ManualClock) -> None:
     politeness.admit(1, per_host=1, delay_ms=None)
     politeness.admit(2, per_host=1, delay_ms=5_000)
-    assert politeness.next_turn() is None
+    assert politeness.next_turn(clock.now_ms()) is None
     politeness.started(1, LANE)
-    assert politeness.next_turn() is None  # it waits for the request under way
+    assert politeness.next_turn(clock.now_ms()) is None  # it waits for the request under way
     politeness.finished(1, LANE)
-    assert politeness.next_turn() == clock.now_ms() + 1_000
-    assert politeness.next_turn(frozenset({2})) == clock.now_ms() + 5_000
-    assert politeness.next_turn(frozenset()) is None
+    assert politeness.next_turn(clock.now_ms()) == clock.now_ms() + 1_000
+    assert politeness.next_turn(clock.now_ms(), frozenset({2})) == clock.now_ms() + 5_000
+    assert politeness.next_turn(clock.now_ms(), frozenset()) is None
     clock.advance(0.4)
     politeness.started(1, OTHER)
     politeness.finished(1, OTHER)
-    assert politeness.next_turn() == clock.now_ms() + 600
+    assert politeness.next_turn(clock.now_ms()) == clock.now_ms() + 600
     clock.advance(0.6)
-    assert politeness.next_turn() == clock.now_ms() + 400
+    assert politeness.next_turn(clock.now_ms()) == clock.now_ms() + 400
     assert politeness.turns().slots(1, LANE) == 1
 
 
@@ -134,10 +134,23 @@ def test_at_the_next_turn_there_is_one(politeness: Politeness, clock: ManualCloc
     politeness.admit(1, per_host=1, delay_ms=1_700)
     politeness.started(1, LANE)
     politeness.finished(1, LANE)
-    at = politeness.next_turn()
+    at = politeness.next_turn(clock.now_ms())
     assert at is not None
     clock.advance((at - clock.now_ms()) / 1000)
     assert politeness.turns().slots(1, LANE) == 1
+
+
+def test_a_turn_that_comes_while_nobody_looks_is_not_forgotten(politeness: Politeness, clock: ManualClock) -> None:
+    """The pool offers turns, waits for the ledger, and only then asks how long it may sleep."""
+    politeness.admit(1, per_host=1, delay_ms=30)
+    politeness.started(1, LANE)
+    politeness.finished(1, LANE)
+    offered = politeness.turns()
+    assert offered.slots(1, LANE) == 0
+    clock.advance(0.031)
+    at = politeness.next_turn(offered.now)
+    assert at is not None
+    assert at <= clock.now_ms()
 
 
 def test_a_clock_that_is_set_back_holds_nobody_up(politeness: Politeness, clock: ManualClock) -> None:
@@ -145,7 +158,7 @@ def test_a_clock_that_is_set_back_holds_nobody_up(politeness: Politeness, clock:
     politeness.started(1, LANE)
     politeness.finished(1, LANE)
     clock.jump(-3_600)
-    assert politeness.next_turn() == clock.now_ms() + 1_000
+    assert politeness.next_turn(clock.now_ms()) == clock.now_ms() + 1_000
     clock.advance(1)
     assert politeness.turns().slots(1, LANE) == 1
 
@@ -236,10 +249,10 @@ def test_a_lane_that_rests_starts_nothing_until_then(politeness: Politeness, clo
     politeness.rest(LANE, clock.now_ms() + 500)
     assert politeness.turns().slots(1, LANE) == 0
     assert politeness.go_on(1, LANE, waited=False) == 2_000, "received before the answer that asked for it"
-    assert politeness.next_turn() == clock.now_ms() + 2_000
+    assert politeness.next_turn(clock.now_ms()) == clock.now_ms() + 2_000
     assert politeness.turns().slots(1, OTHER) == 1
     clock.advance(2)
     assert politeness.turns().slots(1, LANE) == 3
     politeness.rest(LANE, clock.now_ms() + 2_000)
     clock.jump(-3_600)
-    assert politeness.next_turn() == clock.now_ms() + 2_000
+    assert politeness.next_turn(clock.now_ms()) == clock.now_ms() + 2_000

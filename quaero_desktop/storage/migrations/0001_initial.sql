@@ -174,7 +174,7 @@ CREATE INDEX jobs_rerun_of ON jobs (rerun_of) WHERE rerun_of IS NOT NULL;
 CREATE INDEX jobs_triggered_by ON jobs (triggered_by) WHERE triggered_by IS NOT NULL;
 CREATE INDEX jobs_trashed ON jobs (trashed_at) WHERE trashed_at IS NOT NULL;
 
--- How many children of which type are in which status: kept by the database in the transaction of the work itself, so a
+-- How many children of which type are in which status, but for those in the trash: kept by the database in the transaction of the work itself, so a
 -- list never groups a million rows (J7).
 CREATE TABLE child_counts (
     parent_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
@@ -183,15 +183,25 @@ CREATE TABLE child_counts (
     n         INTEGER NOT NULL,
     PRIMARY KEY (parent_id, type, status)
 ) STRICT, WITHOUT ROWID;
-CREATE TRIGGER jobs_count_insert AFTER INSERT ON jobs WHEN new.parent_id IS NOT NULL BEGIN
+CREATE TRIGGER jobs_count_insert AFTER INSERT ON jobs
+WHEN new.parent_id IS NOT NULL AND new.trashed_at IS NULL BEGIN
     INSERT INTO child_counts VALUES (new.parent_id, new.type, new.status, 1) ON CONFLICT DO UPDATE SET n = n + 1;
 END;
-CREATE TRIGGER jobs_count_delete AFTER DELETE ON jobs WHEN old.parent_id IS NOT NULL BEGIN
+CREATE TRIGGER jobs_count_delete AFTER DELETE ON jobs
+WHEN old.parent_id IS NOT NULL AND old.trashed_at IS NULL BEGIN
     UPDATE child_counts SET n = n - 1 WHERE parent_id = old.parent_id AND type = old.type AND status = old.status;
 END;
 CREATE TRIGGER jobs_count_update AFTER UPDATE OF status ON jobs
-WHEN new.parent_id IS NOT NULL AND new.status <> old.status BEGIN
+WHEN new.parent_id IS NOT NULL AND new.status <> old.status AND new.trashed_at IS NULL AND old.trashed_at IS NULL BEGIN
     UPDATE child_counts SET n = n - 1 WHERE parent_id = old.parent_id AND type = old.type AND status = old.status;
+    INSERT INTO child_counts VALUES (new.parent_id, new.type, new.status, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER jobs_count_trash AFTER UPDATE OF trashed_at ON jobs
+WHEN new.parent_id IS NOT NULL AND new.trashed_at IS NOT NULL AND old.trashed_at IS NULL BEGIN
+    UPDATE child_counts SET n = n - 1 WHERE parent_id = old.parent_id AND type = old.type AND status = old.status;
+END;
+CREATE TRIGGER jobs_count_restore AFTER UPDATE OF trashed_at ON jobs
+WHEN new.parent_id IS NOT NULL AND new.trashed_at IS NULL AND old.trashed_at IS NOT NULL BEGIN
     INSERT INTO child_counts VALUES (new.parent_id, new.type, new.status, 1) ON CONFLICT DO UPDATE SET n = n + 1;
 END;
 

@@ -58,6 +58,7 @@ class ExportDialog(QDialog):
         self._report: ExportReport | None = None
         self._typed_target = False
         self._may_overwrite = ""
+        self._replaces = False
         self._started = 0.0
 
         self._what = QButtonGroup(self)
@@ -146,6 +147,11 @@ class ExportDialog(QDialog):
             self._task.cancel()
         else:
             super().reject()
+
+    def done(self, result: int) -> None:
+        """Close, and count nothing any more."""
+        self._context.tasks.cancel((id(self), "count"))
+        super().done(result)
 
     # --- the question -----------------------------------------------------------------------------------------------
 
@@ -237,6 +243,8 @@ class ExportDialog(QDialog):
         text = self._target.text().strip()
         target = Path(text)
         replaces = bool(text) and self._format() is not ExportFormat.MARKDOWN and target.is_file()
+        # Only what the button says is done: a file may appear after that.
+        self._replaces = replaces
         self._start_button.setText(self.tr("Replace") if replaces else self.tr("Export"))
         self._start_button.setEnabled(bool(text))
         if replaces and self._may_overwrite != text:
@@ -298,8 +306,7 @@ class ExportDialog(QDialog):
                 target,
                 ids=self._ids if what == "selection" else None,
                 query=self._query if what == "results" else None,
-                # The button said so.
-                overwrite=form is not ExportFormat.MARKDOWN,
+                overwrite=self._replaces,
                 progress=self._tell,
             )
         except KnownError as error:
@@ -355,7 +362,7 @@ class ExportDialog(QDialog):
         target = self._report.target
         folder = target if target.is_dir() else target.parent
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
-        self.close()
+        self.accept()
 
     # --- what is remembered -----------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ class Remark(QLabel):
         """Say something; an empty text says nothing any more."""
         mark = {"error": "✕ ", "good": "✓ ", "plain": ""}[tone] if text else ""
         self._tone = tone
-        self.setText(mark + clean(text))
+        self.setText(mark + "\n".join(clean(line) for line in text.split("\n")))
         if not self._keep_room:
             self.setVisible(bool(text))
         self._paint()

@@ -57,7 +57,7 @@ from quaero_desktop.ui.theme import SPACE, Theme
 from quaero_desktop.ui.widgets.labels import ElidedLabel, Heading, muted
 
 _WIDTH = 660
-_LARGE = 20_000
+_LARGE = 10_000
 """A text of so many characters is no longer checked at each key, but when typing rests."""
 _REST_MS = 250
 _SCOPES: tuple[ScopeKind, ...] = ("host", "prefix", "domain")
@@ -474,14 +474,14 @@ class NewCrawlDialog(QDialog):
             said = (
                 self.tr("every page of the same host"),
                 self.tr("only what lies below the address"),
-                self.tr("the site with all its subdomains"),
+                self.tr("the site with all subdomains"),
             )
         else:
             host, folder, domain = (Extent(kind, self._seeds).name.removeprefix(f"{kind}: ") for kind in _SCOPES)
             said = (
                 self.tr("every page of %s") % host,
                 self.tr("only what lies below %s") % folder,
-                self.tr("%s with all its subdomains") % domain,
+                self.tr("%s with all subdomains") % domain,
             )
         for number, text in enumerate(said):
             self._scope_examples[number].setText(text)
@@ -539,11 +539,16 @@ class NewCrawlDialog(QDialog):
             job_id = await self._context.services.jobs.start_crawl(request)
         finally:
             self._busy = False
-        self._remember()
-        self.started.emit(job_id)
-        self.accept()
+        # Who closed the dialog meanwhile sees the crawl in the tree all the same.
+        if isValid(self):
+            self._remember()
+            self.started.emit(job_id)
+            self.accept()
 
     def _failed(self, error: KnownError) -> None:
+        if not isValid(self):
+            self._context.notices.error(error)
+            return
         self._show_state(" ".join(part for part in (error.message, error.hint) if part))
 
     # --- What is remembered -------------------------------------------------------------------------------------------

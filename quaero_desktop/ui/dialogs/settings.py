@@ -496,13 +496,13 @@ class _LibraryChooser(QWidget):
         if place.folder == current:
             self._remark.say("")
         elif self._chosen == self._dialog.saved_library():
-            said = self.tr("This window was started with a folder of its own. Without one, Quaero opens %s")
+            said = self.tr("This window was started with a folder of its own. Without one, Quaero opens\n%s")
             self._remark.say(said % place.folder)
         else:
             said = (
-                self.tr("From the next start on: %s")
+                self.tr("From the next start on:\n%s")
                 if place.exists
-                else self.tr("A new one from the next start on: %s")
+                else self.tr("A new one from the next start on:\n%s")
             )
             self._remark.say(said % place.folder)
 

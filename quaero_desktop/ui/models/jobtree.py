@@ -32,7 +32,8 @@ Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 _NUMBERS = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _WORDS = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-_STEP = 64
+_SLICE = 500
+_MOST_GONE = 10_000
 
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
 """The job of a row, or None for the row that stands for the rest."""
@@ -159,11 +160,13 @@ class JobTreeModel(QAbstractItemModel):
     Signals:
         children_wanted: the id of a job that was opened and whose children are not here yet.
         census_changed: how many roots are in which status, or of which site, has changed.
+        times_changed: what rows say may be different because time went by; nothing in the library is.
         about_to_change, changed: rows come, go or move in between; the second says whether they did.
     """
 
     children_wanted = Signal(int)
     census_changed = Signal()
+    times_changed = Signal()
     about_to_change = Signal()
     changed = Signal(bool)
 
@@ -182,6 +185,7 @@ class JobTreeModel(QAbstractItemModel):
         self._sites: Counter[str] = Counter()
         self._recount = False
         self._backlog: dict[int, Job] = {}
+        self._gone: dict[int, int] = {}
         self._headers = self._header_texts()
         self._continue = QTimer(self)
         self._continue.setSingleShot(True)
@@ -193,6 +197,16 @@ class JobTreeModel(QAbstractItemModel):
     def add_roots(self, jobs: Iterable[Job]) -> None:
         """Show roots that are not here yet, each in its place, and newer snapshots of those that are."""
         self._change(lambda: self._take(roots=jobs))
+
+    def open(self, job_id: int) -> None:
+        """Ask for the children of a job, when they are not here or under way.
+
+        Not Qt's ``fetchMore``: views ask for that on their own account, and what comes later makes them ask for more.
+        """
+        node = self._nodes.get(job_id)
+        if node is not None and node.job.child_count and not (node.loaded or node.loading):
+            node.loading = True
+            self.children_wanted.emit(job_id)
 
     def set_children(self, job_id: int, jobs: Sequence[Job], total: int) -> None:
         """Show the children of a job in this order, or newer snapshots of those that are shown already.
@@ -241,6 +255,10 @@ class JobTreeModel(QAbstractItemModel):
             self._backlog[job.id] = job
         for job_id in update.removed:
             self._backlog.pop(job_id, None)
+            self._gone.pop(job_id, None)
+            self._gone[job_id] = update.revision
+        while len(self._gone) > _MOST_GONE:
+            del self._gone[next(iter(self._gone))]
         self._change(lambda: self._take(roots=update.roots, removed=update.removed))
         self._work()
 
@@ -257,7 +275,7 @@ class JobTreeModel(QAbstractItemModel):
         for parent in self._open_nodes():
             for node in parent.children:
                 node.texts = None
-            self._tell_changed(parent, 0, len(parent.children) - 1)
+        self.times_changed.emit()
 
     # --- What is asked --------------------------------------------------------------------------------------------
 
@@ -325,8 +343,16 @@ class JobTreeModel(QAbstractItemModel):
         """Return whose rest a row stands for; None for the row of a job."""
         if not index.isValid():
             return None
-        parent = self._nodes.get(index.internalId())
+        parent = self.rest_owner(index)
         return parent.id if parent is not None and index.row() >= len(parent.children) else None
+
+    def rest_owner(self, index: Index) -> Node | None:
+        """Return below what an index is."""
+        return self._nodes.get(index.internalId())
+
+    def opens(self, node: Node) -> bool:
+        """Whether a job can be opened."""
+        return bool(node.children or node.more or (node.job.child_count and not node.loaded))
 
     def node(self, index: Index) -> Node | None:
         """Return what is at an index: the top for an invalid one, None for the row that stands for the rest."""
@@ -448,23 +474,7 @@ class JobTreeModel(QAbstractItemModel):
         if parent.column() > 0:
             return False
         node = self.node(parent)
-        if node is None:
-            return False
-        return bool(node.children or node.more or (node.job.child_count and not node.loaded))
-
-    def canFetchMore(self, parent: Index) -> bool:  # noqa: N802
-        """Return whether the children of *parent* are still to be asked for."""
-        if not parent.isValid() or parent.column() > 0:
-            return False
-        node = self.node(parent)
-        return node is not None and node.job.child_count > 0 and not (node.loaded or node.loading)
-
-    def fetchMore(self, parent: Index) -> None:  # noqa: N802
-        """Ask for the children of *parent*."""
-        node = self.node(parent)
-        if node is not None and self.canFetchMore(parent):
-            node.loading = True
-            self.children_wanted.emit(node.id)
+        return node is not None and self.opens(node)
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Return what can be done with a row: the one that stands for the rest cannot be selected."""
@@ -530,7 +540,7 @@ class JobTreeModel(QAbstractItemModel):
             return
         until = time.perf_counter() + SLICE_SECONDS
         while self._backlog:
-            ids = [job_id for job_id, _ in zip(self._backlog, range(_STEP * 8), strict=False)]
+            ids = [job_id for job_id, _ in zip(self._backlog, range(_SLICE), strict=False)]
             jobs = [self._backlog.pop(job_id) for job_id in ids]
             self._change(lambda jobs=jobs: self._take(children=jobs))  # type: ignore[misc]
             if time.perf_counter() > until:
@@ -560,6 +570,8 @@ class JobTreeModel(QAbstractItemModel):
         for job in roots:
             node = self._roots.get(job.id)
             if node is None:
+                if self._is_gone(job):
+                    continue
                 node = self._new_root(job, now)
                 if self._is_wanted(node):
                     fresh.append(node)
@@ -598,7 +610,7 @@ class JobTreeModel(QAbstractItemModel):
                     different.setdefault(known.parent.id if known.parent is not None else 0, []).append(known)
                 continue
             parent = self._nodes.get(job.parent_id or 0)
-            if parent is None or parent is self._top:
+            if parent is None or parent is self._top or self._is_gone(job):
                 continue
             if parent.loading:
                 parent.late.append(job)
@@ -626,6 +638,10 @@ class JobTreeModel(QAbstractItemModel):
             self.layoutAboutToBeChanged.emit()
             self.layoutChanged.emit()
         return moved
+
+    def _is_gone(self, job: Job) -> bool:
+        """Return whether a snapshot is from before the job was removed: of a list that took longer to read."""
+        return job.revision <= self._gone.get(job.id, -1)
 
     def _new_root(self, job: Job, now: int) -> Node:
         seeds = _seeds(job)

@@ -1,6 +1,6 @@
 """Who brings the lines to the log console.
 
-The model never hears of single lines: :class:`LogTail` asks the library for what came since, at most every 100 ms, and
+The model never hears of single lines: :class:`LogTail` asks the library for what came since, at most every 200 ms, and
 hands it over in one piece. So a crawl that logs thousands of lines a second costs the window no more than a slow one.
 """
 
@@ -20,8 +20,8 @@ from quaero_desktop.ui.models.log import LogModel, LogRow
 
 PAGE = 1_000
 """How many lines are fetched at once: a few milliseconds' work for the window."""
-PULL_MS = 100
-"""Lines are fetched no more often than this."""
+PULL_MS = 200
+"""Lines are fetched no more often than this: nobody reads faster, and each time the table is painted anew."""
 _BUSY_MS = 10
 _IDLE_MS = 1_000
 _MOST_FULL_PULLS = 5
@@ -313,7 +313,7 @@ class LogTail(QObject):
         if lines:
             self._newest = lines[-1].id
             self.appended.emit(self._model.append(self._rows(lines)))
-        if lines or had_newer != self.has_newer:
+        if had_newer != self.has_newer:
             self.changed.emit()
         self._due(PULL_MS if lines else _IDLE_MS)
 

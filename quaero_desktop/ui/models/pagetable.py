@@ -57,8 +57,8 @@ class PageColumn(IntEnum):
 ORDERS: dict[PageColumn, str] = {column: column.name.lower() for column in PageColumn}
 """By what a column is sorted: one of :data:`quaero_desktop.domain.pagelist.PAGE_ORDERS`."""
 HIDDEN_AT_FIRST = (PageColumn.TYPE, PageColumn.FOUND, PageColumn.FINISHED)
-_NUMERIC = frozenset({PageColumn.CODE, PageColumn.DEPTH, PageColumn.SIZE, PageColumn.TIME})
-_ALIGNMENTS = tuple(_RIGHT if column in _NUMERIC else _LEFT for column in PageColumn)
+NUMERIC = frozenset({PageColumn.CODE, PageColumn.DEPTH, PageColumn.SIZE, PageColumn.TIME})
+_ALIGNMENTS = tuple(_RIGHT if column in NUMERIC else _LEFT for column in PageColumn)
 _COLUMNS = len(PageColumn)
 _TYPES: dict[str, str] = {
     JobType.CRAWLER_URL: "page",
@@ -198,24 +198,27 @@ class PageTable(QAbstractTableModel):
         Rows are places: at the end some come or go, and all the others say something else. So no view has to lay out a
         million rows anew, and its scroll position stays; whoever selected rows selects them anew by their ids.
         """
-        known, before = self._ids, self._count
-        if len(ids) == before and len(known) == before and ids == known:
+        known, before, after = self._ids, self._count, len(ids)
+        same = min(len(known), after)
+        begins_alike = known[:same] == ids[:same]
+        if begins_alike and len(known) == before <= after:
+            self.append(ids[before:])
             return
-        if len(ids) > before:
-            self.beginInsertRows(_NOTHING, before, len(ids) - 1)
-            self._take(ids)
+        # First come or go the places at the end, with all rows as they were, and then the rows are others.
+        if after > before:
+            self.beginInsertRows(_NOTHING, before, after - 1)
+            self._count = after
             self.endInsertRows()
-        elif len(ids) < before:
-            self.beginRemoveRows(_NOTHING, len(ids), before - 1)
-            self._take(ids)
+        elif after < before:
+            self.beginRemoveRows(_NOTHING, after, before - 1)
+            self._ids = known[:after]
+            self._count = after
             self.endRemoveRows()
-        else:
-            self._take(ids)
-        same = min(len(known), len(ids))
-        appended = known[:same] == ids[:same]
-        first, last = (same if appended else 0), min(before, len(ids)) - 1
-        if first <= last:
-            self.dataChanged.emit(self.index(first, 0), self.index(last, _COLUMNS - 1))
+        self._ids = ids
+        self._missed.clear()
+        first = same if begins_alike else 0
+        if first < after:
+            self.dataChanged.emit(self.index(first, 0), self.index(after - 1, _COLUMNS - 1))
 
     def append(self, ids: "array[int]") -> None:
         """Add rows at the end."""
@@ -287,6 +290,17 @@ class PageTable(QAbstractTableModel):
             return self._status_colour(shown.row.status) if column == PageColumn.STATUS else None
         return self._tip(shown, column)
 
+    def cell(self, row: int, column: int) -> tuple[str, QColor | None]:
+        """Return what a cell says, and in which colour where that is not the text's: for who paints it."""
+        job_id = self._ids[row] if row < len(self._ids) else None
+        shown = None if job_id is None else self._shown.get(job_id)
+        if shown is None or shown.generation != self._generation:
+            if job_id is not None and job_id not in self._gone:
+                self._miss(row)
+            if shown is None:
+                return self._unknown(column, Qt.ItemDataRole.DisplayRole, job_id), self._muted
+        return shown.texts[column], self._status_colour(shown.row.status) if column == PageColumn.STATUS else None
+
     def headerData(  # noqa: N802
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
@@ -302,11 +316,6 @@ class PageTable(QAbstractTableModel):
         return None
 
     # --- Parts ------------------------------------------------------------------------------------------------------
-
-    def _take(self, ids: "array[int]") -> None:
-        self._ids = ids
-        self._count = len(ids)
-        self._missed.clear()
 
     def _forget(self) -> None:
         self._tasks.cancel(self._key)

@@ -100,7 +100,7 @@ def _item(number: int, attempt: Attempt) -> QTreeWidgetItem:
         why = cause_sentence(attempt.cause, attempt.http_status) if attempt.cause else ""
     error = clean(attempt.error or "")
     item = QTreeWidgetItem([str(number), exact(attempt.started_at or attempt.ended_at), took, outcome, why, error])
-    item.setTextAlignment(2, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
+    item.setTextAlignment(2, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     item.setSizeHint(0, QSize(0, ROW))
     for column in range(6):
         text = item.text(column).replace("&", "&amp;").replace("<", "&lt;")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
+import msgspec
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QTabWidget, QVBoxLayout, QWidget
@@ -87,7 +88,7 @@ class DetailPane(QWidget):
         self._groups: tuple[FailureGroup, ...] = ()
         self._came_from: Tab = Tab.OVERVIEW
         self._is_stale = False
-        self._is_reading = False
+        self._reads = 0
         self._read_at = 0.0
         self._read_took = 0.0
         self._retrying: set[tuple[str | None, int | None]] = set()
@@ -169,6 +170,11 @@ class DetailPane(QWidget):
     def job_id(self) -> int | None:
         """The job that is shown; None when nothing is, or several are."""
         return self._job_id
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether more about the job is on its way."""
+        return self._reads > 0
 
     @property
     def tab(self) -> Tab:
@@ -289,7 +295,7 @@ class DetailPane(QWidget):
         """Read the details again, when it is time."""
         if self._job_id is None:
             return
-        if not self.isVisible() or self._is_reading:
+        if not self.isVisible() or self.is_reading:
             self._is_stale = True
             return
         if not self._read_timer.isActive():
@@ -307,52 +313,67 @@ class DetailPane(QWidget):
         self._context.tasks.latest(self._key, self._read_job(self._job_id, announced), on_error=self._could_not_read)
 
     async def _read_job(self, job_id: int, announced: bool) -> None:
-        services = self._context.services
-        self._is_reading = True
+        """Read a job in steps and show what there is after each: of a huge crawl the last takes half a second."""
+        self._reads += 1
         try:
-            details = await services.jobs.details(job_id)
-            job = details.job
-            page: PageDetails | None = None
-            groups: tuple[FailureGroup, ...] = ()
-            if details.root is not None:
-                if details.root.failures:
-                    groups = await services.pages.failure_groups(job_id)
-            else:
-                root = await services.jobs.get(job.root_id)
-                rows = await services.pages.rows([job_id])
-                row = rows[0] if rows else None
-                if job.status == Status.FAILED:
-                    groups = await services.pages.failure_groups(job.root_id)
-                code = row.code if row is not None else None
-                page = PageDetails(
-                    job=job,
-                    row=row,
-                    attempts=details.attempts,
-                    found_on=details.found_on,
-                    group=next((group for group in groups if (group.cause, group.code) == (job.cause, code)), None),
-                    root_name=root.name,
-                    seeds=tuple(str(seed) for seed in root.payload.get("seeds") or ()),
-                )
+            if self._job is None:
+                job = await self._context.services.jobs.get(job_id)
+                self._job, self._root_id, self._is_root = job, job.root_id, job.is_root
+                if job.is_root:
+                    self._begin()
+            await (self._read_root(job_id) if self._is_root else self._read_page(job_id))
         finally:
-            self._is_reading = False
+            self._reads -= 1
         self._read_took = time.monotonic() - self._read_at
-        if job_id != self._job_id:
-            return
-        first = self._job is None
-        if self._job is None or job.revision >= self._job.revision:
-            self._job = job
-        self._details, self._page, self._groups = details, page, groups
-        self._root_id = job.root_id
-        self._is_root = job.is_root
-        if first:
-            self._begin()
-        self._show_details()
         if announced:
-            target = Target.of_page(page.row) if page is not None and page.row is not None else Target.of_job(job)
+            row = self._page.row if self._page is not None else None
+            target = Target.of_job(self._job) if row is None else Target.of_page(row)
             self.selected.emit(Selection.of([target]))
         if self._is_stale:
             self._is_stale = False
             self._schedule()
+
+    async def _read_root(self, root_id: int) -> None:
+        services = self._context.services
+        self._details = details = await services.jobs.details(root_id)
+        if self._job is None or details.job.revision >= self._job.revision:
+            self._job = details.job
+        assert details.root is not None
+        if not details.root.failures:
+            self._groups = ()
+        self._show_details()
+        if details.root.failures:
+            self._groups = await services.pages.failure_groups(root_id)
+            self._show_details()
+
+    async def _read_page(self, job_id: int) -> None:
+        services = self._context.services
+        details = await services.jobs.details(job_id)
+        job = details.job
+        root = await services.jobs.get(job.root_id)
+        rows = await services.pages.rows([job_id])
+        row = rows[0] if rows else None
+        alike = (job.cause, row.code if row is not None else None)
+        first = self._page is None
+        before = self._page.group if self._page is not None else None
+        page = PageDetails(
+            job=job,
+            row=row,
+            attempts=details.attempts,
+            found_on=details.found_on,
+            group=before if before is not None and _key(before) == alike else None,
+            root_name=root.name,
+            seeds=tuple(str(seed) for seed in root.payload.get("seeds") or ()),
+        )
+        self._job, self._details, self._page = job, details, page
+        if first:
+            self._begin()
+        self._show_details()
+        if job.status == Status.FAILED:
+            groups = await services.pages.failure_groups(job.root_id)
+            group = next((group for group in groups if _key(group) == alike), None)
+            self._page = msgspec.structs.replace(page, group=group)
+            self._show_details()
 
     def _could_not_read(self, error: KnownError) -> None:
         if isinstance(error, NotFoundError):
@@ -383,6 +404,7 @@ class DetailPane(QWidget):
         if self.tabs.currentIndex() != front:
             self.tabs.setCurrentIndex(front)
         self._stack.setCurrentIndex(_ONE)
+        self._show_pace()
         self._show_tab()
 
     def _show_details(self) -> None:
@@ -395,6 +417,9 @@ class DetailPane(QWidget):
                 self._paces.update(self._job, now)
             self.overview.show_details(details.root, self._groups, now)
             self.setup.show_root(details.job)
+            # What was retried after its end has runs that ended.
+            self.attempts.show_attempts(details.attempts)
+            self.tabs.setTabVisible(Tab.ATTEMPTS, bool(details.attempts))
             self._show_pace()
         elif self._page is not None:
             page = self._page
@@ -413,16 +438,23 @@ class DetailPane(QWidget):
         elif self.tab is Tab.DOCUMENT:
             self._show_document()
 
+    def _show_head(self) -> None:
+        """Show of a root the figures that change all the time."""
+        if self._job is not None and self._is_root:
+            root = self._details.root if self._details is not None else None
+            self.header.show_root(self._job, root, self._paces.of(self._job.id), self._now())
+
     def _show_pace(self) -> None:
-        """Show of a root what changes all the time."""
+        """Show of a root what changes from second to second."""
         if self._job is None or not self._is_root:
             return
+        self._show_head()
         now = self._now()
         pace = self._paces.of(self._job.id)
-        root = self._details.root if self._details is not None else None
-        self.header.show_root(self._job, root, pace, now)
+        points = pace.throughput.points(now) if pace is not None else ()
+        self.header.show_history(points)
         if self.tab is Tab.OVERVIEW:
-            self.overview.show_pace(self._job, pace, now)
+            self.overview.show_pace(self._job, points, now)
 
     def _show_tab(self) -> None:
         """Fill the tab in front, which may have been behind until now."""
@@ -483,7 +515,7 @@ class DetailPane(QWidget):
             ended = self._job.status in OPEN_STATUSES and mine.status not in OPEN_STATUSES
             self._job = mine
             if self.isVisible():
-                self._show_pace()
+                self._show_head()
             if ended:
                 self._read_at = 0.0  # what it came to is not kept waiting
         self._schedule()

@@ -56,6 +56,8 @@ SHOWN_AT_FIRST = 400_000
 """Characters of a page that are laid out unasked; all of a page of megabytes takes seconds and much memory."""
 _FIRST_SECONDS = 0.020
 _TICK_SECONDS = 0.008
+_BREATH_MS = 4
+"""Between two ticks: a crawl in the same process goes on."""
 _MEASURE = 84
 """The characters of a comfortable line."""
 _MARGIN = 6 * SPACE
@@ -392,7 +394,7 @@ class Page(QTextBrowser):
         self._within_words = False
         self._places: list[tuple[int, int]] = []
         self._current = -1
-        self._timer = QTimer(self, interval=0, singleShot=True)
+        self._timer = QTimer(self, interval=_BREATH_MS, singleShot=True)
         self._timer.timeout.connect(self._go_on)
         self._marking = QTimer(self, interval=0, singleShot=True)
         self._marking.timeout.connect(self._mark)
@@ -852,6 +854,8 @@ class _Bar(QFrame):
         self.row.setContentsMargins(_MARGIN, SPACE, 3 * SPACE, SPACE)
         self.row.setSpacing(2 * SPACE)
         outer.addLayout(self.row)
+        self._tools: list[tuple[QToolButton, str]] = []
+        theme.changed.connect(self._paint)
         self.hide()
 
     def tool(self, icon: str, text: str) -> QToolButton:
@@ -861,8 +865,12 @@ class _Bar(QFrame):
         button.setToolTip(text)
         button.setAccessibleName(text.partition(" (")[0])
         button.setIcon(self._theme.icon(icon))
-        self._theme.changed.connect(lambda: button.setIcon(self._theme.icon(icon)))
+        self._tools.append((button, icon))
         return button
+
+    def _paint(self) -> None:
+        for button, icon in self._tools:
+            button.setIcon(self._theme.icon(icon))
 
 
 class _AskingBar(_Bar):
@@ -875,6 +883,7 @@ class _AskingBar(_Bar):
         self.setObjectName("askingBar")
         self._url = ""
         self._sentence = QLabel(self.tr("Not in the library:"), self)
+        self._sentence.setTextFormat(Qt.TextFormat.PlainText)
         self._address = ElidedLabel("", Qt.TextElideMode.ElideMiddle, self)
         self._open = QPushButton(self.tr("Open in browser"), self)
         self._open.clicked.connect(lambda: self.opened.emit(self._url))
@@ -946,6 +955,7 @@ class FindBar(_Bar):
         self.field.returnPressed.connect(self.next_wanted)
         self._told = muted(QLabel(self), theme)
         self._told.setObjectName("findCount")
+        self._told.setTextFormat(Qt.TextFormat.PlainText)
         previous = self.tool("caret-up", self.tr("Previous (Shift+F3)"))
         following = self.tool("caret-down", self.tr("Next (F3)"))
         close = self.tool("x", self.tr("Close (Esc)"))

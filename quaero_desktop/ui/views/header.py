@@ -1,11 +1,14 @@
 """The head of the detail pane: what is selected, how it stands, and for a crawl how fast it goes."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, Status
 from quaero_desktop.domain.listing import RootDetails
+from quaero_desktop.domain.throughput import Pace
 from quaero_desktop.ui.format import clean, clock, count, count_of, duration, exact, host_of, path_of, rate, relative
 from quaero_desktop.ui.format import status_words as in_words
 from quaero_desktop.ui.theme import SPACE, Theme
@@ -65,7 +68,7 @@ class Header(QWidget):
         self._url.setObjectName("detailUrl")
         self._url.setReadOnly(True)
         self._url.setFrame(False)
-        self._url.setStyleSheet("background: transparent")
+        self._url.setStyleSheet("border: 0; padding: 0; background: transparent")
         self._url.setTextMargins(-2, 0, 0, 0)  # in line with the title
         self._url.setAccessibleName(self.tr("Address of the page"))
         self._copy_url = copy_button(theme, self.tr("Copy the address"), self._address, self)
@@ -139,10 +142,13 @@ class Header(QWidget):
         self._spark.setVisible(root.status == Status.RUNNING)
         if root.status == Status.RUNNING and pace is not None and pace.progress is not None:
             self._rate.setText(rate(pace.progress.rate))
-            self._spark.set_points(pace.throughput.points(now)[-_SPARK_POINTS:], live=True)
         elif root.status == Status.RUNNING:
             self._rate.setText(rate(0))
         self._left.setText(self._what_is_left(root, details, pace, now))
+
+    def show_history(self, points: Sequence[Pace]) -> None:
+        """Show how fast it went of late; see :meth:`show_root`."""
+        self._spark.set_points(points[-_SPARK_POINTS:], live=True)
 
     def show_page(self, page: Job, title: str, line: str, root_name: str) -> None:
         """Show a page or another job below a root.

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import (
     QEvent,
@@ -25,6 +26,7 @@ from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.ui.actions import ActionId, Selection, Target
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.models.jobtree import ID_ROLE, MOST_CHILDREN, Column, Filter, JobTreeModel
+from quaero_desktop.ui.tasks import Tasks
 from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.views.jobtreeview import Anchor, JobTreeView
 from quaero_desktop.ui.widgets.labels import EmptyState
@@ -35,6 +37,8 @@ CHUNK = 500
 _OVERLAP = 50
 _TICK_MS = 1_000
 _FILTER_MS = 80
+_AGAIN_MS = 300
+_MANY = 100
 _QUIET_TICKS = 20
 _SAME_SECONDS = 1.0
 """How often the numbers of what is selected are told; a new status is told at once."""
@@ -68,6 +72,9 @@ class JobsPanel(QWidget):
         self._is_untold = False
         self._told_at = 0.0
         self._closed: set[int] = set()
+        self._name = f"jobs panel {id(self):x}"
+        self._keys: set[tuple[str, str]] = set()
+        self.destroyed.connect(_canceller(context.tasks, self._keys))
         self._anchor: Anchor | None = None
         self._kept: _Kept | None = None
         self._ticks = 0
@@ -103,6 +110,9 @@ class JobsPanel(QWidget):
         self._pin_later.timeout.connect(self._pin)
         self._close_later = QTimer(self, interval=0, singleShot=True)
         self._close_later.timeout.connect(self._close)
+        # Where so much changes, it mostly goes on for a while.
+        self._again_later = QTimer(self, interval=_AGAIN_MS, singleShot=True)
+        self._again_later.timeout.connect(self._read_all_again)
         # There may be no running loop yet.
         self._begin = QTimer(self, interval=0, singleShot=True)
         self._begin.timeout.connect(self._load_more)
@@ -132,9 +142,7 @@ class JobsPanel(QWidget):
             job_id: a root, or one of the jobs below it.
             expand: also open it.
         """
-        self._context.tasks.latest(
-            ("select job", id(self)), self._select(job_id, expand), on_error=self._context.notices.error
-        )
+        self._run("select", self._select(job_id, expand))
 
     def focus_filter(self) -> None:
         """Let the person type what to filter by."""
@@ -206,6 +214,7 @@ class JobsPanel(QWidget):
         model.modelAboutToBeReset.connect(self._keep)
         model.modelReset.connect(self._bring_back)
         tree.selectionModel().selectionChanged.connect(lambda *_: self._selection_changed())
+        tree.expanded.connect(self._expanded)
         tree.collapsed.connect(self._collapsed)
         tree.rest_wanted.connect(self.all_pages_wanted)
         tree.activated.connect(self._activated)
@@ -225,7 +234,7 @@ class JobsPanel(QWidget):
         """Read the next roots, when there are some."""
         if not self._is_reading and not self._has_all:
             self._is_reading = True
-            self._context.tasks.spawn(self._read_roots(), name="read jobs")
+            self._run("roots", self._read_roots())
 
     async def _read_roots(self) -> None:
         try:
@@ -236,6 +245,7 @@ class JobsPanel(QWidget):
                 self._has_all = len(page.jobs) < CHUNK
                 self._is_loaded = True
                 self._model.add_roots(page.jobs)
+                self._show_state()
                 # A filter or another order than that of reading is about all of them.
                 if self._model.filter.is_empty and self._model.is_newest_first:
                     return
@@ -244,10 +254,16 @@ class JobsPanel(QWidget):
 
     def _load_children(self, job_id: int) -> None:
         self._watch()
-        task = self._context.tasks.latest(("children", id(self), job_id), self._read_children(job_id))
+        task = self._run(f"children of {job_id}", self._read_children(job_id))
         if task is not None:
             self._loads[job_id] = task
             task.add_done_callback(lambda ended: self._loaded(job_id, ended))
+
+    def _run(self, what: str, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None] | None":
+        """Run something; of what has the same name, only the newest."""
+        key = (self._name, what)
+        self._keys.add(key)
+        return self._context.tasks.latest(key, coroutine)
 
     def _loaded(self, job_id: int, task: "asyncio.Task[None]") -> None:
         if self._loads.get(job_id) is task:
@@ -284,11 +300,16 @@ class JobsPanel(QWidget):
 
     def _update(self, update: FeedUpdate) -> None:
         self._model.apply(update)
-        if not update.complete:
-            for job_id in self._model.open_ids():
-                self._context.tasks.latest(("children again", id(self), job_id), self._read_again(job_id))
-        if not self._selected_ids.isdisjoint(job.id for job in (*update.roots, *update.children)):
+        if not update.complete and not self._again_later.isActive():
+            self._again_later.start()
+        if len(self._selected_ids) > _MANY:
+            self._is_untold = True
+        elif not self._selected_ids.isdisjoint(job.id for job in (*update.roots, *update.children)):
             self._refresh_selection()
+
+    def _read_all_again(self) -> None:
+        for job_id in self._model.open_ids():
+            self._run(f"children of {job_id} again", self._read_again(job_id))
 
     def _on_tick(self) -> None:
         self._ticks += 1
@@ -377,6 +398,11 @@ class JobsPanel(QWidget):
         if job is not None:
             self.activated.emit(job.id)
 
+    def _expanded(self, index: QModelIndex) -> None:
+        job = self._model.job(index)
+        if job is not None:
+            self._model.open(job.id)
+
     def _collapsed(self, index: QModelIndex) -> None:
         # Rows must not go while the view is still closing them.
         job = self._model.job(index)
@@ -391,7 +417,7 @@ class JobsPanel(QWidget):
             index = self._model.index_of(job_id)
             if not index.isValid() or self.tree.isExpanded(index):
                 continue
-            self._context.tasks.cancel(("children", id(self), job_id))
+            self._context.tasks.cancel((self._name, f"children of {job_id}"))
             below = any(row.parent() == index for row in chosen.selectedRows())
             self._model.unload(job_id)
             if below and not chosen.hasSelection():
@@ -444,7 +470,7 @@ class JobsPanel(QWidget):
             if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
                 self._apply_filter()
                 if self._model.rowCount():
-                    if not self.tree.currentIndex().isValid():
+                    if not self.tree.selectionModel().hasSelection():
                         self.tree.setCurrentIndex(self._model.index(0, 0))
                     self.tree.setFocus(Qt.FocusReason.OtherFocusReason)
                 return True
@@ -482,7 +508,6 @@ class JobsPanel(QWidget):
             index = model.index_of(job_id)
             if index.isValid():
                 tree.expand(index)
-                tree.span_rest(index)
         selection = QItemSelection()
         for job_id in kept.selected:
             index = model.index_of(job_id)
@@ -534,6 +559,16 @@ class JobsPanel(QWidget):
     def _show_column(self, column: Column, shown: bool) -> None:
         self.tree.header().setSectionHidden(column, not shown)
         self.tree.fit_name()
+
+
+def _canceller(tasks: Tasks, keys: set[tuple[str, str]]) -> Callable[[], None]:
+    """Return what ends the tasks of a panel that is gone; it must not know the panel itself."""
+
+    def cancel() -> None:
+        for key in keys:
+            tasks.cancel(key)
+
+    return cancel
 
 
 class _Kept(NamedTuple):

@@ -12,11 +12,10 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QFocusEvent, QFontMetrics, QMouseEvent, QPainter, QPalette, QResizeEvent
+from PySide6.QtGui import QColor, QFocusEvent, QMouseEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTreeView,
@@ -24,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from quaero_desktop.domain.jobs import Status
-from quaero_desktop.ui.models.jobtree import NUMERIC, Column, JobTreeModel
+from quaero_desktop.ui.models.jobtree import NUMERIC, Column, JobTreeModel, Node
 from quaero_desktop.ui.theme import ROW, SPACE, Theme
 from quaero_desktop.ui.widgets.progressbar import paint_progress
 
@@ -48,65 +47,23 @@ _LEFT = int(_VERTICAL | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextSingleLine)
 _RIGHT = int(_VERTICAL | Qt.AlignmentFlag.AlignRight | Qt.TextFlag.TextSingleLine)
 
 
-class JobDelegate(QStyledItemDelegate):
-    """Paints a cell straight from the model's texts: asking for them role by role costs more than painting them."""
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._theme = theme
+class _Rows(QStyledItemDelegate):
+    """Says how high a row is; the view paints whole rows itself."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:  # noqa: N802
-        """Return the height of every row."""
         return QSize(4 * SPACE, ROW)
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        """Paint one cell."""
-        model = index.model()
-        widget = option.widget
-        assert isinstance(model, JobTreeModel)
-        widget.style().drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, option, painter, widget)
-        palette: QPalette = option.palette
-        state: QStyle.StateFlag = option.state
-        selected = bool(state & QStyle.StateFlag.State_Selected)
-        rect = option.rect.adjusted(SPACE, 0, -SPACE, 0)
-        metrics: QFontMetrics = option.fontMetrics
-        text_colour = palette.color(QPalette.ColorRole.HighlightedText if selected else QPalette.ColorRole.Text)
-        node = model.node(index)
-        column = index.column()
-        if node is None:
-            if column == Column.NAME:
-                text = str(model.data(index))
-                _write(painter, rect, text, text_colour if selected else palette.color(QPalette.ColorRole.Link))
-            return
-        text = model.texts(node)[column]
-        if column == Column.PROGRESS:
-            parts = model.parts(node)
-            if parts is not None and text:
-                room = metrics.horizontalAdvance("100 %") + SPACE
-                paint_progress(painter, rect.adjusted(0, 0, -room, 0), *parts, self._theme)
-                _write(painter, rect, text, text_colour, _RIGHT)
-            return
-        if not text:
-            return
-        if column == Column.NAME:
-            how = Qt.TextElideMode.ElideRight if node.job.is_root else Qt.TextElideMode.ElideMiddle
-            _write(painter, rect, metrics.elidedText(text, how, rect.width()), text_colour)
-        elif column == Column.STATUS:
-            if not selected:
-                text_colour = self._theme.status_colour(node.job.status, node.job.warnings)
-            _write(painter, rect, metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width()), text_colour)
-        elif column in NUMERIC:
-            if not selected and column == Column.FAILED:
-                failed = node.job.failed_children > 0
-                text_colour = self._theme.status_colour(Status.FAILED) if failed else self._theme.muted
-            _write(painter, rect, text, text_colour, _RIGHT)
-        else:
-            _write(painter, rect, metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width()), text_colour)
+
+def _level(parent: Node | None) -> int:
+    """Return how many steps a row below *parent* is set in; a root is one, for its sign."""
+    level = 0
+    while parent is not None:
+        level += 1
+        parent = parent.parent
+    return level
 
 
-def _write(painter: QPainter, rect: QRect, text: str, colour: QColor, alignment: int = _LEFT) -> None:
+def _write(painter: QPainter, rect: QRect, text: str, colour: QColor, alignment: int) -> None:
     painter.setPen(colour)
     painter.drawText(rect, alignment, text)
 
@@ -138,6 +95,11 @@ class JobTreeView(QTreeView):
     def __init__(self, model: JobTreeModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._jobs = model
+        self._theme = theme
+        self._columns: list[tuple[int, int, int]] = []
+        # Where rows are on the screen, by their parent and number; None when that is not known.
+        self._seen: dict[tuple[int, int], int] | None = None
+        self._percent = 0
         self.setObjectName("jobTree")
         self.setAccessibleName(self.tr("Jobs"))
         self.setUniformRowHeights(True)
@@ -153,13 +115,14 @@ class JobTreeView(QTreeView):
         self.setIndentation(4 * SPACE)
         self.setAutoScroll(False)
         self.setMouseTracking(True)
-        self.setItemDelegate(JobDelegate(theme, self))
+        self.setItemDelegate(_Rows(self))
         self.setFont(Theme.tabular(self.font()))
         self.setModel(model)
         header = self.header()
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(44)
         header.setHighlightSections(False)
+        header.setStyleSheet(f"QHeaderView::section {{ padding: 0 {SPACE}px; }}")
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         # The name has whatever room the others leave.
@@ -170,11 +133,13 @@ class JobTreeView(QTreeView):
         self.sortByColumn(Column.CREATED, Qt.SortOrder.DescendingOrder)
         header.sectionResized.connect(self._section_resized)
         header.geometriesChanged.connect(self.fit_name)
-        model.rowsInserted.connect(lambda parent, *_: self.span_rest(parent))
+        model.times_changed.connect(self.viewport().update)
+        model.layoutChanged.connect(self._forget_places)
+        model.modelReset.connect(self._forget_places)
+        model.changed.connect(lambda moved: self._forget_places() if moved else None)
         self.clicked.connect(self._on_click)
         self.activated.connect(self._on_click)
         self.verticalScrollBar().valueChanged.connect(self._look_for_end)
-        self.verticalScrollBar().rangeChanged.connect(lambda *_: self._look_for_end())
         theme.changed.connect(self.viewport().update)
 
     # --- Columns ----------------------------------------------------------------------------------------------------
@@ -206,6 +171,114 @@ class JobTreeView(QTreeView):
         if column != Column.NAME:
             self.fit_name()
 
+    # --- Painting ---------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        """Paint the rows that are seen."""
+        header = self.header()
+        self._columns = [
+            (column, header.sectionViewportPosition(column), header.sectionSize(column))
+            for column in range(len(Column))
+            if not header.isSectionHidden(column)
+        ]
+        self._percent = self.fontMetrics().horizontalAdvance("100 %") + SPACE
+        if event.rect().contains(self.viewport().rect()):
+            self._seen = {}
+        super().paintEvent(event)
+
+    def drawRow(  # noqa: N802
+        self, painter: QPainter, options: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Paint a whole row straight from the model's texts; cell by cell and role by role takes five times as long."""
+        model, palette = self._jobs, options.palette
+        node = model.node(index)
+        row = options.rect
+        selected = self.selectionModel().isRowSelected(index.row(), index.parent())
+        if selected:
+            painter.fillRect(row, palette.color(QPalette.ColorRole.Highlight))
+        elif (row.y() + self.verticalOffset()) // ROW % 2:
+            painter.fillRect(row, palette.color(QPalette.ColorRole.AlternateBase))
+        text_colour = palette.color(QPalette.ColorRole.HighlightedText if selected else QPalette.ColorRole.Text)
+        indentation = self.indentation()
+        top, height = row.y(), row.height()
+        if self._seen is not None:
+            self._seen[index.internalId(), index.row()] = top
+        level = _level(node.parent if node is not None else model.rest_owner(index))
+        inset = indentation * level
+        if node is None:
+            left = self._columns[0][1] + inset + SPACE
+            room = QRect(left, top, row.right() - left, height)
+            _write(painter, room, str(model.data(index)), palette.color(QPalette.ColorRole.Link), _LEFT)
+        else:
+            if model.opens(node):
+                # Only the innermost place has a sign in it.
+                self.drawBranches(painter, QRect(self._columns[0][1], top, inset, height), index)
+            self._draw_cells(painter, node, top, height, inset, text_colour, selected)
+        if not selected and self.hasFocus() and self._is_current(index):
+            painter.setPen(self._theme.accent)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(row.adjusted(0, 0, -1, -1))
+
+    def _draw_cells(
+        self, painter: QPainter, node: Node, top: int, height: int, inset: int, text_colour: QColor, selected: bool
+    ) -> None:
+        texts = self._jobs.texts(node)
+        metrics = self.fontMetrics()
+        for column, left, width in self._columns:
+            text = texts[column]
+            if not text:
+                continue
+            rect = QRect(left + SPACE, top, width - 2 * SPACE, height)
+            colour, how = text_colour, _LEFT
+            if column == Column.NAME:
+                rect.setLeft(left + inset + SPACE)
+                mode = Qt.TextElideMode.ElideRight if node.job.is_root else Qt.TextElideMode.ElideMiddle
+                text = metrics.elidedText(text, mode, rect.width())
+            elif column == Column.PROGRESS:
+                parts = self._jobs.parts(node)
+                if parts is not None:
+                    paint_progress(painter, rect.adjusted(0, 0, -self._percent, 0), *parts, self._theme)
+                how = _RIGHT
+            elif column == Column.STATUS:
+                if not selected:
+                    colour = self._theme.status_colour(node.job.status, node.job.warnings)
+            elif column in NUMERIC:
+                how = _RIGHT
+                if not selected and column == Column.FAILED:
+                    failed = node.job.failed_children > 0
+                    colour = self._theme.status_colour(Status.FAILED) if failed else self._theme.muted
+            else:
+                text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
+            _write(painter, rect, text, colour, how)
+
+    def _is_current(self, index: QModelIndex | QPersistentModelIndex) -> bool:
+        current = self.currentIndex()
+        return current.isValid() and (current.row(), current.internalId()) == (index.row(), index.internalId())
+
+    def dataChanged(  # noqa: N802
+        self, first: QModelIndex | QPersistentModelIndex, last: QModelIndex | QPersistentModelIndex, roles: object = ()
+    ) -> None:
+        """Paint those of the rows anew that are seen. To find out which, Qt would ask the model for each of them."""
+        viewport = self.viewport()
+        if self._seen is None:
+            viewport.update()
+            return
+        parent, top, bottom = first.internalId(), first.row(), last.row()
+        if bottom - top < len(self._seen):
+            places = [y for row in range(top, bottom + 1) if (y := self._seen.get((parent, row))) is not None]
+        else:
+            places = [y for (other, row), y in self._seen.items() if other == parent and top <= row <= bottom]
+        for y in places:
+            viewport.update(0, y, viewport.width(), ROW)
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:  # noqa: N802
+        """Move what is painted already."""
+        self._seen = None
+        super().scrollContentsBy(dx, dy)
+
+    def _forget_places(self) -> None:
+        self._seen = None
+
     # --- Keeping the place ------------------------------------------------------------------------------------------
 
     def anchor(self) -> Anchor | None:
@@ -227,18 +300,13 @@ class JobTreeView(QTreeView):
             bar = self.verticalScrollBar()
             bar.setValue(bar.value() + moved)
 
-    def _look_for_end(self, _value: int = 0) -> None:
+    def _look_for_end(self, value: int) -> None:
+        # At the top nobody has scrolled: the rows may only not be laid out yet.
         bar = self.verticalScrollBar()
-        if bar.value() >= bar.maximum() - 2 * bar.pageStep():
+        if value > 0 and value >= bar.maximum() - 2 * bar.pageStep():
             self.near_end.emit()
 
     # --- The row for the rest ---------------------------------------------------------------------------------------
-
-    def span_rest(self, parent: QModelIndex) -> None:
-        """Let the row for the rest below *parent*, if there is one, have the whole width."""
-        row = self._jobs.rowCount(parent) - 1
-        if parent.isValid() and self._jobs.node(self._jobs.index(row, 0, parent)) is None:
-            self.setFirstColumnSpanned(row, parent, True)
 
     def _on_click(self, index: QModelIndex) -> None:
         job_id = self._jobs.rest_of(index)

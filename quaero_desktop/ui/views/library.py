@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QObject, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence, QPalette, QShowEvent
+from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence, QPalette, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -37,6 +37,8 @@ from quaero_desktop.ui.widgets.labels import ElidedLabel, EmptyState, Line, mute
 
 PAGE = 50
 """Results that are loaded at a time."""
+_AHEAD = 15
+"""So many rows before the end of what has been loaded more are asked for."""
 DEBOUNCE_MS = 120
 _PREVIEW_MS = 60
 _FIRST_PREVIEW_MS = 300
@@ -299,8 +301,9 @@ class LibraryView(QWidget):
         self._load_what_is_visible()
 
     def _load_what_is_visible(self) -> None:
-        bar = self.list.verticalScrollBar()
-        if bar.value() >= bar.maximum() - 2 * self.list.viewport().height():
+        """Load more when the end of what has been loaded comes near; told by rows, since a layout may be due."""
+        last = self.list.indexAt(QPoint(2, self.list.viewport().height() - 2))
+        if not last.isValid() or last.row() >= len(self._model.rows) - _AHEAD:
             self._load_more()
 
     # --- keeping up with a crawl ------------------------------------------------------------------------------------
@@ -358,7 +361,7 @@ class LibraryView(QWidget):
     def _current_changed(self, current: QModelIndex, previous: QModelIndex) -> None:
         if current.isValid():
             self._previewing.start(_PREVIEW_MS)
-            if current.row() >= len(self._model.rows) - 10:
+            if current.row() >= len(self._model.rows) - _AHEAD:
                 self._load_more()
 
     def _preview(self) -> None:
@@ -550,6 +553,13 @@ class LibraryView(QWidget):
         layout.addWidget(self._fresh)
         layout.addWidget(self._lists, 1)
         side.setMinimumWidth(260)
+        for keys, slot in (
+            (Qt.Key.Key_F3, self.document.find_next),
+            (Qt.Modifier.SHIFT | Qt.Key.Key_F3, self.document.find_previous),
+        ):
+            shortcut = QShortcut(QKeySequence(keys), side)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(slot)
         self.document.setMinimumWidth(320)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setObjectName("librarySplitter")

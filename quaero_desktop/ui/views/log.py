@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QHideEvent, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -35,6 +35,7 @@ _ENOUGH_MATCHES = 200
 _DETAIL_LINES = 4
 _EXPORT_PAGE = 2_000
 _ROOM_FOR_COUNT = 220 * SPACE
+_COUNT_MS = 500
 
 
 class LogConsole(QWidget):
@@ -55,6 +56,9 @@ class LogConsole(QWidget):
         super().__init__(parent)
         self.setObjectName("logConsole")
         self._context = context
+        # Each new text lays out the row of tools anew, which is too much for each batch of lines.
+        self._count_timer = QTimer(self, singleShot=True)
+        self._count_timer.timeout.connect(self._say_count)
         self._exporting = False
         self._latest = ""
         self.model = LogModel(self)
@@ -68,6 +72,7 @@ class LogConsole(QWidget):
         self._pages = QStackedWidget(self)
         self._pages.addWidget(self._table)
         self._pages.addWidget(self._empty)
+        self.setFocusProxy(self._table)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -268,6 +273,9 @@ class LogConsole(QWidget):
         elif gone:
             self._table.moved_up(gone)
         self._tell_latest()
+        self._say_lines()
+        if not self._count_timer.isActive():
+            self._count_timer.start(_COUNT_MS)
 
     def _prepended(self, added: int) -> None:
         if self.tail.following:
@@ -339,7 +347,7 @@ class LogConsole(QWidget):
     # --- what it says -------------------------------------------------------------------------------------------
 
     def _say(self) -> None:
-        tail, model = self.tail, self.model
+        tail = self.tail
         following = tail.following and not tail.paused
         self._follow.setChecked(tail.following)
         if tail.paused:
@@ -364,9 +372,18 @@ class LogConsole(QWidget):
             tip = self.tr("Export the log…")
             self._export.setToolTip(tip)
             self._export.setAccessibleName(tip)
-        for button in (self._copy, self._clear):
-            button.setEnabled(model.shown > 0)
+        self._say_count()
+        self._say_lines()
+
+    def _say_count(self) -> None:
         self._count.setText(self._counted())
+
+    def _say_lines(self) -> None:
+        """Say what depends on the lines; it is called with each batch of them, and costs nothing while they come."""
+        tail, model = self.tail, self.model
+        if self._copy.isEnabled() != (model.shown > 0):
+            for button in (self._copy, self._clear):
+                button.setEnabled(model.shown > 0)
         empty = model.shown == 0 and not tail.loading
         if empty:
             self._empty.set_sentence(self._why_empty())

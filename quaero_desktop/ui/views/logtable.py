@@ -1,6 +1,6 @@
 """The table of the log console."""
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QItemSelectionModel, Qt, Signal
 from PySide6.QtGui import (
     QFontMetrics,
     QGuiApplication,
@@ -11,24 +11,13 @@ from PySide6.QtGui import (
     QPalette,
     QResizeEvent,
 )
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableView,
-    QWidget,
-)
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from quaero_desktop.ui.models.log import LEVEL_WORDS, Column, Index, LogModel, LogRow
+from quaero_desktop.ui.models.log import LEVEL_WORDS, Column, LogModel, LogRow
 from quaero_desktop.ui.theme import ROW, SPACE, Theme
 
 _HEIGHT = ROW - SPACE // 2
-# Worked out once: combining flags takes longer than the rest of a cell.
-_ON_ONE_LINE = int(Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine)
-_SELECTED = QStyle.StateFlag.State_Selected
-_ACTIVE = QStyle.StateFlag.State_Active
+_MOST_CUT = 2_000
 _EDGE_ROWS = 30
 """So close to the top older lines are fetched."""
 
@@ -55,11 +44,12 @@ class LogTable(QTableView):
         self._rows = model
         self._moving = False
         self._keep_end = True
-        self.focused_row = -1
+        self._theme = theme
+        self._baseline = 0
+        self._cut: dict[tuple[str, int], str] = {}
         self.setObjectName("logTable")
         self.setAccessibleName(self.tr("Log lines"))
         self.setModel(model)
-        self.setItemDelegate(_Delegate(theme, model, self))
         self.setFont(Theme.tabular(self.font()))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -75,7 +65,7 @@ class LogTable(QTableView):
         side = self.verticalHeader()
         side.hide()
         side.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        side.setMinimumSectionSize(ROW - SPACE)
+        side.setMinimumSectionSize(_HEIGHT)
         side.setDefaultSectionSize(_HEIGHT)
         top = self.horizontalHeader()
         top.hide()
@@ -88,9 +78,60 @@ class LogTable(QTableView):
         self.activated.connect(lambda index: self.activated_row.emit(model.row(index.row())))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
-        """Paint; which row the keyboard is at is asked once for all cells."""
-        self.focused_row = self.currentIndex().row() if self.hasFocus() else -1
-        super().paintEvent(event)
+        """Paint the lines in view, all in one go."""
+        rows, lines = self._rows, self.verticalHeader()
+        offset = lines.offset()
+        first = (offset + event.rect().top()) // _HEIGHT
+        last = min(rows.shown - 1, (offset + event.rect().bottom()) // _HEIGHT)
+        palette = self.palette()
+        text = palette.color(QPalette.ColorRole.Text)
+        muted = self._theme.muted
+        levels = {level: self._theme.level_colour(level) for level in LEVEL_WORDS}
+        chosen = self.selectionModel() if self.selectionModel().hasSelection() else None
+        focused = self.currentIndex().row() if self.hasFocus() else -1
+        columns = [
+            (column, self.columnViewportPosition(column) + 2 * SPACE, self.columnWidth(column) - 4 * SPACE)
+            for column in Column
+            if not self.isColumnHidden(column)
+        ]
+        width = self.viewport().width()
+        painter = QPainter(self.viewport())
+        for number in range(first, last + 1):
+            row = rows.row(number)
+            top = number * _HEIGHT - offset
+            baseline = top + self._baseline
+            selected = chosen is not None and chosen.isRowSelected(number)
+            if selected:
+                painter.fillRect(0, top, width, _HEIGHT, palette.color(QPalette.ColorRole.Highlight))
+                painter.setPen(palette.color(QPalette.ColorRole.HighlightedText))
+            elif number == focused:
+                painter.setPen(palette.color(QPalette.ColorRole.Highlight))
+                painter.drawRect(0, top, width - 1, _HEIGHT - 1)
+            for column, left, room in columns:
+                if column == Column.TIME:
+                    shown, colour = row.time, muted
+                elif column == Column.LEVEL:
+                    shown, colour = LEVEL_WORDS[row.level], levels[row.level]
+                elif column == Column.JOB:
+                    shown, colour = self._elided(row.place, Qt.TextElideMode.ElideMiddle, room), muted
+                else:
+                    shown = self._elided(row.message, Qt.TextElideMode.ElideRight, room)
+                    colour = muted if row.level == "debug" else text
+                if not selected:
+                    painter.setPen(colour)
+                # At a point and not in a rectangle: half the price.
+                painter.drawText(left, baseline, shown)
+        painter.end()
+
+    def _elided(self, text: str, mode: Qt.TextElideMode, width: int) -> str:
+        # While one follows the end each line is painted some ten times before it is out of view.
+        key = (text, width)
+        found = self._cut.get(key)
+        if found is None:
+            if len(self._cut) > _MOST_CUT:
+                self._cut.clear()
+            found = self._cut[key] = self.fontMetrics().elidedText(text, mode, width)
+        return found
 
     def chosen(self) -> list[LogRow]:
         """Return the selected lines, oldest first."""
@@ -117,7 +158,8 @@ class LogTable(QTableView):
     def _move(self, value: int | None) -> None:
         self._moving = True
         try:
-            # The bar knows of new rows only after the layout.
+            # The bar knows of new rows only after the layout; done now, both are painted at once.
+            self.executeDelayedItemsLayout()
             self.updateGeometries()
             bar = self.verticalScrollBar()
             bar.setValue(bar.maximum() if value is None else max(0, value))
@@ -141,6 +183,7 @@ class LogTable(QTableView):
 
     def _size_columns(self) -> None:
         metrics = QFontMetrics(self.font())
+        self._baseline = (_HEIGHT + metrics.ascent() - metrics.descent()) // 2
         self.setColumnWidth(Column.TIME, metrics.horizontalAdvance("00:00:00") + 4 * SPACE)
         widest = max(metrics.horizontalAdvance(word) for word in LEVEL_WORDS.values())
         self.setColumnWidth(Column.LEVEL, widest + 4 * SPACE)
@@ -151,6 +194,7 @@ class LogTable(QTableView):
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
             self._size_columns()
+            self._cut.clear()
 
     def customEvent(self, event: QEvent) -> None:  # noqa: N802
         """Do what was to be done later."""
@@ -206,48 +250,3 @@ class _Call(QEvent):
         super().__init__(self.KIND)
         assert callable(function)
         self.function = function
-
-
-class _Delegate(QStyledItemDelegate):
-    """Paints the cells of a line in one go each, straight from the row."""
-
-    def __init__(self, theme: Theme, model: LogModel, table: LogTable) -> None:
-        super().__init__(table)
-        self._table = table
-        self._theme = theme
-        self._rows = model
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """Paint one cell."""
-        number, column = index.row(), index.column()
-        row = self._rows.row(number)
-        area: QRect = option.rect
-        state = option.state
-        chosen = state & _SELECTED
-        palette: QPalette = option.palette
-        group = QPalette.ColorGroup.Active if state & _ACTIVE else QPalette.ColorGroup.Inactive
-        if chosen:
-            painter.fillRect(area, palette.color(group, QPalette.ColorRole.Highlight))
-            painter.setPen(palette.color(group, QPalette.ColorRole.HighlightedText))
-        elif column == Column.LEVEL:
-            painter.setPen(self._theme.level_colour(row.level))
-        elif column != Column.MESSAGE or row.level == "debug":
-            painter.setPen(self._theme.muted)
-        else:
-            painter.setPen(palette.color(group, QPalette.ColorRole.Text))
-        room = area.adjusted(2 * SPACE, 0, -2 * SPACE, 0)
-        if column == Column.MESSAGE:
-            text = option.fontMetrics.elidedText(row.message, Qt.TextElideMode.ElideRight, room.width())
-        elif column == Column.JOB:
-            text = option.fontMetrics.elidedText(row.place, Qt.TextElideMode.ElideMiddle, room.width())
-        else:
-            text = row.time if column == Column.TIME else LEVEL_WORDS[row.level]
-        painter.drawText(room, _ON_ONE_LINE, text)
-        if not chosen and number == self._table.focused_row:
-            painter.setPen(palette.color(group, QPalette.ColorRole.Highlight))
-            painter.drawLine(area.topLeft(), area.topRight())
-            painter.drawLine(area.bottomLeft(), area.bottomRight())
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802 (Qt's name)
-        """Return the same for every line."""
-        return QSize(20 * SPACE, _HEIGHT)

@@ -9,11 +9,11 @@ from quaero_desktop.domain.documents import Change, changes_in_words, is_recrawl
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, Status
 from quaero_desktop.domain.listing import STATUS_ORDER, RootDetails
 from quaero_desktop.domain.pagelist import FailureGroup
+from quaero_desktop.domain.throughput import Pace
 from quaero_desktop.domain.words import REASONS, STATUS_GLYPHS
 from quaero_desktop.ui.format import clean, clock, count, count_of, duration, exact, host_of, relative, size
 from quaero_desktop.ui.theme import Theme
 from quaero_desktop.ui.views.failures import Failures
-from quaero_desktop.ui.views.pace import RootPace
 from quaero_desktop.ui.widgets.callout import Callout
 from quaero_desktop.ui.widgets.chart import ThroughputChart
 from quaero_desktop.ui.widgets.facts import CountRow, Fact, Facts
@@ -124,22 +124,24 @@ class RootOverview(Scrolled):
         self.sections.addStretch(1)
 
     def begin(self) -> None:
-        """Show another root from now on: what belongs to the last one goes."""
+        """Show another root from now on: what belongs to the last one goes, until this one's details are read."""
         self.failures.clear()
         self.pages.set_counts({})
         self.skipped.set_counts({})
+        parts = (self.trouble, self.now, self._failures, self._pages, self._skipped, self._documents, self._times)
+        for part in parts:
+            part.hide()
         self.verticalScrollBar().setValue(0)
 
-    def show_pace(self, root: Job, pace: RootPace | None, now: int) -> None:
+    def show_pace(self, root: Job, points: Sequence[Pace], now: int) -> None:
         """Show what changes all the time.
 
         Args:
             root: its newest snapshot.
-            pace: its history, if there is one.
+            points: its history, oldest first.
             now: milliseconds UTC.
         """
         is_running = root.status == Status.RUNNING
-        points = pace.throughput.points(now) if pace is not None else ()
         if not is_running:
             # What it did, without the silence since.
             while points and not points[-1].pages_per_second:
@@ -157,8 +159,10 @@ class RootOverview(Scrolled):
             now: milliseconds UTC.
         """
         root = details.job
-        self._show_trouble(root)
+        self._show_trouble(root, details.warning)
         self._show_now(details, now)
+        self._documents.show()
+        self._times.show()
         self._failures.setVisible(bool(groups))
         self.failures.set_groups(groups)
         order = [str(status) for status in STATUS_ORDER]
@@ -178,11 +182,11 @@ class RootOverview(Scrolled):
         self.documents.set_facts(facts)
         self._show_times(root, now)
 
-    def _show_trouble(self, root: Job) -> None:
-        self.trouble.setVisible(bool(root.error))
+    def _show_trouble(self, root: Job, warning: str | None) -> None:
+        self.trouble.setVisible(bool(root.error or warning))
         if not root.error:
-            return
-        if root.status == Status.PAUSED:
+            self.trouble.say(warning or "", status="paused")
+        elif root.status == Status.PAUSED:
             self.trouble.say(clean(root.error), self.tr("Resume it when the trouble is over."), status="paused")
         else:
             self.trouble.say(clean(root.error), status=root.status)
@@ -199,7 +203,7 @@ class RootOverview(Scrolled):
             )  # fmt: skip
             facts.append(Fact(name=self.tr("Waits"), value=text, tip=text))
         if (more := len(details.waiting) - _MOST_WAITING) > 0:
-            facts.append(Fact(name="", value=self.tr("and %s more") % count_of(more, "site")))
+            facts.append(Fact(name="", value=self.tr("and %s") % count_of(more, "more site")))
         self.now.set_facts(facts)
         self.now.setVisible(bool(facts))
 

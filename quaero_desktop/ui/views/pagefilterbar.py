@@ -68,7 +68,7 @@ class PageFilterBar(QWidget):
         self.menu_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.menu_button.setToolTip(self.tr("Sort by, and choose columns"))
         self.menu_button.setAccessibleName(self.tr("Sort and columns"))
-        self._chips = StatusChips(theme, self, words={"pending": self.tr("queued")})
+        self._chips = StatusChips(theme, self)
         self._chips.changed.connect(lambda _: self._changed_now())
         self._delay = QTimer(self)
         self._delay.setSingleShot(True)

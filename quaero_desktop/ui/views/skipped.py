@@ -42,8 +42,8 @@ _MOST_REFRESHED = 4 * BATCH
 """A list of which more was read than this stays as it is until it is opened anew: nothing is gained by reading on."""
 _TYPING_MS = 200
 _KEY = "detail/skips"
-_SHARES = ((Column.URL, 0.42), (Column.RULE, 0.3), (Column.DEPTH, 0.08))
-"""Of the width; the rest is the last column's."""
+_SHARES = ((Column.URL, 0.4), (Column.RULE, 0.32), (Column.DEPTH, 0.07), (Column.FOUND_ON, 0.1))
+"""Of the width; what is left is the last column's, too."""
 
 
 class SkippedView(QWidget):
@@ -62,19 +62,19 @@ class SkippedView(QWidget):
         self._reason: str | None = None
         self._counts: dict[str, int] = {}
         self._reads = 0
-        self._reason_box = QComboBox(self)
-        self._reason_box.setObjectName("skipReason")
-        self._reason_box.setAccessibleName(self.tr("Show which"))
-        self._reason_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self._reason_box.setMinimumContentsLength(18)
-        self._reason_box.currentIndexChanged.connect(lambda _: self._choose())
-        self._filter = QLineEdit(self)
-        self._filter.setObjectName("skipFilter")
-        self._filter.setPlaceholderText(self.tr("Part of the address or rule"))
-        self._filter.setAccessibleName(self.tr("Filter by a part of the address or the rule"))
-        self._filter.setClearButtonEnabled(True)
+        self.reasons = QComboBox(self)
+        self.reasons.setObjectName("skipReason")
+        self.reasons.setAccessibleName(self.tr("Show which"))
+        self.reasons.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.reasons.setMinimumContentsLength(18)
+        self.reasons.currentIndexChanged.connect(lambda _: self._choose())
+        self.filter = QLineEdit(self)
+        self.filter.setObjectName("skipFilter")
+        self.filter.setPlaceholderText(self.tr("Part of the address or rule"))
+        self.filter.setAccessibleName(self.tr("Filter by a part of the address or the rule"))
+        self.filter.setClearButtonEnabled(True)
         self._typing = QTimer(self, interval=_TYPING_MS, singleShot=True)
-        self._filter.textChanged.connect(lambda _: self._typing.start())
+        self.filter.textChanged.connect(lambda _: self._typing.start())
         self._typing.timeout.connect(self._load)
         self._shown = muted(QLabel(self), context.theme)
         self.model = SkipModel(self)
@@ -107,8 +107,8 @@ class SkippedView(QWidget):
         bar = QHBoxLayout()
         bar.setContentsMargins(3 * SPACE, 2 * SPACE, 3 * SPACE, 2 * SPACE)
         bar.setSpacing(2 * SPACE)
-        bar.addWidget(self._reason_box, 1)
-        bar.addWidget(self._filter, 1)
+        bar.addWidget(self.reasons, 1)
+        bar.addWidget(self.filter, 1)
         self._bar = QWidget(self)
         self._bar.setLayout(bar)
         foot = QHBoxLayout()
@@ -136,8 +136,8 @@ class SkippedView(QWidget):
             self._root_id = root_id
             self._reason = reason
             self._counts = {}
-            with QSignalBlocker(self._filter):
-                self._filter.clear()
+            with QSignalBlocker(self.filter):
+                self.filter.clear()
             self.model.reset((), 0, {})
         elif reason is not None:
             self._reason = reason
@@ -159,8 +159,10 @@ class SkippedView(QWidget):
         super().resizeEvent(event)
         if not self._has_widths:
             header = self.table.horizontalHeader()
+            room = self.table.viewport().width()
             for column, share in _SHARES:
-                header.resizeSection(column, max(header.minimumSectionSize(), round(self.width() * share)))
+                least = header.sectionSizeHint(column) if column == Column.DEPTH else header.minimumSectionSize()
+                header.resizeSection(column, max(least, int(room * share)))
 
     def _note_widths(self) -> None:
         if not QGuiApplication.mouseButtons():
@@ -209,7 +211,7 @@ class SkippedView(QWidget):
     async def _read_more(self, root_id: int, after: str) -> None:
         self._reads += 1
         try:
-            page = await self._page(root_id, BATCH, after)
+            page = await self._page(root_id, BATCH, after, self.model.total)
             names = await self._names(page.skips)
         finally:
             self._reads -= 1
@@ -240,10 +242,10 @@ class SkippedView(QWidget):
             self._keep(anchor, offset)
         self._say()
 
-    async def _page(self, root_id: int, limit: int, after: str | None = None) -> SkipPage:
-        query = self._filter.text().strip()
+    async def _page(self, root_id: int, limit: int, after: str | None = None, total: int | None = None) -> SkipPage:
+        query = self.filter.text().strip()
         return await self._context.services.jobs.skips(
-            root_id, reason=self._reason, limit=limit, query=query, after=after
+            root_id, reason=self._reason, limit=limit, query=query, after=after, total=total
         )
 
     async def _names(self, skips: tuple[Skip, ...]) -> dict[int, str]:
@@ -269,19 +271,19 @@ class SkippedView(QWidget):
         for reason, number in self._counts.items():
             words = REASONS.get(reason, reason)
             entries.append((f"{words[:1].upper()}{words[1:]} ({count(number)})", reason))
-        with QSignalBlocker(self._reason_box):
-            same = [self._reason_box.itemData(row) for row in range(self._reason_box.count())] == [
+        with QSignalBlocker(self.reasons):
+            same = [self.reasons.itemData(row) for row in range(self.reasons.count())] == [
                 reason for _, reason in entries
             ]
             if not same:
-                self._reason_box.clear()
+                self.reasons.clear()
             for row, (text, value) in enumerate(entries):
                 if same:
-                    self._reason_box.setItemText(row, text)
+                    self.reasons.setItemText(row, text)
                 else:
-                    self._reason_box.addItem(text, value)
+                    self.reasons.addItem(text, value)
                 if value == self._reason:
-                    self._reason_box.setCurrentIndex(row)
+                    self.reasons.setCurrentIndex(row)
         self._bar.setVisible(bool(self._counts))
         self._say()
 
@@ -302,7 +304,7 @@ class SkippedView(QWidget):
             self._shown.setText(self.tr("%s addresses") % count(here) if here != 1 else self.tr("1 address"))
 
     def _choose(self) -> None:
-        reason = self._reason_box.currentData()
+        reason = self.reasons.currentData()
         self._reason = None if reason is None else str(reason)
         self._load()
 

@@ -163,7 +163,7 @@ class ThroughputChart(QWidget):
     def _span(self) -> int:
         first, last = self._points[0], self._points[-1]
         span = last.at + last.width - first.at
-        return span if self._compact else max(_LEAST_SPAN_MS, span)
+        return max(_LEAST_SPAN_MS, span) if self._live and not self._compact else span
 
     def _last_x(self, area: QRectF) -> float:
         last = self._points[-1]

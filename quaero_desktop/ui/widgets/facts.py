@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QColor, QEnterEvent, QGuiApplication, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtGui import QColor, QEnterEvent, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QAbstractButton, QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from quaero_desktop.ui.format import clean, count
@@ -62,6 +62,13 @@ class TextLink(QAbstractButton):
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Return the least room: any width."""
         return QSize(4 * SPACE, self.fontMetrics().height())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Click with Enter, too, where Qt's own buttons know Space only."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
 
     def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
         """Show that it can be clicked."""
@@ -213,6 +220,13 @@ class CountRow(QAbstractButton):
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Return the least room."""
         return QSize(20 * SPACE, ROW)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Click with Enter, too, where Qt's own buttons know Space only."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
 
     def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
         """Show that it can be clicked."""

@@ -1,7 +1,7 @@
 """One bar in segments: what is done, what failed, and the rest."""
 
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize
-from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from quaero_desktop.ui.theme import Theme
@@ -28,14 +28,16 @@ def paint_progress(painter: QPainter, rect: QRect, done: int, failed: int, rest:
         return
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    outline = QPainterPath()
-    outline.addRoundedRect(bar, THICKNESS / 2, THICKNESS / 2)
-    painter.setClipPath(outline)
-    painter.fillRect(bar, theme.rest)
+    painter.setPen(Qt.PenStyle.NoPen)
+    well, ill = _widths(bar.width(), done, failed, rest)
+    segments = ((theme.done, well), (theme.failed, ill), (theme.rest, bar.width() - well - ill))
     left = bar.left()
-    for width, colour in zip(_widths(bar.width(), done, failed, rest), (theme.done, theme.failed), strict=True):
+    for colour, width in segments:
         if width > 0:
-            painter.fillRect(QRectF(QPointF(left, bar.top()), QPointF(left + width, bar.bottom())), colour)
+            # The whole shape, of which only the segment is let through: its ends stay round.
+            painter.setClipRect(QRectF(left, bar.top(), width, bar.height()))
+            painter.setBrush(colour)
+            painter.drawRoundedRect(bar, THICKNESS / 2, THICKNESS / 2)
             left += width
     painter.restore()
 
