@@ -243,6 +243,8 @@ class Desktop(QObject):
             tray.hide()
             services.engine.stop()
             await asyncio.wait([engine])
+            # The models see the end of what the engine has just stored.
+            await context.feed.flush()
             context.feed.stop()
             await self._tasks.cancel_all()
             self._services = None

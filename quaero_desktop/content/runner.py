@@ -55,14 +55,16 @@ class _Job:
     """A page on its way through the runner.
 
     Attributes:
+        page: the page. Its message is made when a process takes it, so that a page that waits is there once.
+        kind: what is asked about it.
         wanted: what its answer must be.
     """
 
-    __slots__ = ("future", "message", "url", "wanted")
+    __slots__ = ("future", "kind", "page", "wanted")
 
-    def __init__(self, url: str, message: bytearray, wanted: Reply, future: asyncio.Future[_Result]) -> None:
-        self.url = url
-        self.message = message
+    def __init__(self, page: PageInput, kind: Request, wanted: Reply, future: asyncio.Future[_Result]) -> None:
+        self.page = page
+        self.kind = kind
         self.wanted = wanted
         self.future = future
 
@@ -71,7 +73,7 @@ class _Job:
             self.future.set_result(result)
 
     def fail(self, cause: Cause, message: str) -> None:
-        self.settle(ParseFailed(url=self.url, cause=cause, message=message))
+        self.settle(ParseFailed(url=self.page.url, cause=cause, message=message))
 
 
 class ParseRunner:
@@ -147,11 +149,7 @@ class ParseRunner:
     async def _run(self, page: PageInput, kind: Request, wanted: Reply) -> _Result:
         if self._closed:
             raise asyncio.CancelledError("The parse runner is closed")
-        try:
-            message = _request(page, kind)
-        except ValueError as error:  # a lone surrogate in the URL, for example
-            return ParseFailed(url=page.url, cause=Cause.PARSE, message=f"The page cannot be parsed: {error}.")
-        job = _Job(page.url, message, wanted, asyncio.get_running_loop().create_future())
+        job = _Job(page, kind, wanted, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         self._dispatch()
         try:
@@ -185,7 +183,7 @@ class ParseRunner:
             return
         busy = 0
         for worker in self._workers:
-            if self._waiting and worker.idle:
+            while self._waiting and worker.idle:
                 worker.give(self._waiting.popleft(), self._timeout)
             busy += worker.job is not None
         wanted = min(self._processes, busy + len(self._waiting))
@@ -366,11 +364,17 @@ class _Worker(asyncio.Protocol):
         return self.ready and self.job is None
 
     def give(self, job: _Job, timeout: float) -> None:
-        """Send a page; *timeout* in seconds from now."""
+        """Send a page; *timeout* in seconds from now. One that cannot be sent has failed, and the process is idle."""
         assert self._transport is not None, "a process that said it is ready is connected"
+        try:
+            message = _request(job.page, job.kind)
+        except ValueError as error:  # a lone surrogate in the URL, for example
+            job.fail(Cause.PARSE, f"The page cannot be parsed: {error}.")
+            return
         self.job = job
         self.deadline = self._loop.time() + timeout
-        self._transport.write(job.message)
+        # A view, because asyncio copies what the socket does not take at once, and a slice of a bytearray once more.
+        self._transport.write(memoryview(message))
 
     def rest(self) -> None:
         """Take note that it is done with its page."""

@@ -50,6 +50,13 @@ class PageFilter(msgspec.Struct, frozen=True, kw_only=True):
         """Whether nothing is filtered out: every child of the root is meant."""
         return not (self.query or self.status or self.cause or self.code or self.type)
 
+    @property
+    def starts_at_once(self) -> bool:
+        """Whether an index has the order, so that the first rows are found without looking at the others."""
+        if self.order == "url":
+            return self.is_whole
+        return self.order in ("found", "status") and not (self.query or self.cause or self.code or self.type)
+
     def checked(self) -> "PageFilter":
         """Return self.
 

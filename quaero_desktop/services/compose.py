@@ -19,6 +19,7 @@ from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.redact import Redactor, redact
 from quaero_desktop.infra.settings import LoadedSettings, LogLevel, Settings, load
 from quaero_desktop.infra.tasks import to_the_end
+from quaero_desktop.services.cleanup import CleanupService
 from quaero_desktop.services.export import ExportService
 from quaero_desktop.services.feed import ChangeFeed
 from quaero_desktop.services.jobs import JobService
@@ -41,7 +42,7 @@ class Services:
 
     Attributes:
         files: where the library is.
-        jobs, library, maintenance, pages, export: the services.
+        jobs, library, maintenance, cleanup, pages, export: the services.
         engine: runs jobs; None when the library was opened without one.
         recovery: what the start found and put right; None for a library that is only read.
     """
@@ -65,6 +66,7 @@ class Services:
         self.pages = PageService(database)
         self.export = ExportService(files)
         self.maintenance = MaintenanceService(database, files, clock, settings.storage.keep_backups)
+        self.cleanup = CleanupService(database, self.jobs.deletion, settings, clock)
 
     @property
     def feed(self) -> ChangeFeed:
@@ -81,14 +83,15 @@ class Services:
         """Go on under other settings, as far as that is possible while the library is open.
 
         At once: what new crawls start with, the number of workers, the pace at hosts whose crawl names none of its own,
-        when a host in trouble pauses its crawl, the name we give servers, how many backups are kept. Crawls that exist
-        keep what they were started with. From the next start on: everything else.
+        when a host in trouble pauses its crawl, the name we give servers, how many backups are kept, and how long logs
+        and ended jobs are. Crawls that exist keep what they were started with. From the next start on: everything else.
 
         Args:
             settings: the settings now in force.
         """
         self.jobs.apply(settings)
         self.maintenance.keep_backups = settings.storage.keep_backups
+        self.cleanup.apply(settings)
         if self.engine is not None:
             self.engine.apply(settings)
 
@@ -179,7 +182,7 @@ async def writing(
         files: where it is.
         settings: the settings in force.
         create: make it when there is none.
-        engine: put together what runs jobs, too.
+        engine: put together what runs jobs, too; and, day by day, delete what the settings keep no longer.
         notify: told of things that a person should know while the engine runs.
         clock: time.
 
@@ -207,6 +210,8 @@ async def writing(
             services.recovery = recovery
             await services.open_feed()
             await services.jobs.deletion.start()
+            if running is not None:
+                services.cleanup.start()
             yield services
         finally:
             # Before the lock is given back, whoever is cancelled meanwhile.
@@ -223,6 +228,8 @@ def _engine(ledger: Ledger, settings: Settings, clock: Clock, notify: Callable[[
 async def _close(services: Services | None, engine: "Engine | None", database: Database) -> None:
     try:
         if services is not None:
+            # First whatever deletes by way of the deletion service.
+            await services.cleanup.close()
             await services.jobs.deletion.close()
     finally:
         try:

@@ -95,6 +95,35 @@ class DeletionService:
             raise DeletionError(deletion)
         return deletion
 
+    async def purge_ended(
+        self,
+        ids: Sequence[int],
+        *,
+        gently: bool = False,
+        progress: Progress = lambda done, total: None,
+    ) -> Deletion:
+        """Delete for good those of these jobs that have ended, with all below them; their documents stay.
+
+        Nothing is stopped for it: a job that is open, perhaps again since a moment ago, stays as it is, and so does what
+        lies in the trash and may still be brought back. Cancelling this leaves what is left out of sight, to be purged
+        later.
+
+        Args:
+            ids: the jobs.
+            gently: rest between the transactions, so that a crawl that runs gets most of the writer's time.
+            progress: called with how many jobs are done, and of how many.
+
+        Returns:
+            Each job that went, and each that could not be deleted.
+        """
+        hidden = await to_the_end(self._hide(ids, cascade=True, ended_only=True))
+        try:
+            purged = await self._purge(hidden.tops, progress, gently=gently)
+        finally:
+            if hidden.tops:
+                self._collect()
+        return Deletion(deleted=purged.deleted, failed=(*hidden.failed, *purged.failed))
+
     async def restore(self, ids: Sequence[int]) -> tuple[int, ...]:
         """Bring deleted jobs back, with all below them, as they were; what was running then is queued.
 
@@ -140,8 +169,8 @@ class DeletionService:
 
     # What is committed must reach the engine, also when the caller is cancelled in between.
 
-    async def _hide(self, ids: Sequence[int], cascade: bool) -> Hidden:
-        hidden = await self._deletions.hide(ids, cascade=cascade)
+    async def _hide(self, ids: Sequence[int], cascade: bool, ended_only: bool = False) -> Hidden:
+        hidden = await self._deletions.hide(ids, cascade=cascade, ended_only=ended_only)
         if hidden.tops and self._engine is not None:
             for job_id in {*hidden.tops, *hidden.running}:
                 self._engine.cancel(job_id)

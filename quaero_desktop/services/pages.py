@@ -21,8 +21,8 @@ class PageService:
     async def screen(self, which: PageFilter, limit: int = 200) -> PageScreen:
         """Return the first rows of a list, and how many there are where the counters know.
 
-        In the orders ``found``, ``status`` and ``url`` it takes some milliseconds
-        however long the list is; in any other as long as half of :meth:`ids`.
+        It takes some milliseconds however long the list is where the filter *starts at once* (see
+        :class:`~quaero_desktop.domain.pagelist.PageFilter`); otherwise half as long as :meth:`ids`.
 
         Raises:
             NotFoundError: there is no such root.

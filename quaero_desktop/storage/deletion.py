@@ -5,12 +5,10 @@ process that dies half-way leaves a tree that is still hidden and cannot be brou
 it. Documents stay: they are no jobs.
 """
 
-import asyncio
 import sqlite3
-import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -22,22 +20,17 @@ from quaero_desktop.infra.redact import redact
 from quaero_desktop.storage import trash
 from quaero_desktop.storage.database import Database, Tx
 from quaero_desktop.storage.ledger import Ledger
+from quaero_desktop.storage.pace import Pace
 from quaero_desktop.storage.trash import CONDEMNED, Trees, ids_json
 
 BATCH = 500
 """The most jobs that one transaction deletes or marks: some 30 ms, in which no page can be stored."""
-_LEAST_BATCH = 20
-_LONG_SECONDS = 0.1
-"""Where a transaction took longer, because the disk or its cache is slow, the next ones delete less."""
 
 _TRASH_MS = TRASH_SECONDS * 1000
 _OPEN = "('pending', 'running', 'paused')"
 _AMONG = "IN (SELECT value FROM json_each(?))"
 _ALL_CHILDREN = f"SELECT coalesce(sum(n), 0) FROM child_counts WHERE parent_id {_AMONG}"
 _encode = msgspec.json.Encoder().encode
-
-T = TypeVar("T")
-
 
 class Hidden(msgspec.Struct, frozen=True):
     """What went to the trash.
@@ -74,8 +67,13 @@ class Deletions:
         """
         return await self._database.read(lambda connection: _plan(connection, ids, most_ids))
 
-    async def hide(self, ids: Sequence[int], *, cascade: bool = True) -> Hidden:
+    async def hide(self, ids: Sequence[int], *, cascade: bool = True, ended_only: bool = False) -> Hidden:
         """Put jobs, with all below them, into the trash. Those that are gone already stay so.
+
+        Args:
+            ids: the jobs.
+            cascade: False refuses to delete what has children.
+            ended_only: leave out, without a word, what has not ended.
 
         Raises:
             NotAllowedError: one of them has children, and *cascade* is False; nothing was deleted.
@@ -84,7 +82,7 @@ class Deletions:
             await self._database.read(lambda connection: _refuse_parents(connection, ids))
         among = frozenset(ids)
         parts = [
-            await self._database.write(partial(self._hide, ids=part, among=among, cascade=cascade))
+            await self._database.write(partial(self._hide, ids=part, among=among, cascade=cascade, ended_only=ended_only))
             for part in _parts(sorted(among))
         ]
         return Hidden(
@@ -167,7 +165,7 @@ class Deletions:
             while after is not None:
                 step = await account.add(
                     self._database.write(
-                        partial(_delete_children, parent=parent, after=after, survivors=survivors, most=account.batch)
+                        partial(_delete_children, parent=parent, after=after, survivors=survivors, most=account.pace.batch)
                     )
                 )
                 deleted += len(step.deleted)
@@ -177,13 +175,13 @@ class Deletions:
                 after = step.last
         skips = 1 if begun.is_root else 0
         while skips:
-            skips = await account.timed(self._database.write(partial(_delete_skips, root_id=top, most=account.batch)))
+            skips = await account.pace.timed(self._database.write(partial(_delete_skips, root_id=top, most=account.pace.batch)))
         finish = partial(self._finish, top=top, deleted=deleted, failed=failed, survivors=survivors)
         await account.add(self._database.write(finish))
 
     # The transactions, each on the writer's thread.
 
-    def _hide(self, tx: Tx, ids: Sequence[int], among: Collection[int], cascade: bool) -> Hidden:
+    def _hide(self, tx: Tx, ids: Sequence[int], among: Collection[int], cascade: bool, ended_only: bool) -> Hidden:
         if not cascade:
             _refuse_parents(tx.connection, ids)
         trees = Trees(tx.connection)
@@ -192,6 +190,8 @@ class Deletions:
         for job_id in ids:
             above = _above_if_shown(tx.connection, job_id)
             if above is None or not _apart(above, among):
+                continue
+            if ended_only and tx.one(f"SELECT 1 FROM jobs WHERE id = ? AND status IN {_OPEN}", (job_id,)):
                 continue
             try:
                 trees.parents_in(job_id)
@@ -337,7 +337,7 @@ class _Account:
         gently: rest after each step for as long as it took.
 
     Attributes:
-        batch: how many rows the next transaction may delete.
+        pace: how many rows the next transaction may delete.
     """
 
     def __init__(self, total: int, progress: Callable[[int, int], None], gently: bool) -> None:
@@ -345,27 +345,13 @@ class _Account:
         self.failed: list[DeletionFailure] = []
         self._total = total
         self._progress = progress
-        self._gently = gently
-        self.batch = BATCH
+        self.pace = Pace(BATCH, gently=gently)
 
     async def add(self, transaction: Awaitable[_Step]) -> _Step:
         """Note what a transaction did once it is committed, and return that."""
-        step = await self.timed(transaction)
+        step = await self.pace.timed(transaction)
         self.note(step)
         return step
-
-    async def timed(self, transaction: Awaitable[T]) -> T:
-        """Return what a transaction returns; how long it takes decides how much the next one may do."""
-        began = time.monotonic()
-        value = await transaction
-        took = time.monotonic() - began
-        if took > _LONG_SECONDS:
-            self.batch = max(self.batch // 2, min(BATCH, _LEAST_BATCH))
-        elif took < _LONG_SECONDS / 3:
-            self.batch = min(self.batch * 2, BATCH)
-        if self._gently:
-            await asyncio.sleep(took)
-        return value
 
     def note(self, step: _Step) -> None:
         """Note what was done."""

@@ -79,12 +79,13 @@ class Commands(QObject):
     def new_crawl(self, urls: Sequence[str]) -> None:
         """Open the dialog for a new crawl of these addresses."""
         dialog = NewCrawlDialog(self._context, self._window)
-        dialog.started.connect(self._window.show_job)
+        dialog.started.connect(lambda job_id: self._window.show_job(job_id, expand=True))
         dialog.open_with(tuple(urls))
 
     async def start(self, urls: Sequence[str]) -> None:
         """Crawl these addresses with the usual settings, and show the job."""
-        self._window.show_job(await self._context.services.jobs.start_crawl(CrawlRequest(urls=tuple(urls))))
+        job_id = await self._context.services.jobs.start_crawl(CrawlRequest(urls=tuple(urls)))
+        self._window.show_job(job_id, expand=True)
 
     async def _crawl(self, url: str) -> None:
         await self.start([url])

@@ -145,11 +145,11 @@ class MainWindow(QMainWindow):
         for name in (ActionId.RERUN, ActionId.RETRY_FAILED, ActionId.PAUSE, ActionId.RESUME, ActionId.CANCEL):
             self._context.actions.forbid(name, self.tr("There is no job yet.") if is_new else "")
 
-    def show_job(self, job_id: int) -> None:
-        """Show the tree of jobs with one selected."""
+    def show_job(self, job_id: int, *, expand: bool = False) -> None:
+        """Show the tree of jobs with one selected, and with its children when *expand* is set."""
         self.set_new(False)
         self.show_jobs()
-        self.jobs.select_job(job_id)
+        self.jobs.select_job(job_id, expand=expand)
 
     def show_document(self, document_id: int) -> None:
         """Show a document in the library."""
@@ -208,6 +208,7 @@ class MainWindow(QMainWindow):
         state.set("window/layout", self.saveState(_LAYOUT_VERSION))
         state.set("window/splitter", self.splitter.saveState())
         self.jobs.save_state()
+        self.library.save_state()
         state.sync()
 
     # --- addresses from anywhere ------------------------------------------------------------------------------------
@@ -243,6 +244,8 @@ class MainWindow(QMainWindow):
     # --- making -----------------------------------------------------------------------------------------------------
 
     _is_new = False
+    _page_selection = Selection()
+    _selected_jobs: Sequence[int] = ()
 
     def _put_together(self) -> None:
         self._rail = QToolBar(self.tr("Views"))
@@ -349,24 +352,38 @@ class MainWindow(QMainWindow):
         self.log.job_activated.connect(self.show_job)
         self.search.textChanged.connect(self._search)
         self.search.returnPressed.connect(self._go_to_results)
+        self.library.attach(self.search)
         self.welcome.url_given.connect(self.crawl_wanted)
         self.welcome.more_wanted.connect(lambda text: self.urls_given.emit([text] if text else []))
-        context.theme.changed.connect(lambda: self._search_icon.setIcon(context.theme.icon("magnifying-glass")))
+        context.theme.changed.connect(self._paint)
+
+    def _paint(self) -> None:
+        self._search_icon.setIcon(self._context.theme.icon("magnifying-glass"))
 
     def _jobs_selected(self, selection: Selection) -> None:
+        # The tree says it again whenever a selected job changes: the pages selected beside it stay selected.
+        ids = [target.id for target in selection.targets]
+        if ids != self._selected_jobs:
+            self._selected_jobs = ids
+            self._page_selection = Selection()
         self._publish()
         self.detail.show_selection(selection)
         first = selection.targets[0] if len(selection.targets) == 1 else None
         self.log.show_job(first.id if first else None, first.root_id if first else None)
 
     def _pages_selected(self, selection: Selection) -> None:
-        # With no page selected, the actions are about the job beside them.
-        self._context.actions.select(selection if selection.count else self.jobs.selection)
+        self._page_selection = selection
+        self._publish()
 
     def _publish(self) -> None:
-        """Let the actions be about what is selected in the view that is shown."""
-        shown = self.pages.currentWidget()
-        self._context.actions.select(self.jobs.selection if shown is self.splitter else Selection())
+        """Let the actions be about what is selected in the view that is shown: its pages, or else its jobs."""
+        if self.pages.currentWidget() is not self.splitter:
+            selection = Selection()
+        elif self._page_selection.count:
+            selection = self._page_selection
+        else:
+            selection = self.jobs.selection
+        self._context.actions.select(selection)
 
     def _show_page(self, job_id: int) -> None:
         self.jobs.select_job(job_id)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import email.utils
 import errno
+import io
 import logging
 import re
 import socket
@@ -309,8 +310,9 @@ class Fetcher:
         if cut_at is None and declared is not None and declared > most:
             raise too_large
         encoding = _text(fields.get(b"content-encoding", b"")).strip().lower()
-        pieces: list[bytes] = []
-        size = wire = 0
+        # Its buffer becomes the body: joining pieces would have all of them in memory twice.
+        body = io.BytesIO()
+        wire = 0
         try:
             inflater = None if encoding in ("", "identity") else Inflater(encoding, self._limits.max_ratio)
             async for chunk in stream:
@@ -319,11 +321,11 @@ class Fetcher:
                 for number, piece in enumerate(decoded):
                     if number:
                         await asyncio.sleep(0)  # a big chunk must not hold up the loop
-                    pieces.append(piece)
-                    size += len(piece)
-                    if cut_at is not None and size >= cut_at:
-                        return b"".join(pieces)[:cut_at], wire
-                    if size > most:
+                    body.write(piece)
+                    if cut_at is not None and body.tell() >= cut_at:
+                        body.truncate(cut_at)
+                        return body.getvalue(), wire
+                    if body.tell() > most:
                         raise too_large
                 if wire > most:
                     raise too_large
@@ -331,7 +333,7 @@ class Fetcher:
                 inflater.finish()
         except DecodeError as error:
             raise _RefusedError(Cause.DECODE, error.message, status=status) from error
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces), wire
+        return body.getvalue(), wire
 
 
 def _fields(response: httpx.Response) -> dict[bytes, bytes]:

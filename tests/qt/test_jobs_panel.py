@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
+from PySide6.QtCore import QEvent, QItemSelectionModel, QObject, QPoint, Qt
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtTest import QAbstractItemModelTester, QSignalSpy, QTest
 from PySide6.QtWidgets import QLabel, QMenu, QWidget
 
@@ -379,6 +380,48 @@ def test_a_job_that_is_not_there_is_said_so(show, world):
     shown.do(lambda: shown.panel.select_job(77))
     shown.until(lambda: world.notices)
     assert world.notices[0].message == "There is no job 77."
+
+
+class Paints(QObject):
+    """Notes which stripes of a view are painted anew: top and height."""
+
+    def __init__(self, shown: Shown) -> None:
+        super().__init__()
+        self.stripes: list[tuple[int, int]] = []
+        shown.tree.viewport().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        if isinstance(event, QPaintEvent):
+            self.stripes.append((event.rect().top(), event.rect().height()))
+        return False
+
+
+def test_only_what_changed_and_is_seen_is_painted_anew(show, jobs):
+    root = jobs.root(pages=["pending"] * 60)
+    jobs.root("other.org", "completed")
+    shown = show()
+    shown.open(root, 60)
+    first, *_, last = shown.model.child_ids(root)
+    shown.until(lambda: shown.tree.visualRect(shown.model.index_of(first)).isValid())
+    shown.world.run(asyncio.sleep(0.01))
+    shown.panel._tick.stop()
+    paints = Paints(shown)
+
+    jobs.change("running", first)
+    shown.until(lambda: shown.names(root, Column.STATUS)[0] == "▶ running" and paints.stripes)
+    assert sorted(set(paints.stripes)) == [(24, 48)]  # the root and its first page
+
+    paints.stripes.clear()
+    jobs.change("running", last)
+    shown.until(lambda: shown.names(root, Column.STATUS)[-1] == "▶ running" and paints.stripes)
+    assert set(paints.stripes) == {(24, 24)}
+
+    # Also after the rows have moved: those two, or everything.
+    shown.do(lambda: shown.tree.verticalScrollBar().setValue(24))
+    paints.stripes.clear()
+    jobs.change("completed", first)
+    shown.until(lambda: paints.stripes)
+    assert (min(top for top, _ in paints.stripes), paints.stripes[0][1] >= 48) == (0, True)
 
 
 # --- Filter bar -----------------------------------------------------------------------------------------------------

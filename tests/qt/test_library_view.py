@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from PySide6.QtCore import QAbstractItemModel, Qt
+from PySide6.QtCore import QAbstractItemModel, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QWidget
@@ -248,6 +248,23 @@ def test_enter_in_the_field_goes_to_results_that_are_still_to_come(world: QtWorl
     world.wait_until(filled.list.hasFocus)
 
     assert titles(filled)[0] == "Indexes"
+
+
+def test_a_click_leads_back_to_the_text_that_a_link_led_away_from(world: QtWorld, filled: LibraryView) -> None:
+    search(world, filled, "vacuum")
+    world.wait_until(lambda: read(filled) == "How to vacuum a table.")
+    inside(world, lambda: filled.document.page.anchorClicked.emit(QUrl(f"{SITE}index")))
+    world.wait_until(lambda: "An index of a table" in read(filled))
+    place = filled.list.visualRect(filled.list.currentIndex()).center()
+
+    inside(
+        world,
+        lambda: QTest.mouseClick(
+            filled.list.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place
+        ),
+    )
+
+    world.wait_until(lambda: read(filled) == "How to vacuum a table.")
 
 
 # --- what can be done -------------------------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, Q
 from quaero_desktop.domain.jobs import TailLine
 from quaero_desktop.ui.models import logtail
 from quaero_desktop.ui.models.log import LEVEL_WORDS, Column, LogModel, LogRow
-from quaero_desktop.ui.models.logtail import PULL_MS
 from quaero_desktop.ui.theme import Mode, contrast
 from quaero_desktop.ui.views.log import LogConsole
 from quaero_desktop.ui.views.logtable import LogTable
@@ -26,6 +25,7 @@ from tests.support.qtwindow import QtWorld, qt_world
 
 NOON = 1_795_000_000_000
 DOCS, WIKI, PAGE, OTHER_PAGE, WIKI_PAGE = 1, 2, 11, 12, 21
+PULL_MS = 40
 LEVELS = {"debug": 0, "info": 1, "warn": 2, "error": 3}
 
 
@@ -178,6 +178,7 @@ def library(world: QtWorld) -> Iterator[Library]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logtail, "PULL_MS", PULL_MS)
     monkeypatch.setattr(logtail, "_IDLE_MS", PULL_MS)
     monkeypatch.setattr(logtail, "PAGE", 100)
 

@@ -120,6 +120,36 @@ async def _until_quiet(services: Services) -> AsyncIterator[FeedUpdate]:
         yield update
 
 
+async def test_what_is_deleted_is_removed_and_what_is_restored_comes_back(plain):
+    root_id, other = await start(plain), await start(plain)
+    await heard(plain)
+
+    await plain.jobs.delete([root_id])
+    (update,) = await heard(plain)
+    assert (update.roots, update.removed) == ((), (root_id,))
+
+    await plain.jobs.restore([root_id])
+    (update,) = await heard(plain)
+    assert ([job.id for job in update.roots], update.removed) == ([root_id], ())
+    assert other
+
+
+async def test_what_is_purged_at_once_is_removed_too(plain):
+    root_id, kept = await start(plain), await start(plain)
+    plain.feed.watch(frozenset({root_id, kept}))
+    await heard(plain)
+    (page, *_) = [job for job in (await plain.jobs.page(EVERYTHING)).jobs if job.parent_id == kept]
+
+    before = (await plain.jobs.get(kept)).child_count
+
+    await plain.jobs.delete([root_id, page.id], purge=True)
+    updates = [update async for update in _until_quiet(plain)]
+
+    assert {job_id for update in updates for job_id in update.removed} == {root_id, page.id}
+    counts = [job.child_count for update in updates for job in update.roots if job.id == kept]
+    assert counts[-1] == before - 1
+
+
 async def test_an_iteration_that_was_cancelled_loses_nothing(plain):
     listening = asyncio.ensure_future(heard(plain, 1_000))
     await asyncio.sleep(0)

@@ -16,8 +16,11 @@ from quaero_desktop.domain.listing import STATUS_ORDER
 from quaero_desktop.domain.pagelist import PAGE_ORDERS, FailureGroup, PageFilter
 from quaero_desktop.domain.words import CAUSES, REASONS
 from quaero_desktop.storage import pagelist
+from quaero_desktop.storage.database import Database
+from quaero_desktop.storage.verify import verify_library
+from tests.support import million
 from tests.support.plain_library import PlainLibrary
-from tests.support.used_library import populate
+from tests.support.used_library import assert_sound, populate
 
 ROOT = 1
 NOW = 1_700_000_000_000
@@ -304,6 +307,16 @@ async def test_the_title_of_a_stored_page_stands_beside_its_job(library, ledger)
     titles = {row.title for row in rows if row.document_id is not None}
     assert titles == {"Title"}
     assert {row.title for row in rows if row.document_id is None} == {""}
+
+
+async def test_the_library_that_measurements_use_is_sound(tmp_path, clock) -> None:
+    database = Database(million.build(tmp_path / "library", 200).database, clock=clock)
+    await database.open()
+    try:
+        assert_sound(await verify_library(database))
+        assert len(await database.read(lambda connection: pagelist.ids(connection, PageFilter(root_id=ROOT)))) == 200
+    finally:
+        await database.close()
 
 
 # --- how it is found ------------------------------------------------------------------------------------------------

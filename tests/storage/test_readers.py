@@ -98,7 +98,7 @@ async def test_a_question_cancelled_while_it_waits_for_a_reader_is_never_asked(l
         started = asyncio.Event()
         running.append(asyncio.create_task(library.read_interruptibly(endless(started))))
         await started.wait()
-    asked = []
+    asked: list[object] = []
     waiting = asyncio.create_task(library.read_interruptibly(asked.append))
     await asyncio.sleep(0)
     await cancelled(waiting)

@@ -526,6 +526,8 @@ class LibraryView(QWidget):
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.customContextMenuRequested.connect(self._show_menu)
         view.selectionModel().currentChanged.connect(self._current_changed)
+        # Also on the row that is current already: a link may have led away from its text.
+        view.clicked.connect(lambda _: self._previewing.start(_PREVIEW_MS))
         view.doubleClicked.connect(lambda _: self._read())
         view.verticalScrollBar().valueChanged.connect(lambda _: self._load_what_is_visible())
         view.installEventFilter(self)

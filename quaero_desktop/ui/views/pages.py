@@ -1,7 +1,7 @@
 """Pages: every child of a root in a table, filtered and sorted by the database, live while the crawl runs.
 
-Two questions are asked for each new filter or order, at the same time: for the first screen, and for the ids of the
-whole list. The rows themselves are read when they are seen. A newer question interrupts the older ones.
+For each new filter or order the ids of the whole list are asked for and, where an index has its first rows at once,
+those too, at the same time. All other rows are read when they are seen. A newer question interrupts the older ones.
 
 While a crawl runs, the seen rows are read anew after each update of the feed. Which rows there are, and in which order,
 is asked anew so rarely that it takes a tenth of a reader's time, and then the row at the top of the table stays where
@@ -107,6 +107,8 @@ class PagesView(QWidget):
         self._restoring = False
         self._to_select = _Remembered()
         self._selection = NOTHING_SELECTED
+        self._menu_at: QPoint | None = None
+        """Where to show the context menu, once what is selected is known."""
         self._took = 0.0
         self._failed: int | None = None
         self._failures_took = 0.0
@@ -306,7 +308,9 @@ class PagesView(QWidget):
         self._whole = False
         self._again.stop()
         self._busy.start(200)
-        self._tasks.latest(self._key("screen"), self._show_screen(which), on_error=self._fail)
+        self._tasks.cancel(self._key("screen"))
+        if which.starts_at_once:
+            self._tasks.latest(self._key("screen"), self._show_screen(which), on_error=self._fail)
         self._tasks.latest(self._key("list"), self._show_list(which), on_error=self._fail)
         self._say()
 
@@ -465,6 +469,7 @@ class PagesView(QWidget):
         if self._restoring:
             return
         self._everything = self._view.all_wanted
+        self._menu_at = None
         if self._whole:
             self._publish_soon.start(30)
         else:
@@ -508,6 +513,9 @@ class PagesView(QWidget):
             if len(known_rows) == len(ids):
                 self._select(Selection.of([Target.of_page(row) for row in known_rows]))
             else:
+                if len(ids) > _AT_ONCE:
+                    # It takes a while, and until then nothing may be done with what was selected before.
+                    self._select(NOTHING_SELECTED)
                 self._tasks.latest(self._key("selection"), self._publish_read(ids))
 
     async def _publish_read(self, ids: list[int]) -> None:
@@ -521,6 +529,8 @@ class PagesView(QWidget):
         self._selection = selection
         self._say()
         self.selected.emit(selection)
+        if selection.count:
+            self._pop_up()
 
     # --- What a person does -----------------------------------------------------------------------------------------
 
@@ -535,19 +545,24 @@ class PagesView(QWidget):
             self._view.selectRow(0)
 
     def _show_context_menu(self, at: QPoint) -> None:
-        self._do(None)
-        if self._selection.count:
-            menu = self._context.actions.context_menu(self._view)
-            menu.popup(self._view.viewport().mapToGlobal(at))
+        self._menu_at = at
+        self._publish_soon.stop()
+        self._publish()
 
-    def _do(self, action: ActionId | None) -> None:
-        """Let actions be about what is selected here, and do one of them."""
+    def _pop_up(self) -> None:
+        """Show the context menu that was asked for, about what is selected here."""
+        at, self._menu_at = self._menu_at, None
+        if at is not None:
+            self._context.actions.select(self._selection)
+            self._context.actions.context_menu(self._view).popup(self._view.viewport().mapToGlobal(at))
+
+    def _do(self, action: ActionId) -> None:
+        """Do an action with what is selected here."""
         if self._publish_soon.isActive():
             self._publish_soon.stop()
             self._publish()
         self._context.actions.select(self._selection)
-        if action is not None:
-            self._context.actions.trigger(action)
+        self._context.actions.trigger(action)
 
     def _show_all(self) -> None:
         self._bar.set()

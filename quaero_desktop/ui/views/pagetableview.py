@@ -128,7 +128,7 @@ class PageTableView(QTableView):
     def setModel(self, model: QAbstractItemModel | None) -> None:  # noqa: N802 (Qt's name)
         """Show a model; the header is told nothing of the selection.
 
-        At each painting it would ask for every column whether all its rows are selected, row by row: 27 s for a million.
+        At each painting it would ask for every column whether all its rows are selected, row by row: 27 s a million.
         """
         super().setModel(model)
         if model is not None:
