@@ -95,7 +95,7 @@ async def _delete(options: Options, ids: Sequence[int], which: JobFilter | None,
         named = await _named(services, plan.tops)
         error = None
         try:
-            with _progress(purge and not options.json) as progress:
+            with purging(purge and not options.json) as progress:
                 deletion = await services.jobs.deletion.delete(asked, cascade=cascade, purge=purge, progress=progress)
         except DeletionError as raised:
             error, deletion = raised, raised.deletion
@@ -154,7 +154,7 @@ def _tell_gone(asked: Sequence[int], plan: DeletionPlan, deleted: Sequence[int] 
 
 
 @contextmanager
-def _progress(wanted: bool) -> Iterator[Callable[[int, int], None]]:
+def purging(wanted: bool) -> Iterator[Callable[[int, int], None]]:
     """Show on stderr how far a purge is, on a terminal."""
     console = output.console(stderr=True)
     if not wanted or not console.is_terminal:

@@ -81,6 +81,10 @@ def _dispatch(given: argparse.Namespace) -> int:
             from quaero_desktop.cli import documents
 
             return documents.run_command(options, given)
+        case "cleanup":
+            from quaero_desktop.cli import cleanup
+
+            return cleanup.run_command(options, given)
         case _:
             from quaero_desktop.cli import maintenance
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from quaero_desktop import __version__
 from quaero_desktop.cli.ending import EXIT_USAGE
+from quaero_desktop.domain.cleanup import CLEANABLE, parse_age
 from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.deletion import TRASH_SECONDS
 from quaero_desktop.domain.errors import UsageError
@@ -178,6 +179,7 @@ def build() -> Parser:
     _add_rules_commands(commands)
     _add_documents(commands)
     _add_search(commands)
+    _add_cleanup(commands)
     _add_backup(commands)
     _command(commands, "verify", "Check every promise that the library makes.", "quaero verify")
     return parser
@@ -493,6 +495,34 @@ def _add_search(commands: Any) -> None:
     _add_window(search, "results", 20)
 
 
+def _add_cleanup(commands: Any) -> None:
+    cleanup = _command(
+        commands,
+        "cleanup",
+        "Delete for good what ended long ago: whole jobs with all below them and their logs.",
+        "quaero cleanup --older-than 30d --dry-run",
+        "quaero cleanup --older-than 2w --status failed --status cancelled",
+        usage="--older-than AGE",
+        more="Documents stay, and so does every job that has not ended.",
+    )
+    add = cleanup.add_argument
+    add(
+        "--older-than",
+        metavar="AGE",
+        type=_age,
+        required=True,
+        help="How long ago a job must have ended: a whole number with m, h, d or w for minutes, hours, days or weeks.",
+    )
+    add(
+        "--status",
+        metavar="S",
+        action="append",
+        default=[],
+        help=f"Only jobs that ended like this: {', '.join(CLEANABLE)}. Can be repeated. [default: all of them]",
+    )
+    add("--dry-run", action="store_true", help="Only tell what would be deleted.")
+
+
 def _add_backup(commands: Any) -> None:
     backup = _command(
         commands,
@@ -617,6 +647,13 @@ def _number(text: str) -> int:
 def _seconds(text: str) -> float:
     number: float = _checked(float, "a number of seconds", text)
     return number
+
+
+def _age(text: str) -> int:
+    try:
+        return parse_age(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(f"needs an age. {error.message} {error.hint}") from None
 
 
 def _scope(text: str) -> str:

@@ -32,6 +32,7 @@ _AMONG = "IN (SELECT value FROM json_each(?))"
 _ALL_CHILDREN = f"SELECT coalesce(sum(n), 0) FROM child_counts WHERE parent_id {_AMONG}"
 _encode = msgspec.json.Encoder().encode
 
+
 class Hidden(msgspec.Struct, frozen=True):
     """What went to the trash.
 
@@ -82,7 +83,9 @@ class Deletions:
             await self._database.read(lambda connection: _refuse_parents(connection, ids))
         among = frozenset(ids)
         parts = [
-            await self._database.write(partial(self._hide, ids=part, among=among, cascade=cascade, ended_only=ended_only))
+            await self._database.write(
+                partial(self._hide, ids=part, among=among, cascade=cascade, ended_only=ended_only)
+            )
             for part in _parts(sorted(among))
         ]
         return Hidden(
@@ -165,7 +168,9 @@ class Deletions:
             while after is not None:
                 step = await account.add(
                     self._database.write(
-                        partial(_delete_children, parent=parent, after=after, survivors=survivors, most=account.pace.batch)
+                        partial(
+                            _delete_children, parent=parent, after=after, survivors=survivors, most=account.pace.batch
+                        )
                     )
                 )
                 deleted += len(step.deleted)
@@ -175,7 +180,9 @@ class Deletions:
                 after = step.last
         skips = 1 if begun.is_root else 0
         while skips:
-            skips = await account.pace.timed(self._database.write(partial(_delete_skips, root_id=top, most=account.pace.batch)))
+            skips = await account.pace.timed(
+                self._database.write(partial(_delete_skips, root_id=top, most=account.pace.batch))
+            )
         finish = partial(self._finish, top=top, deleted=deleted, failed=failed, survivors=survivors)
         await account.add(self._database.write(finish))
 

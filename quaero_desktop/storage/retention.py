@@ -23,13 +23,12 @@ LOG_BATCH = 5_000
 
 _AMONG = "IN (SELECT value FROM json_each(?))"
 _ENDED = f"({', '.join(repr(str(status)) for status in CLEANABLE)})"
-_ended_at = "coalesce(j.completed_at, j.started_at, j.created_at)"  # what was imported may lack the first
+_ENDED_AT = "coalesce(j.completed_at, j.started_at, j.created_at)"  # what was imported may lack the first
 _encode = msgspec.json.Encoder().encode
 
 # A job is as old as it looks by both of its times: one that a wrong clock put into the future is kept.
-_OLD_ROOTS = (
-    f"FROM jobs j INDEXED BY jobs_roots WHERE j.parent_id IS NULL AND j.created_at <= :before"
-    f" AND {_ended_at} <= :before AND j.trashed_at IS NULL"
+_OLD_ROOT = (
+    f"j.parent_id IS NULL AND j.created_at <= :before AND {_ENDED_AT} <= :before AND j.trashed_at IS NULL"
     " AND j.status IN (SELECT value FROM json_each(:statuses))"
 )
 # One look at the first line of most roots; all of its lines only where none is too old yet.
@@ -65,7 +64,7 @@ class OldThings:
 
     async def is_old(self, root_id: int, before: int, statuses: Sequence[str]) -> bool:
         """Return whether :meth:`roots` would still return that job."""
-        sql = f"SELECT 1 {_OLD_ROOTS} AND j.id = :id".replace(" INDEXED BY jobs_roots", "")
+        sql = f"SELECT 1 FROM jobs j WHERE j.id = :id AND {_OLD_ROOT}"
         parameters = {"before": before, "statuses": _encode(list(statuses)).decode(), "id": root_id}
         return await self._database.read(lambda connection: connection.execute(sql, parameters).fetchone() is not None)
 
@@ -100,9 +99,9 @@ def _roots(connection: sqlite3.Connection, before: int, statuses: Sequence[str])
         # The counts are a handful of rows for each job with children, however many these are.
         "WITH below (root_id, n) AS (SELECT coalesce(p.root_id, p.id), sum(c.n) FROM child_counts c"
         " CROSS JOIN jobs p ON p.id = c.parent_id GROUP BY 1)"
-        f" SELECT j.id, coalesce(j.name, j.url, j.type), j.status, {_ended_at},"
+        f" SELECT j.id, coalesce(j.name, j.url, j.type), j.status, {_ENDED_AT},"
         " 1 + coalesce((SELECT n FROM below WHERE below.root_id = j.id), 0)"
-        f" {_OLD_ROOTS} ORDER BY 4, 1",
+        f" FROM jobs j INDEXED BY jobs_roots WHERE {_OLD_ROOT} ORDER BY 4, 1",
         {"before": before, "statuses": _encode(list(statuses)).decode()},
     ).fetchall()
     return tuple(

@@ -262,7 +262,9 @@ class Theme(QObject):
             QToolBar#rail {{ border: 0; border-right: 1px solid {border}; padding: 4px; spacing: 4px; }}
             QStatusBar {{ border-top: 1px solid {border}; }}
             QStatusBar::item {{ border: 0; }}
-            QLineEdit {{ border: 1px solid {outline}; border-radius: 3px; padding: 2px 4px; background: palette(base); }}
+            QLineEdit {{
+                border: 1px solid {outline}; border-radius: 3px; padding: 2px 4px; background: palette(base);
+            }}
             QLineEdit:focus {{ border-color: palette(highlight); }}
             QLineEdit:disabled {{ background: palette(window); }}
             QAbstractSpinBox QLineEdit, QComboBox QLineEdit {{ border: 0; padding: 0; background: transparent; }}

@@ -208,6 +208,7 @@ class MainWindow(QMainWindow):
         state.set("window/layout", self.saveState(_LAYOUT_VERSION))
         state.set("window/splitter", self.splitter.saveState())
         self.jobs.save_state()
+        self.detail.save_state()
         self.library.save_state()
         state.sync()
 

@@ -94,15 +94,18 @@ def pages() -> dict[str, bytes]:
 
 
 def serving(pages: dict[str, bytes], *, busy: bool) -> Behaviour:
-    """Return what answers with *pages*; while *busy*, one chapter is told to come back later."""
+    """Return what answers with *pages*; while *busy*, some of them are broken."""
 
     async def answer(exchange: Exchange) -> object:
         asked = exchange.target.partition("?")[0]
         if busy and asked.startswith("/mites/c"):
-            return await exchange.send(response(b"broken", status="500 Internal Server Error"))
-        if asked not in pages:
-            return await exchange.send(response(b"There is no such page.", status="404 Not Found"))
-        return await exchange.send(response(pages[asked]))
+            sent = response(b"broken", status="500 Internal Server Error")
+        elif asked not in pages:
+            sent = response(b"There is no such page.", status="404 Not Found")
+        else:
+            sent = response(pages[asked])
+        await exchange.send(sent)
+        return None
 
     return answer
 

@@ -42,13 +42,13 @@ class Album:
         self._folder = folder
         self._suffix = suffix
 
-    async def take(self, name: str, widget: Callable[[], QWidget] | None = None) -> None:
+    async def take(self, name: str, widget: QWidget | None = None) -> None:
         """Draw the window, or the widget that is on top of it, in light and in dark."""
         for mode in (Mode.DARK, Mode.LIGHT):
             assert self._desktop.context is not None
             self._desktop.context.theme.set_mode(mode)
             await asyncio.sleep(_SETTLE_SECONDS)
-            shown = widget() if widget else self._desktop.window
+            shown = widget or self._desktop.window
             assert shown is not None
             file = self._folder / f"{name}-{mode}{self._suffix}.png"
             if not shown.grab().save(str(file)):
@@ -121,7 +121,7 @@ async def take_all(desktop: Desktop, folder: Path, suffix: str) -> None:
             context.actions.trigger(action)
             await asyncio.sleep(_SETTLE_SECONDS)
             top = _on_top(window)
-            await album.take(name, lambda top=top: top)
+            await album.take(name, top)
             top.close()
             await asyncio.sleep(0)
         window.resize(960, 760)
@@ -130,7 +130,7 @@ async def take_all(desktop: Desktop, folder: Path, suffix: str) -> None:
 
 
 def _on_top(window: QWidget) -> QWidget:
-    found = [dialog for dialog in window.findChildren(QDialog) if dialog.isVisible()]
+    found: list[QWidget] = [dialog for dialog in window.findChildren(QDialog) if dialog.isVisible()]
     found += [child for child in window.findChildren(QWidget, "palette") if child.isVisible()]
     return found[-1]
 

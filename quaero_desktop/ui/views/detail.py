@@ -249,6 +249,11 @@ class DetailPane(QWidget):
         if self.tabs.isTabVisible(tab):
             self.tabs.setCurrentIndex(tab)
 
+    def save_state(self) -> None:
+        """Remember the columns of the pages, if they were ever shown."""
+        if self._pages_view is not None:
+            self._pages_view.save_state()
+
     def open_job(self, job_id: int) -> None:
         """Show a job that the pane itself led to, and say so."""
         if job_id == self._job_id:
