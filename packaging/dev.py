@@ -5,7 +5,7 @@
     python3 packaging/dev.py run                 open the window
     python3 packaging/dev.py run URL             open the window and crawl that site
     python3 packaging/dev.py run COMMAND ...     the same as `quaero COMMAND ...`
-    python3 packaging/dev.py test [PYTEST ...]   every linter, then the tests
+    python3 packaging/dev.py test [PYTEST ...]   every linter, then all tests (or what pytest is told to run)
     python3 packaging/dev.py screenshots DIR     draw every view of the window, in light and dark
     python3 packaging/dev.py lock                pin the dependencies of pyproject.toml anew (needs uv)
 
@@ -231,7 +231,8 @@ def test(arguments: list[str]) -> int:
     """Run every linter, even after one failed, then the tests; the output ends with pytest's own summary line.
 
     Args:
-        arguments: for pytest. With any, coverage is neither measured nor asked for: a part cannot reach the floor.
+        arguments: for pytest. Without any, processes share the tests. With any, there is one process, and coverage is
+            neither measured nor asked for: a part cannot reach the floor.
 
     Returns:
         0 when all is well.
@@ -254,9 +255,21 @@ def test(arguments: list[str]) -> int:
     banner("pytest")
     if failed:
         say(f"FAILED before the tests: {', '.join(failed)}")
-    coverage = [] if arguments else ["--cov", "--cov-report=term"]
-    code = subprocess.run([python, "-m", "pytest", *coverage, *arguments], env=environment, check=False).returncode
+    command = [python, "-m", "pytest", *(arguments or whole_suite())]
+    code = subprocess.run(command, env=environment, check=False).returncode
     return code or int(bool(failed))
+
+
+def whole_suite() -> list[str]:
+    """Return what pytest is told when it is to run everything: to measure coverage, and to use the cores there are.
+
+    The tests of a file stay together, because they share what is expensive. Which file comes when, tests/conftest.py
+    says.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # Even one core is enough for two, who mostly wait; with more than four, tests that watch the clock would fail.
+    workers = min(4, max(2, cores))
+    return [f"--numprocesses={workers}", "--dist=loadfile", "--no-loadscope-reorder", "--cov", "--cov-report=term"]
 
 
 def screenshots(folder: str) -> int:

@@ -36,7 +36,6 @@ from quaero_desktop.ui.actions import Actions
 from quaero_desktop.ui.commands import Commands
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.crash import CrashReporter
-from quaero_desktop.ui.dialogs.crash import CrashDialog
 from quaero_desktop.ui.feed import JobFeed
 from quaero_desktop.ui.garbage import GarbageCollector
 from quaero_desktop.ui.notices import Notice, Notices
@@ -186,7 +185,7 @@ class Desktop(QObject):
                         self._files,
                         self._preferences.settings,
                         create=True,
-                        engine=True,
+                        engine="later",
                         notify=self._engine_says,
                     ) as services:
                         await self._run_window(services, urls)
@@ -236,6 +235,8 @@ class Desktop(QObject):
                 self._tasks.spawn(commands.start(urls), name="crawl what was named")
             self._collector.settle()
             if self._previous_crash:
+                from quaero_desktop.ui.dialogs.crash import CrashDialog
+
                 CrashDialog.previous_crash(context, window, self._previous_crash)
             await self._until_the_end(engine)
         finally:
@@ -339,6 +340,8 @@ class Desktop(QObject):
 
     def _show_crash(self, details: str) -> None:
         if self.window is not None and self.context is not None:
+            from quaero_desktop.ui.dialogs.crash import CrashDialog
+
             dialog = CrashDialog.tell(self.context, self.window, details)
             if dialog is not None:
                 dialog.quit_wanted.connect(self.stop)

@@ -1,6 +1,7 @@
 """What holds for every test: a world of its own, and nothing left behind."""
 
 import asyncio
+import gc
 import os
 import sys
 import threading
@@ -77,6 +78,32 @@ def serve_folder() -> Iterator[Callable[[Path], nginx.Site]]:
         yield serve
 
 
+# --- several workers --------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where workers share the files, let the slow ones come first: at the end a worker would be alone with one.
+
+    Last of the hooks, so that the order among the slow ones, and among the others, is as random as it was.
+    """
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+        items.sort(key=lambda item: item.path not in slow)
+
+
+# --- garbage ----------------------------------------------------------------------------------------------------------
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector pass over what lives as long as we do: all modules and thousands of tests.
+
+    Each world of the window ends with a whole collection, which had to look at all their 200,000 objects.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 # --- nothing left behind --------------------------------------------------------------------------------------------
 
 
@@ -137,8 +164,6 @@ class Leftovers:
         if not any(id(window) not in self.windows for window in _top_level_windows()):
             return []
         # Deleted ones go with the next events, and those in a reference cycle with the collector.
-        import gc
-
         from PySide6.QtCore import QCoreApplication, QEvent
 
         gc.collect()

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 import msgspec
 
@@ -23,6 +23,7 @@ from quaero_desktop.services.cleanup import CleanupService
 from quaero_desktop.services.export import ExportService
 from quaero_desktop.services.feed import ChangeFeed
 from quaero_desktop.services.jobs import JobService
+from quaero_desktop.services.later import LaterEngine
 from quaero_desktop.services.library import LibraryService
 from quaero_desktop.services.maintenance import BackupShelf, MaintenanceService
 from quaero_desktop.services.pages import PageService
@@ -53,7 +54,7 @@ class Services:
         database: Database,
         settings: Settings,
         clock: Clock,
-        engine: "Engine | None" = None,
+        engine: "Engine | LaterEngine | None" = None,
         ledger: Ledger | None = None,
     ) -> None:
         self.files = files
@@ -172,7 +173,7 @@ async def writing(
     settings: Settings,
     *,
     create: bool = False,
-    engine: bool = False,
+    engine: bool | Literal["later"] = False,
     notify: Callable[[EngineNotice], None] = lambda _: None,
     clock: Clock | None = None,
 ) -> AsyncIterator[Services]:
@@ -199,12 +200,14 @@ async def writing(
         raise LibraryMissingError(f"There is no library in {files.folder} yet.", "Start one with: quaero crawl URL")
     with InstanceLock(files.lock):
         database = await opening.open_library(files, clock=clock, create=create)
-        running: Engine | None = None
+        running: Engine | LaterEngine | None = None
         services: Services | None = None
         try:
             ledger = _ledger(database, settings)
             recovery = await ledger.recover()
-            if engine:
+            if engine == "later":
+                running = LaterEngine(ledger, settings, clock, notify)
+            elif engine:
                 running = _engine(ledger, settings, clock, notify)
             services = Services(files, database, settings, clock, running, ledger)
             services.recovery = recovery
@@ -225,7 +228,7 @@ def _engine(ledger: Ledger, settings: Settings, clock: Clock, notify: Callable[[
     return Engine(ledger, settings, clock, notify)
 
 
-async def _close(services: Services | None, engine: "Engine | None", database: Database) -> None:
+async def _close(services: Services | None, engine: "Engine | LaterEngine | None", database: Database) -> None:
     try:
         if services is not None:
             # First whatever deletes by way of the deletion service.

@@ -16,6 +16,7 @@ from quaero_desktop.storage.ledger import Ledger
 
 if TYPE_CHECKING:
     from quaero_desktop.services.engine import Engine
+    from quaero_desktop.services.later import LaterEngine
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class DeletionService:
         engine: what runs the jobs in this process, if anything does.
     """
 
-    def __init__(self, database: Database, ledger: Ledger, clock: Clock, engine: "Engine | None") -> None:
+    def __init__(self, database: Database, ledger: Ledger, clock: Clock, engine: "Engine | LaterEngine | None") -> None:
         self._deletions = Deletions(database, ledger)
         self._database = database
         self._clock = clock
@@ -104,9 +105,9 @@ class DeletionService:
     ) -> Deletion:
         """Delete for good those of these jobs that have ended, with all below them; their documents stay.
 
-        Nothing is stopped for it: a job that is open, perhaps again since a moment ago, stays as it is, and so does what
-        lies in the trash and may still be brought back. Cancelling this leaves what is left out of sight, to be purged
-        later.
+        Nothing is stopped for it: a job that is open, perhaps again since a moment ago, stays as it is, and so does
+        what lies in the trash and may still be brought back. Cancelling this leaves what is left out of sight, to be
+        purged later.
 
         Args:
             ids: the jobs.

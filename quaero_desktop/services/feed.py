@@ -13,7 +13,7 @@ from quaero_desktop.storage.database import Database
 
 _log = logging.getLogger(__name__)
 
-INTERVAL_SECONDS = 0.1
+INTERVAL_SECONDS = 0.2
 """Updates come no closer than this."""
 _PATIENCE_SECONDS = 1.0
 
@@ -54,7 +54,7 @@ class ChangeFeed:
         self._watched = parent_ids
 
     async def updates(self) -> AsyncIterator[FeedUpdate]:
-        """Yield an update after commits: the first at once, then at most ten a second. It ends with the library.
+        """Yield an update after commits: the first at once, then at most five a second. It ends with the library.
 
         Only one iteration at a time; the next one goes on where the one before was left.
 

@@ -26,6 +26,7 @@ from quaero_desktop.storage.ledger import Ledger
 
 if TYPE_CHECKING:
     from quaero_desktop.services.engine import Engine
+    from quaero_desktop.services.later import LaterEngine
 
 
 class CrawlRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +124,7 @@ class JobService:
     """
 
     def __init__(
-        self, database: Database, ledger: Ledger, settings: Settings, clock: Clock, engine: "Engine | None"
+        self, database: Database, ledger: Ledger, settings: Settings, clock: Clock, engine: "Engine | LaterEngine | None"
     ) -> None:
         self._database = database
         self._ledger = ledger

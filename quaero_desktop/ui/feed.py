@@ -13,7 +13,7 @@ _STATISTICS_SECONDS = 1.0
 
 
 class JobFeed(QObject):
-    """Tells the parts of the window what changed in the library, at most ten times a second.
+    """Tells the parts of the window what changed in the library, at most five times a second.
 
     Args:
         services: of a library that is open for writing.

@@ -104,6 +104,50 @@ def test_a_second_set_up_waits_for_the_first(dev: Any):
     assert dev.commands == []
 
 
+@pytest.fixture
+def pytest_calls(dev: Any, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What pytest was told, each time that dev.py ran it; every linter is content."""
+    calls: list[list[str]] = []
+
+    def note(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+        if command[1:3] == ["-m", "pytest"]:
+            calls.append(command[3:])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.chdir(dev.ROOT)
+    monkeypatch.setattr(dev.subprocess, "run", note)
+    return calls
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(1, 2), (2, 2), (3, 3), (64, 4)])
+def test_workers_share_the_whole_suite_file_by_file(
+    dev: Any, pytest_calls: list[list[str]], monkeypatch: pytest.MonkeyPatch, cores: int, workers: int
+):
+    monkeypatch.setattr(dev.os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    assert dev.main(["test"]) == 0
+    [arguments] = pytest_calls
+    assert {f"--numprocesses={workers}", "--dist=loadfile", "--no-loadscope-reorder", "--cov"} <= set(arguments)
+
+
+def test_a_part_of_the_tests_runs_in_one_process_and_without_coverage(dev: Any, pytest_calls: list[list[str]]):
+    assert dev.main(["test", "tests/unit", "-x"]) == 0
+    assert pytest_calls == [["tests/unit", "-x"]]
+
+
+def test_a_linter_that_fails_fails_the_whole_after_the_tests(
+    dev: Any, pytest_calls: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys
+):
+    note = dev.subprocess.run
+
+    def mypy_fails(command: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess(command, 1) if "mypy" in command else note(command, **options)
+
+    monkeypatch.setattr(dev.subprocess, "run", mypy_fails)
+    assert dev.main(["test"]) == 1
+    assert len(pytest_calls) == 1
+    assert "FAILED before the tests: mypy" in capsys.readouterr().err
+
+
 def test_an_old_python_is_refused_with_both_versions(dev: Any):
     with pytest.raises(dev.SetupError, match=r"needs Python 3\.11 or newer; this is 3\.9\.2"):
         dev.require_python((3, 9, 2))

@@ -18,9 +18,9 @@ def run_tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     pytester.makeconftest(conftest.replace("GRACE_SECONDS = 3.0", "GRACE_SECONDS = 0.2"))
     pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n")
 
-    def run(code: str) -> pytest.RunResult:
+    def run(code: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(textwrap.dedent(code))
-        return pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider")
+        return pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider", *options)
 
     return run
 
@@ -83,6 +83,44 @@ def test_what_is_left_behind_fails_its_test_only(run_tests, code: str, line: str
     result = run_tests(textwrap.dedent(code) + "\ndef test_next():\n    pass\n")
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(["*ERROR at teardown of test_leaks*", "The test left behind:", line])
+
+
+def test_a_worker_watches_its_tests_and_not_itself(run_tests):
+    result = run_tests(
+        """
+        import subprocess, sys, threading
+        def test_leaks():
+            threading.Thread(target=threading.Event().wait, args=(5,), name="stray", daemon=True).start()
+            test_leaks.process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        def test_next():
+            pass
+        """,
+        "--numprocesses=1",
+        "--dist=loadfile",
+    )
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["The test left behind:", "- a thread: stray (daemon)", "- a process: *input()*"])
+    result.stdout.no_fnmatch_line("*execnet*")
+
+
+def test_workers_begin_with_the_files_that_take_long(run_tests, pytester: pytest.Pytester):
+    files = [f"test_{letter}" for letter in "abcd"]
+    pytester.makepyfile(**dict.fromkeys(files, "def test_quick():\n    pass"))
+    pytester.makepyfile(
+        test_c="""
+        import pytest
+        @pytest.mark.slow
+        def test_long():
+            pass
+        def test_quick():
+            pass
+        """
+    )
+    options = ("--numprocesses=1", "--dist=loadfile", "--no-loadscope-reorder", "-v", "-W", "ignore")
+    result = run_tests("def test_quick(): pass", *options)
+    result.assert_outcomes(passed=6)
+    passed = [line.split()[-1].partition("::")[0] for line in result.outlines if " PASSED " in line]
+    assert passed[:2] == ["test_c.py"] * 2
 
 
 def test_what_ends_in_time_is_fine(run_tests):
