@@ -313,8 +313,17 @@ class Desktop(QObject):
             await shelf.restore(name)
             decide(True)
 
+        def go_elsewhere(folder: str) -> None:
+            try:
+                self._use_folder(folder)
+            except KnownError as problem:
+                trouble.show_error(problem, backups)
+            else:
+                decide(True)
+
         backups = shelf.newest_first()
         trouble.show_error(error, backups)
+        trouble.folder_wanted.connect(go_elsewhere)
         trouble.retry_wanted.connect(lambda: decide(True))
         trouble.quit_wanted.connect(lambda: decide(False))
         trouble.restore_wanted.connect(
@@ -331,6 +340,14 @@ class Desktop(QObject):
             await asyncio.wait([stopping])
             trouble.hide()
             trouble.deleteLater()
+
+    def _use_folder(self, folder: str) -> None:
+        """Have the library in another folder, from now on unless this start was given one of its own."""
+        settings = self._preferences.settings
+        place = configuration.library_place(folder, settings)
+        if self._files.folder == configuration.place_of(settings.storage.library).folder:
+            self._preferences = configuration.save({"storage.library": str(place.folder)})
+        self._files = LibraryFiles(place.folder)
 
     def _engine_says(self, notice: EngineNotice) -> None:
         if notice.message is None:

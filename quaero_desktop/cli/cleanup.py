@@ -29,8 +29,8 @@ async def _dry_run(options: Options, older_than_ms: int, statuses: Sequence[str]
         plan = await services.cleanup.plan(older_than_ms, statuses)
     if options.json:
         _print_json(plan, dry_run=True)
-    elif _tell("Would delete", plan) and len(plan.roots) > _LISTED:
-        output.lines(f"Those are the oldest {_LISTED}; --json lists all.")
+    else:
+        _tell("Would delete", plan)
     return EXIT_OK
 
 
@@ -61,12 +61,12 @@ def _print_json(what: CleanupPlan | Cleanup, *, dry_run: bool) -> None:
     )
 
 
-def _tell(verb: str, what: CleanupPlan | Cleanup) -> bool:
-    """Say what goes, a line for each of the oldest jobs; return whether anything does."""
+def _tell(verb: str, what: CleanupPlan | Cleanup) -> None:
+    """Say what goes, a line for each of the oldest jobs."""
     before = output.moment(what.before)
     if not what.roots:
         output.lines(f"No job like that ended before {before}.")
-        return False
+        return
     below = what.jobs - len(what.roots)
     output.lines(
         f"{verb} {output.count(len(what.roots), 'job')} that ended before {before}"
@@ -81,5 +81,6 @@ def _tell(verb: str, what: CleanupPlan | Cleanup) -> bool:
         numbers=("id", "jobs"),
         flexible=("name",),
     )
+    if len(what.roots) > _LISTED:
+        output.lines(f"Those are the oldest {_LISTED}; --json lists all.")
     output.lines("The documents stay in the library.")
-    return True

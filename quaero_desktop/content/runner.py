@@ -55,15 +55,17 @@ class _Job:
     """A page on its way through the runner.
 
     Attributes:
-        page: the page. Its message is made when a process takes it, so that a page that waits is there once.
+        page: the page until a process takes it, then None. Its message is made no sooner: a page may be ten megabytes,
+            and while it waits it is in memory once, while it is parsed not at all.
         kind: what is asked about it.
         wanted: what its answer must be.
     """
 
-    __slots__ = ("future", "kind", "page", "wanted")
+    __slots__ = ("future", "kind", "page", "url", "wanted")
 
     def __init__(self, page: PageInput, kind: Request, wanted: Reply, future: asyncio.Future[_Result]) -> None:
-        self.page = page
+        self.page: PageInput | None = page
+        self.url = page.url
         self.kind = kind
         self.wanted = wanted
         self.future = future
@@ -73,7 +75,7 @@ class _Job:
             self.future.set_result(result)
 
     def fail(self, cause: Cause, message: str) -> None:
-        self.settle(ParseFailed(url=self.page.url, cause=cause, message=message))
+        self.settle(ParseFailed(url=self.url, cause=cause, message=message))
 
 
 class ParseRunner:
@@ -129,7 +131,9 @@ class ParseRunner:
             CancelledError: the caller was cancelled, or the runner is being closed. The page's process is free again,
                 or dead, within half a second.
         """
-        result = await self._run(page, Request.PAGE, Reply.PAGE)
+        running = self._run(page, Request.PAGE, Reply.PAGE)
+        del page  # the job has it, and lets go of it
+        result = await running
         assert not isinstance(result, ParsedSitemap)
         return result
 
@@ -142,7 +146,9 @@ class ParseRunner:
         Raises:
             CancelledError: as :meth:`parse` does.
         """
-        result = await self._run(file, Request.SITEMAP, Reply.SITEMAP)
+        running = self._run(file, Request.SITEMAP, Reply.SITEMAP)
+        del file
+        result = await running
         assert not isinstance(result, ParsedPage)
         return result
 
@@ -150,6 +156,7 @@ class ParseRunner:
         if self._closed:
             raise asyncio.CancelledError("The parse runner is closed")
         job = _Job(page, kind, wanted, asyncio.get_running_loop().create_future())
+        del page
         self._waiting.append(job)
         self._dispatch()
         try:
@@ -366,11 +373,13 @@ class _Worker(asyncio.Protocol):
     def give(self, job: _Job, timeout: float) -> None:
         """Send a page; *timeout* in seconds from now. One that cannot be sent has failed, and the process is idle."""
         assert self._transport is not None, "a process that said it is ready is connected"
+        assert job.page is not None, "a page is given once"
         try:
             message = _request(job.page, job.kind)
         except ValueError as error:  # a lone surrogate in the URL, for example
             job.fail(Cause.PARSE, f"The page cannot be parsed: {error}.")
             return
+        job.page = None
         self.job = job
         self.deadline = self._loop.time() + timeout
         # A view, because asyncio copies what the socket does not take at once, and a slice of a bytearray once more.

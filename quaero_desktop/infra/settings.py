@@ -149,7 +149,7 @@ class StorageSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
     keep_backups: Annotated[int, Meta(ge=1, le=1000, description="How many backups are kept.")] = 5
     log_retention_days: Annotated[
-        int, Meta(ge=0, le=36_500, description="How long the logs of jobs are kept, in days; 0 keeps them.")
+        int, Meta(ge=0, le=36_500, description="How long the logs of ended jobs are kept, in days; 0 keeps them.")
     ] = 30
     job_retention_days: Annotated[
         int, Meta(ge=0, le=36_500, description="How long ended jobs are kept, in days; 0 keeps them. Documents stay.")

@@ -15,6 +15,7 @@ from quaero_desktop.engine.executors.sitemaps import SitemapReader
 from quaero_desktop.engine.executors.validator import Validator
 from quaero_desktop.engine.pool import PoolReport, WorkerPool
 from quaero_desktop.infra.clock import Clock
+from quaero_desktop.infra.heap import give_large_blocks_back
 from quaero_desktop.infra.settings import FetchSettings, Settings
 from quaero_desktop.web.fetcher import Fetcher
 from quaero_desktop.web.politeness import Politeness
@@ -55,6 +56,7 @@ class Engine:
         clock: Clock,
         notify: Callable[[EngineNotice], None] = lambda _: None,
     ) -> None:
+        give_large_blocks_back()
         limits = FetchLimits(
             total_seconds=settings.fetch.total_seconds,
             connect_seconds=min(settings.fetch.connect_seconds, settings.fetch.total_seconds),

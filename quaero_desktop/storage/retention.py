@@ -96,16 +96,22 @@ class OldThings:
 
 def _roots(connection: sqlite3.Connection, before: int, statuses: Sequence[str]) -> tuple[CleanupRoot, ...]:
     rows = connection.execute(
-        # The counts are a handful of rows for each job with children, however many these are.
-        "WITH below (root_id, n) AS (SELECT coalesce(p.root_id, p.id), sum(c.n) FROM child_counts c"
-        " CROSS JOIN jobs p ON p.id = c.parent_id GROUP BY 1)"
-        f" SELECT j.id, coalesce(j.name, j.url, j.type), j.status, {_ENDED_AT},"
-        " 1 + coalesce((SELECT n FROM below WHERE below.root_id = j.id), 0)"
-        f" FROM jobs j INDEXED BY jobs_roots WHERE {_OLD_ROOT} ORDER BY 4, 1",
+        f"SELECT j.id, coalesce(j.name, j.url, j.type), j.status, {_ENDED_AT} FROM jobs j INDEXED BY jobs_roots"
+        f" WHERE {_OLD_ROOT} ORDER BY 4, 1",
         {"before": before, "statuses": _encode(list(statuses)).decode()},
     ).fetchall()
+    # A handful of rows for each job with children, however many these are.
+    below = dict(
+        connection.execute(
+            "SELECT coalesce(p.root_id, p.id), sum(c.n) FROM child_counts c CROSS JOIN jobs p ON p.id = c.parent_id"
+            " GROUP BY 1"
+        )
+        if rows
+        else ()
+    )
     return tuple(
-        CleanupRoot(id=row[0], name=redact(row[1]), status=row[2], ended_at=row[3], jobs=row[4]) for row in rows
+        CleanupRoot(id=row[0], name=redact(row[1]), status=row[2], ended_at=row[3], jobs=1 + below.get(row[0], 0))
+        for row in rows
     )
 
 

@@ -56,7 +56,7 @@ class Commands(QObject):
             ActionId.EXPORT: lambda selection: self._spawn(self._export(selection)),
             ActionId.FIND: lambda _: window.focus_search(),
             ActionId.PALETTE: lambda _: self._open_palette(),
-            ActionId.SHOW_JOBS: lambda _: window.show_jobs(),
+            ActionId.SHOW_JOBS: lambda _: window.focus_jobs(),
             ActionId.SHOW_LIBRARY: lambda _: window.show_library(),
             ActionId.SHOW_LOG: lambda _: window.toggle_log(),
             ActionId.BACK_UP: lambda _: self._spawn(self._back_up()),

@@ -1,5 +1,6 @@
 """How numbers, times and untrusted texts are written in the window."""
 
+import html
 import re
 from datetime import UTC, datetime
 from urllib.parse import unquote
@@ -23,6 +24,20 @@ def clean(text: str, most: int = MAX_LINE) -> str:
     """Return *text*, which may come from the web, as one inert line of at most *most* characters."""
     shown = _UNSAFE.sub(" ", text[: most + 1])
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+
+
+def tool_tip(text: str) -> str:
+    """Return *text*, which may come from the web, as a tool tip that shows just that.
+
+    A tool tip has no plain format: what looks like HTML is taken for it. What says that it is HTML is also wrapped.
+    """
+    lines = [html.escape(clean(line), quote=False) for line in text.splitlines()]
+    return f"<qt/>{'<br>'.join(lines)}" if text else ""
+
+
+def button_text(text: str) -> str:
+    """Return *text*, which may come from the web, for a button or a menu, where a lone ``&`` underlines a letter."""
+    return clean(text).replace("&", "&&")
 
 
 def count(number: int) -> str:

@@ -123,15 +123,25 @@ class MainWindow(QMainWindow):
 
     def show_jobs(self) -> None:
         """Show the tree of jobs, or the welcome while there is nothing."""
-        self.pages.setCurrentWidget(self.welcome if self._is_new else self.splitter)
+        self._turn_to(self.welcome if self._is_new else self.splitter, self.welcome if self._is_new else self.jobs)
         self._rail_jobs.setChecked(True)
         self._publish()
 
     def show_library(self) -> None:
         """Show the library."""
-        self.pages.setCurrentWidget(self.library)
+        self._turn_to(self.library, self.search)
         self._rail_library.setChecked(True)
         self._publish()
+
+    def _turn_to(self, page: QWidget, part: QWidget) -> None:
+        """Show a page; when the keyboard was in the one before, it goes to *part*, and not to whatever is next."""
+        before, focused = self.pages.currentWidget(), QApplication.focusWidget()
+        if before is page:
+            return
+        follow = focused is not None and before is not None and before.isAncestorOf(focused)
+        self.pages.setCurrentWidget(page)
+        if follow:
+            part.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_new(self, is_new: bool) -> None:
         """Say whether there is neither a job nor a document yet: then the jobs' place holds the welcome."""
@@ -165,6 +175,11 @@ class MainWindow(QMainWindow):
     def toggle_log(self) -> None:
         """Show or hide the log."""
         self.dock.setVisible(not self.dock.isVisible())
+
+    def focus_jobs(self) -> None:
+        """Go to the tree of jobs, or to the welcome while there is nothing."""
+        self.show_jobs()
+        (self.welcome if self._is_new else self.jobs).setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def focus_search(self) -> None:
         """Go to the search field."""
@@ -235,16 +250,24 @@ class MainWindow(QMainWindow):
             self._context.notices.show(self.tr("There is no web address in that."), key="no address")
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Put the detail pane below the tree where the window is narrow."""
+        """Where the window is narrow, put the detail pane below the tree, and leave the tools their icons."""
         super().resizeEvent(event)
-        narrow = self.width() < _NARROW
+        narrow = self.width() <= _NARROW
         wanted = Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal
         if self.splitter.orientation() != wanted:
             self.splitter.setOrientation(wanted)
+        # Without room for words beside the icons the field to search in would be the first to go.
+        beside, only = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
+        if self._tools.toolButtonStyle() == beside:
+            self._words_need = self._tools.sizeHint().width()
+        style = only if self.width() < self._words_need else beside
+        if self._tools.toolButtonStyle() != style:
+            self._tools.setToolButtonStyle(style)
 
     # --- making -----------------------------------------------------------------------------------------------------
 
     _is_new = False
+    _words_need = 0
     _page_selection = Selection()
     _selected_jobs: Sequence[int] = ()
 
@@ -326,6 +349,7 @@ class MainWindow(QMainWindow):
         )
         bar.addWidget(self.search)
         self.addToolBar(bar)
+        self._tools = bar
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
 
     def _make_dock(self) -> QDockWidget:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.support import hostile
+from tests.support import hostile, hostile_servers
 
 SELF_SIGNED = Path(__file__).parents[1] / "web" / "self_signed.pem"
 
@@ -22,10 +22,10 @@ def main() -> int:
     for name, visit in run.visits.items():
         fine = visit.outcome in hostile.EXPECTED[name]
         unexpected += not fine
-        status = visit.outcome if visit.outcome in (hostile.STORED, hostile.RECORDED) else "failed"
+        status = visit.outcome if visit.outcome in (hostile_servers.STORED, hostile_servers.RECORDED) else "failed"
         cause = "" if status == visit.outcome else visit.outcome
         print(f"{name:{wide}}  {status:8}  {cause:15} {visit.seconds:6.2f} s{'' if fine else '  NOT EXPECTED'}")
-    stored = run.good.count(hostile.STORED)
+    stored = run.good.count(hostile_servers.STORED)
     print(
         f"{len(run.visits)} behaviours, {unexpected} unexpected outcomes,"
         f" {stored} of {len(run.good)} good pages stored, {len(run.problems)} problems,"

@@ -22,6 +22,7 @@ EVERY = 7
 Case = tuple[etree._Element, ParsedPage]
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.sites,
     pytest.mark.parametrize(
         "site",

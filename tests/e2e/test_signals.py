@@ -12,6 +12,8 @@ import pytest
 from tests.e2e.quaero import Ended, QuaeroLibrary, Running, wait_until
 from tests.support.site import GeneratedSite, serving
 
+pytestmark = pytest.mark.slow
+
 INTERRUPTED = 130
 STOP_SECONDS = 3.0
 SLOW_MACHINE_SECONDS = 2.0 if os.environ.get("CI") else 0.0

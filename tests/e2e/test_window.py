@@ -28,6 +28,8 @@ from tests.support.crawling import settings_with
 from tests.support.desktop import Used, until, use
 from tests.support.site import GeneratedSite, serving
 
+pytestmark = pytest.mark.slow
+
 FAST = settings_with(
     crawl={"local_delay_seconds": 0.0}, queue={"backoff_base_seconds": 0.01, "backoff_max_seconds": 0.02}
 )

@@ -8,8 +8,11 @@ import pytest
 from quaero_desktop.domain.jobs import SkipReason, Status
 from tests.support import hostile
 from tests.support.crawling import IMPATIENT, NO_ROBOTS, crawl, library, page
-from tests.support.hostile import STORED, Run
+from tests.support.hostile import Run
+from tests.support.hostile_servers import GOOD_PAGES, STORED
 from tests.support.recording_server import Behaviour, Exchange, RecordingServer
+
+pytestmark = pytest.mark.slow
 
 SELF_SIGNED = Path(__file__).parents[1] / "web" / "self_signed.pem"
 MEGABYTE = 1_000_000
@@ -32,7 +35,7 @@ def test_each_page_comes_to_what_it_should_within_its_budget(run: Run, name: str
 
 
 def test_good_pages_on_the_same_server_are_all_stored(run: Run) -> None:
-    assert run.good == [STORED] * hostile.GOOD_PAGES
+    assert run.good == [STORED] * GOOD_PAGES
 
 
 def test_nothing_is_a_mistake_of_ours_and_the_library_is_sound(run: Run) -> None:

@@ -72,3 +72,9 @@ def test_untrusted_text_is_bounded() -> None:
 def test_parts_of_addresses_for_people(url: str, path: str, host: str) -> None:
     assert format.path_of(url) == path
     assert format.host_of(url) == host
+
+
+def test_a_tool_tip_shows_what_looks_like_html_and_a_button_every_ampersand() -> None:
+    assert format.tool_tip("<img src=x>\nR&D") == "<qt/>&lt;img src=x&gt;<br>R&amp;D"
+    assert format.tool_tip("") == ""
+    assert format.button_text("R&D\n<b>") == "R&&D <b>"

@@ -63,6 +63,7 @@ def use(
     settings: Settings | None = None,
     urls: Sequence[str] = (),
     stop: bool = True,
+    previous_crash: str = "",
 ) -> float:
     """Start the application over the library in *folder*, use it, stop it, and check the library.
 
@@ -72,6 +73,7 @@ def use(
         settings: those in force.
         urls: named at the start.
         stop: whether to stop it afterwards; else the scenario has done so.
+        previous_crash: what the run before left as it crashed.
 
     Returns:
         How many seconds the clean stop took.
@@ -88,6 +90,8 @@ def use(
 
         async def run(desktop: Desktop) -> None:
             nonlocal took
+            if previous_crash:
+                desktop.tell_previous_crash(previous_crash)
             running = asyncio.get_running_loop().create_task(desktop.run(urls))
             try:
                 await asyncio.wait_for(_shown_or_ended(desktop, running), PATIENCE_SECONDS)

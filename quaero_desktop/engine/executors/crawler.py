@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Protocol
 
 import msgspec
@@ -129,15 +129,24 @@ class PageCrawler:
                 links = known.links if root.config.follow_links else ()
                 found = decided(links, root, rules, job.url)
                 return Unchanged(document_id=known.document_id, discovered=found, elapsed_ms=elapsed_ms)
+            case Fetched(body=b"") as fetched:
+                return _not_text(fetched.content_type, fetched.status)
             case Fetched() as fetched:
-                return await self._fetched(fetched, job, root, rules)
+                await self._waits(job, True)
+                parsing = self._parser.parse(_input(fetched))
+                # The parser has the body now, and nobody else needs it: it may be ten megabytes.
+                answer = fetched = msgspec.structs.replace(fetched, body=b"")
+                return await self._fetched(fetched, parsing, job, root, rules)
 
-    async def _fetched(self, fetched: Fetched, job: JobRef, root: RootContext, rules: RobotsRules | None) -> Outcome:
-        if not fetched.body:
-            return _not_text(fetched.content_type, fetched.status)
-        page = PageInput(url=fetched.url, body=fetched.body, content_type=fetched.content_type, charset=fetched.charset)
-        await self._waits(job, True)
-        result = await self._parser.parse(page)
+    async def _fetched(
+        self,
+        fetched: Fetched,
+        parsing: Awaitable[ParseResult],
+        job: JobRef,
+        root: RootContext,
+        rules: RobotsRules | None,
+    ) -> Outcome:
+        result = await parsing
         await self._waits(job, False)
         match result:
             case ParseFailed(cause=cause, message=message):
@@ -303,6 +312,10 @@ def _redirected(redirect: Redirected, job: JobRef, root: RootContext) -> Outcome
         message=f"Redirects ({redirect.status})",
         status=redirect.status,
     )
+
+
+def _input(fetched: Fetched) -> PageInput:
+    return PageInput(url=fetched.url, body=fetched.body, content_type=fetched.content_type, charset=fetched.charset)
 
 
 def _not_text(content_type: str, status: int) -> Recorded:

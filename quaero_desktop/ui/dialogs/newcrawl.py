@@ -52,7 +52,7 @@ from quaero_desktop.services.jobs import CrawlRequest
 from quaero_desktop.ui.addresses import urls_in, urls_in_file, urls_in_mime
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.dialogs.fields import Disclosure, NumberEdit, Remark
-from quaero_desktop.ui.format import clean
+from quaero_desktop.ui.format import clean, tool_tip
 from quaero_desktop.ui.theme import SPACE, Theme
 from quaero_desktop.ui.widgets.labels import ElidedLabel, Heading, muted
 
@@ -245,7 +245,9 @@ class NewCrawlDialog(QDialog):
         if isValid(self):  # it may be closed meanwhile
             for source in sources:
                 self._source.addItem(clean(source.name, 80), source.id)
-                self._source.setItemData(self._source.count() - 1, clean(source.base_url), Qt.ItemDataRole.ToolTipRole)
+                self._source.setItemData(
+                    self._source.count() - 1, tool_tip(source.base_url), Qt.ItemDataRole.ToolTipRole
+                )
 
     def _make_buttons(self) -> None:
         self._complaint = Remark(self._theme, self)

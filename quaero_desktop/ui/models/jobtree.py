@@ -900,7 +900,8 @@ def _measure(node: Node, now: int) -> None:
     node.rate = None
     if job.completed_at is not None and job.started_at is not None and job.pages:
         seconds = (job.completed_at - job.started_at) / 1000
-        node.rate = job.progress_current / seconds if seconds > 0 else None
+        done, failed, _ = _parts(job)
+        node.rate = (done + failed) / seconds if seconds > 0 else None
 
 
 def _parts(job: Job) -> tuple[int, int, int]:
@@ -909,6 +910,11 @@ def _parts(job: Job) -> tuple[int, int, int]:
     others = counts.get(Status.CANCELLED, 0) + counts.get(Status.SKIPPED, 0)
     done = max(0, job.progress_current - failed - others)
     return done, failed, max(0, job.progress_total - done - failed)
+
+
+def _ended(job: Job) -> int:
+    """Return how many pages are through; those that a cancelled crawl never came to are not."""
+    return max(0, job.progress_current - job.children.get(Status.CANCELLED, 0))
 
 
 def _seconds(job: Job, now: int) -> float | None:
@@ -942,7 +948,7 @@ def _texts(node: Node, now: int) -> tuple[str, ...]:
         _name(node),
         status_words(job.status, job.warnings).partition(",")[0],
         _TYPES.get(job.type) or written.clean(job.type),
-        f"{100 * job.progress_current // max(1, job.progress_total)} %" if is_parent else "",
+        f"{100 * _ended(job) // max(1, job.progress_total)} %" if is_parent else "",
         written.count(job.pages if job.is_root else job.child_count) if is_parent else "",
         written.count(job.failed_children) if is_parent else "",
         "" if rate is None else f"{rate:,.0f}" if rate >= 9.95 else f"{rate:.1f}",
@@ -963,7 +969,7 @@ def _value(node: Node, column: Column, now: int) -> float | str | None:
         case Column.TYPE:
             return _TYPES.get(job.type, job.type)
         case Column.PROGRESS:
-            return job.progress_current / max(1, job.progress_total) if job.child_count else None
+            return _ended(job) / max(1, job.progress_total) if job.child_count else None
         case Column.PAGES:
             return job.pages if job.is_root else job.child_count or None
         case Column.FAILED:

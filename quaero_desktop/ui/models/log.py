@@ -247,9 +247,10 @@ class LogModel(QAbstractTableModel):
             case Column.LEVEL:
                 return LEVEL_WORDS[row.level] if role != Qt.ItemDataRole.ToolTipRole else None
             case Column.JOB:
-                return row.place if role == Qt.ItemDataRole.DisplayRole else row.name
+                text = row.place if role == Qt.ItemDataRole.DisplayRole else row.name
             case _:
-                return row.message
+                text = row.message
+        return text if role != Qt.ItemDataRole.ToolTipRole else format.tool_tip(text)
 
     def headerData(  # noqa: N802
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from quaero_desktop.domain.errors import KnownError, NotFoundError
@@ -26,6 +26,7 @@ from quaero_desktop.ui.views.pace import PaceBook
 from quaero_desktop.ui.views.pageoverview import PageDetails, PageOverview
 from quaero_desktop.ui.views.setup import SetupView
 from quaero_desktop.ui.views.skipped import SkippedView
+from quaero_desktop.ui.widgets.focus import pass_on
 from quaero_desktop.ui.widgets.labels import EmptyState, Line
 
 TICK_MS = 1_000
@@ -156,7 +157,6 @@ class DetailPane(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._stack)
-        self.setFocusProxy(self.tabs)
 
         self._tick = QTimer(self, interval=TICK_MS)
         self._tick.timeout.connect(self._on_tick)
@@ -308,8 +308,12 @@ class DetailPane(QWidget):
             self._read_timer.start(max(0, round(wait)))
 
     def _read_now(self) -> None:
-        if self._job_id is not None:
+        if self._job_id is None:
+            return
+        if self.isVisible():
             self._read()
+        else:
+            self._is_stale = True
 
     def _read(self, *, announced: bool = False) -> None:
         assert self._job_id is not None
@@ -506,6 +510,11 @@ class DetailPane(QWidget):
             self._paces.update(root, now)
         for job_id in update.removed:
             self._paces.forget(job_id)
+            # What shows it lets go of it by itself; should it come back, it is shown anew.
+            if job_id == self._pages_root:
+                self._pages_root = None
+            if job_id == self._skips_root:
+                self._skips_root = None
         if self._job_id is None:
             if self._stack.currentIndex() == _MANY:
                 self.many.update_jobs((*update.roots, *update.children))
@@ -533,7 +542,11 @@ class DetailPane(QWidget):
             self._paces.update(self._job, self._now())
         self._show_pace()
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 (Qt's name)
+        """Pass the keyboard on to the tabs."""
+        pass_on(self.tabs, event)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Catch up with what happened while nobody looked."""
         super().showEvent(event)
         self._tick.start()

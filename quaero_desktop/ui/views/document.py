@@ -13,6 +13,7 @@ from typing import Any
 from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QDesktopServices,
+    QFocusEvent,
     QGuiApplication,
     QKeySequence,
     QPainter,
@@ -46,10 +47,11 @@ from quaero_desktop.domain.documents import Document
 from quaero_desktop.domain.errors import KnownError, NotFoundError
 from quaero_desktop.ui import found
 from quaero_desktop.ui.context import Context
-from quaero_desktop.ui.format import clean, count, day, exact, relative, size
+from quaero_desktop.ui.format import clean, count, day, exact, relative, size, tool_tip
 from quaero_desktop.ui.pieces import Piece, pieces
 from quaero_desktop.ui.rendering import IN_CODE, Renderer
 from quaero_desktop.ui.theme import SPACE, Theme
+from quaero_desktop.ui.widgets.focus import pass_on
 from quaero_desktop.ui.widgets.labels import ElidedLabel, EmptyState, Line, muted
 
 SHOWN_AT_FIRST = 400_000
@@ -63,6 +65,8 @@ _MEASURE = 84
 _MARGIN = 6 * SPACE
 _MOST_SELECTIONS = 400
 _MOST_HISTORY = 100
+_MOST_TITLE = 140
+_MOST_TITLE_TIP = 1_000
 
 
 class DocumentView(QWidget):
@@ -123,7 +127,6 @@ class DocumentView(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._stack)
-        self.setFocusProxy(self._page)
 
         for keys, slot in (
             (QKeySequence(Qt.Key.Key_F3), self.find_next),
@@ -141,6 +144,10 @@ class DocumentView(QWidget):
         self._clock.timeout.connect(self._header.tell_time)
         self._clock.start()
         self.clear()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 (Qt's name)
+        """Pass the keyboard on to the text."""
+        pass_on(self._page, event)
 
     @property
     def document(self) -> Document | None:
@@ -742,7 +749,10 @@ class _Header(QWidget):
 
     def show_document(self, document: Document) -> None:
         self._document = document
-        self._title.setText(clean(document.title, 300) or clean(document.url, 300))
+        title = document.title or document.url
+        # In large letters more of it takes the room of the text.
+        self._title.setText(clean(title, _MOST_TITLE))
+        self._title.setToolTip(tool_tip(clean(title, _MOST_TITLE_TIP)) if len(title) > _MOST_TITLE else "")
         self._address.setText(document.url)
         self.tell_time()
         self._paint()

@@ -78,6 +78,11 @@ class FailureRow(QWidget):
         """What it shows."""
         return self._group
 
+    @property
+    def buttons(self) -> tuple[QPushButton, QPushButton]:
+        """To retry the pages of the group, and to show them."""
+        return self._retry, self._show
+
     def set_group(self, group: FailureGroup) -> None:
         """Show the same group with other figures."""
         self._group = group
@@ -148,6 +153,11 @@ class Failures(QWidget):
     def rows(self) -> list[FailureRow]:
         """The rows, from top to bottom."""
         return sorted(self._rows.values(), key=self._layout.indexOf)
+
+    @property
+    def stops(self) -> list[QWidget]:
+        """Where the Tab key stops, from top to bottom."""
+        return [*(button for row in self.rows for button in row.buttons), self._all]
 
     def set_groups(self, groups: Sequence[FailureGroup]) -> None:
         """Show these groups; the order of those that are shown already stays."""

@@ -9,7 +9,20 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBox
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, Status
 from quaero_desktop.domain.listing import RootDetails
 from quaero_desktop.domain.throughput import Pace
-from quaero_desktop.ui.format import clean, clock, count, count_of, duration, exact, host_of, path_of, rate, relative
+from quaero_desktop.ui.format import (
+    button_text,
+    clean,
+    clock,
+    count,
+    count_of,
+    duration,
+    exact,
+    host_of,
+    path_of,
+    rate,
+    relative,
+    tool_tip,
+)
 from quaero_desktop.ui.format import status_words as in_words
 from quaero_desktop.ui.theme import SPACE, Theme
 from quaero_desktop.ui.views.pace import RootPace
@@ -162,7 +175,8 @@ class Header(QWidget):
         self._show(page)
         name = title or (path_of(page.url) if page.url else page.name)
         self._title.setText(name)
-        self._back.setText(self.fontMetrics().elidedText(clean(root_name), Qt.TextElideMode.ElideMiddle, 70 * SPACE))
+        elided = self.fontMetrics().elidedText(clean(root_name), Qt.TextElideMode.ElideMiddle, 70 * SPACE)
+        self._back.setText(button_text(elided))
         self._back.setToolTip(self.tr("Back to the crawl"))
         self._back.show()
         self._bar.hide()
@@ -172,7 +186,7 @@ class Header(QWidget):
         if self._url.text() != url:
             self._url.setText(url)
             self._url.setCursorPosition(0)
-        self._url.setToolTip(url)
+        self._url.setToolTip(tool_tip(url))
         self._counts.setText(line)
 
     def _show(self, job: Job) -> None:
@@ -200,7 +214,8 @@ class Header(QWidget):
         seconds = (root.completed_at - root.started_at) / 1000
         parts = [self.tr("ended %s") % relative(root.completed_at, now), self.tr("took %s") % duration(seconds)]
         if root.pages and seconds > 0:
-            parts.append(self.tr("%s on average") % rate(root.progress_current / seconds))
+            withdrawn = root.children.get(Status.CANCELLED, 0) + root.children.get(Status.SKIPPED, 0)
+            parts.append(self.tr("%s on average") % rate(max(0, root.progress_current - withdrawn) / seconds))
         self._left.setToolTip(exact(root.completed_at))
         return " · ".join(parts)
 

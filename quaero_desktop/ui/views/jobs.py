@@ -16,8 +16,17 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QMenu, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QFocusEvent, QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.events import FeedUpdate
@@ -29,6 +38,7 @@ from quaero_desktop.ui.models.jobtree import ID_ROLE, MOST_CHILDREN, Column, Fil
 from quaero_desktop.ui.tasks import Tasks
 from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.views.jobtreeview import Anchor, JobTreeView
+from quaero_desktop.ui.widgets.focus import pass_on
 from quaero_desktop.ui.widgets.labels import EmptyState
 from quaero_desktop.ui.widgets.statuschips import StatusChips
 
@@ -200,7 +210,6 @@ class JobsPanel(QWidget):
         layout.setSpacing(0)
         layout.addLayout(bar)
         layout.addLayout(self._stack, 1)
-        self.setFocusProxy(self.tree)
         QWidget.setTabOrder(self.filter, self.sources)
         QWidget.setTabOrder(self.sources, self.chips)
         QWidget.setTabOrder(self.chips, self.tree)
@@ -318,7 +327,11 @@ class JobsPanel(QWidget):
         if self._is_untold:
             self._refresh_selection()
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 (Qt's name)
+        """Pass the keyboard on to the tree; see :func:`~quaero_desktop.ui.widgets.focus.pass_on`."""
+        pass_on(self.tree, event)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Keep the times up to date while they are seen."""
         super().showEvent(event)
         self._model.tick()
@@ -383,7 +396,7 @@ class JobsPanel(QWidget):
             await self._open(job_id)
         index = self._model.index_of(job_id)
         if index.isValid():
-            self.tree.setCurrentIndex(index)
+            self.tree.select_alone(index)
             self.tree.scrollTo(index)
 
     async def _open(self, job_id: int) -> None:
@@ -422,7 +435,7 @@ class JobsPanel(QWidget):
             self._model.unload(job_id)
             if below and not chosen.hasSelection():
                 # What cannot be seen is not selected.
-                self.tree.setCurrentIndex(self._model.index_of(job_id))
+                self.tree.select_alone(self._model.index_of(job_id))
         self._watch()
 
     # --- Filter -----------------------------------------------------------------------------------------------------
@@ -461,8 +474,13 @@ class JobsPanel(QWidget):
             shown = self._empty
         else:
             shown = self._none
-        if self._stack.currentWidget() is not shown:
-            self._stack.setCurrentWidget(shown)
+        before, focused = self._stack.currentWidget(), QApplication.focusWidget()
+        if before is shown:
+            return
+        follow = focused is not None and before is not None and (before is focused or before.isAncestorOf(focused))
+        self._stack.setCurrentWidget(shown)
+        if follow and shown is self.tree:
+            self.tree.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Go from the filter to the rows with Down or Enter, and clear it with Esc."""
@@ -471,7 +489,7 @@ class JobsPanel(QWidget):
                 self._apply_filter()
                 if self._model.rowCount():
                     if not self.tree.selectionModel().hasSelection():
-                        self.tree.setCurrentIndex(self._model.index(0, 0))
+                        self.tree.select_alone(self._model.index(0, 0))
                     self.tree.setFocus(Qt.FocusReason.OtherFocusReason)
                 return True
             if event.key() == Qt.Key.Key_Escape and self.filter.text():

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from PySide6.QtCore import (
     QEvent,
+    QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
     QPoint,
@@ -141,6 +142,14 @@ class JobTreeView(QTreeView):
         self.activated.connect(self._on_click)
         self.verticalScrollBar().valueChanged.connect(self._look_for_end)
         theme.changed.connect(self.viewport().update)
+
+    def select_alone(self, index: QModelIndex) -> None:
+        """Make a row the current one and the only one that is selected.
+
+        ``setCurrentIndex`` heeds the keys that are held: after Ctrl+Z it would add the row, or take it away.
+        """
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
 
     # --- Columns ----------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QPoint, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QHideEvent, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtGui import QAction, QFocusEvent, QGuiApplication, QHideEvent, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -28,6 +28,7 @@ from quaero_desktop.ui.models.log import LEVEL_WORDS, Column, LogModel
 from quaero_desktop.ui.models.logtail import LogScope, LogTail
 from quaero_desktop.ui.theme import ROW, SPACE, Theme
 from quaero_desktop.ui.views.logtable import LogTable
+from quaero_desktop.ui.widgets.focus import pass_on
 from quaero_desktop.ui.widgets.labels import ElidedLabel, EmptyState, Line, muted
 
 _ENOUGH_MATCHES = 200
@@ -72,7 +73,6 @@ class LogConsole(QWidget):
         self._pages = QStackedWidget(self)
         self._pages.addWidget(self._table)
         self._pages.addWidget(self._empty)
-        self.setFocusProxy(self._table)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -514,7 +514,11 @@ class LogConsole(QWidget):
 
     # --- Qt -----------------------------------------------------------------------------------------------------
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 (Qt's name)
+        """Pass the keyboard on to the lines."""
+        pass_on(self._table, event)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Go on where it was left."""
         super().showEvent(event)
         self._paint()

@@ -1,8 +1,9 @@
 """How a crawl stands: its pace, what failed and why, and the figures."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from quaero_desktop.domain.documents import Change, changes_in_words, is_recrawl
@@ -46,6 +47,11 @@ class Counts(QWidget):
     def shown(self) -> dict[str, int]:
         """The counts that are shown, from top to bottom."""
         return {key: row.number for key, row in self._rows.items()}
+
+    @property
+    def stops(self) -> list[QWidget]:
+        """Where the Tab key stops, from top to bottom."""
+        return sorted(self._rows.values(), key=self._layout.indexOf)
 
     def row(self, key: str) -> CountRow:
         """Return the row of a key that is shown."""
@@ -96,6 +102,7 @@ class RootOverview(Scrolled):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._stops: tuple[QWidget, ...] = ()
         self.trouble = Callout(theme, self)
         self.now = Facts(theme, self)
         self.chart = ThroughputChart(theme, self)
@@ -181,6 +188,16 @@ class RootOverview(Scrolled):
         facts.append(Fact(name=self.tr("Addresses met"), value=count(details.discovered)))
         self.documents.set_facts(facts)
         self._show_times(root, now)
+        self._order_stops()
+
+    def _order_stops(self) -> None:
+        """Let the Tab key go from top to bottom: a row that came later is last of the whole window otherwise."""
+        trouble = [part for part in self.trouble.findChildren(QWidget) if part.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        stops = (*trouble, *self.failures.stops, *self.pages.stops, *self.skipped.stops)
+        if stops != self._stops:
+            self._stops = stops
+            for before, after in pairwise((self, *stops)):
+                QWidget.setTabOrder(before, after)
 
     def _show_trouble(self, root: Job, warning: str | None) -> None:
         self.trouble.setVisible(bool(root.error or warning))

@@ -196,7 +196,7 @@ class PageFilterBar(QWidget):
     def _add(self, reason: Reason, text: str, about: str = "") -> None:
         self._choices.append(reason)
         self._reasons.addItem(text)
-        self._reasons.setItemData(self._reasons.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
+        self._reasons.setItemData(self._reasons.count() - 1, written.tool_tip(about), Qt.ItemDataRole.ToolTipRole)
 
     def _paint(self) -> None:
         self._icon.setIcon(self._theme.icon("funnel"))

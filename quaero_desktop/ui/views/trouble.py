@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from quaero_desktop.domain.errors import KnownError, LibraryDamagedError
 from quaero_desktop.services.maintenance import BackupInfo
@@ -17,12 +17,14 @@ class Trouble(QWidget):
     Signals:
         retry_wanted: try to open the library again.
         restore_wanted: the name of the backup to put in the library's place.
+        folder_wanted: another folder that the person chose for the library.
         quit_wanted: close the window.
         closed: the person closed it.
     """
 
     retry_wanted = Signal()
     restore_wanted = Signal(str)
+    folder_wanted = Signal(str)
     quit_wanted = Signal()
     closed = Signal()
 
@@ -47,6 +49,9 @@ class Trouble(QWidget):
         again = QPushButton(self.tr("Try again"), self)
         again.setDefault(True)
         again.clicked.connect(lambda _=False: self.retry_wanted.emit())
+        other = QPushButton(self.tr("Use another folder…"), self)
+        other.setObjectName("otherLibrary")
+        other.clicked.connect(lambda _=False: self._ask())
         leave = QPushButton(self.tr("Quit"), self)
         leave.clicked.connect(lambda _=False: self.quit_wanted.emit())
         restoring = QHBoxLayout()
@@ -56,8 +61,8 @@ class Trouble(QWidget):
         restoring.addStretch(1)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
-        buttons.addWidget(again)
-        buttons.addWidget(leave)
+        for button in (again, other, leave):
+            buttons.addWidget(button)
         buttons.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12 * SPACE, 6 * SPACE, 12 * SPACE, 6 * SPACE)
@@ -74,10 +79,14 @@ class Trouble(QWidget):
 
     def show_error(self, error: KnownError, backups: list[BackupInfo]) -> None:
         """Show an error; *backups*, newest first, are offered where the library itself is damaged."""
-        self._message.setText(error.message)
-        self._hint.setText(error.hint)
-        self._hint.setVisible(bool(error.hint))
         offered = backups if isinstance(error, LibraryDamagedError) else []
+        self._message.setText(error.message)
+        # The command line is no help here: what the hint says of it is a button below.
+        hint = error.hint.replace(" with --library", "")
+        if offered:
+            hint = self.tr("Nothing was written. Restore a backup, or keep a copy of the folder and ask for help.")
+        self._hint.setText(hint)
+        self._hint.setVisible(bool(hint))
         self._backups.clear()
         for backup in offered:
             self._backups.addItem(
@@ -85,6 +94,14 @@ class Trouble(QWidget):
             )
         self._backups.setVisible(bool(offered))
         self._restore.setVisible(bool(offered))
+
+    def _ask(self) -> None:
+        chooser = QFileDialog(self, self.tr("Folder for the library"))
+        chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        chooser.setFileMode(QFileDialog.FileMode.Directory)
+        chooser.setOption(QFileDialog.Option.ShowDirsOnly)
+        chooser.fileSelected.connect(self.folder_wanted)
+        chooser.open()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
         """Say that it was closed."""

@@ -7,7 +7,7 @@ from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QColor, QEnterEvent, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QAbstractButton, QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
-from quaero_desktop.ui.format import clean, count
+from quaero_desktop.ui.format import clean, count, tool_tip
 from quaero_desktop.ui.theme import ROW, SPACE, Theme
 from quaero_desktop.ui.widgets.announce import announce
 from quaero_desktop.ui.widgets.labels import ElidedLabel, muted
@@ -130,12 +130,12 @@ class Facts(QWidget):
         for fact, name, value in zip(facts, self._names, self._values, strict=True):
             if value.text() != fact.value:
                 value.setText(fact.value)
-            name.setToolTip(fact.tip)
+            name.setToolTip(tool_tip(fact.tip))
             if isinstance(value, TextLink):
-                value.setToolTip(clean(fact.tip or fact.value))
+                value.setToolTip(tool_tip(fact.tip or fact.value))
                 value.setAccessibleName(f"{fact.name}: {clean(fact.value)}")
             elif fact.tip:
-                value.setToolTip(clean(fact.tip))
+                value.setToolTip(tool_tip(fact.tip))
 
     def _build(self, facts: Sequence[Fact]) -> None:
         for widget in (*self._names, *self._values):
