@@ -24,6 +24,7 @@ from PySide6.QtWidgets import QApplication
 from quaero_desktop import __version__
 from quaero_desktop.domain.errors import KnownError, LibraryInUseError
 from quaero_desktop.domain.events import EngineNotice, FeedUpdate
+from quaero_desktop.domain.jobs import OPEN_STATUSES
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.infra import log, paths
 from quaero_desktop.infra.paths import LibraryFiles
@@ -225,6 +226,9 @@ class Desktop(QObject):
         first.started_again.connect(lambda given: self._started_again(commands, given))
         window.set_new(await _is_new(services))
         window.show()
+        newest = await _newest_job(services)
+        if newest is not None:
+            window.jobs.select_job(newest)
         context.feed.start()
         self._say_what_was_found(services)
         self.shown.set()
@@ -346,7 +350,9 @@ class Desktop(QObject):
         settings = self._preferences.settings
         place = configuration.library_place(folder, settings)
         if self._files.folder == configuration.place_of(settings.storage.library).folder:
-            self._preferences = configuration.save({"storage.library": str(place.folder)})
+            # Where that cannot be written down it is asked again at the next start: no reason not to begin.
+            with contextlib.suppress(KnownError):
+                self._preferences = configuration.save({"storage.library": str(place.folder)})
         self._files = LibraryFiles(place.folder)
 
     def _engine_says(self, notice: EngineNotice) -> None:
@@ -379,6 +385,14 @@ class Desktop(QObject):
 
 async def _first_of(*futures: "asyncio.Future[Any]") -> None:
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _newest_job(services: Services) -> int | None:
+    """Return the root job that a person most likely wants to see: the newest that runs, else the newest of all."""
+    for which in (JobFilter(status=tuple(OPEN_STATUSES), limit=1), JobFilter(limit=1)):
+        if found := (await services.jobs.page(which)).jobs:
+            return found[0].id
+    return None
 
 
 async def _is_new(services: Services) -> bool:

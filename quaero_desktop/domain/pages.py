@@ -145,6 +145,11 @@ class ParsedPage(msgspec.Struct, frozen=True, kw_only=True):
     extractor: int
     nofollow_links: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Hold the text of a page without any markup once: it can have megabytes."""
+        if self.search_text == self.markdown and self.search_text is not self.markdown:
+            msgspec.structs.force_setattr(self, "search_text", self.markdown)
+
 
 class ParseFailed(msgspec.Struct, frozen=True, kw_only=True):
     """A page that the parser could not finish: it crashed, took too long, or needed too much memory."""

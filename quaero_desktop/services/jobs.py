@@ -124,7 +124,12 @@ class JobService:
     """
 
     def __init__(
-        self, database: Database, ledger: Ledger, settings: Settings, clock: Clock, engine: "Engine | LaterEngine | None"
+        self,
+        database: Database,
+        ledger: Ledger,
+        settings: Settings,
+        clock: Clock,
+        engine: "Engine | LaterEngine | None",
     ) -> None:
         self._database = database
         self._ledger = ledger

@@ -84,7 +84,7 @@ def log_tail(
             at=row[3],
             level=LOG_LEVELS[row[4]],
             message=redact(row[5]),
-            name=row[6],
+            name=redact(row[6]),
         )
         for row in rows
     ]

@@ -51,6 +51,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         url: of a page; of a root that of its first seed; None when it has none.
         document_id: of a page; None when it has none or that is not known here.
         failed: how many of a root's children failed.
+        child_count: of a root its pages.
     """
 
     id: int
@@ -78,7 +79,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
             name=job.name,
             url=url,
             failed=job.failed_children,
-            child_count=job.child_count,
+            # Checks and the like go with the pages, and are no pages.
+            child_count=job.pages if job.is_root else job.child_count,
         )
 
     @classmethod
@@ -158,6 +160,10 @@ def _resume(selection: Selection) -> str:
 
 
 def _cancel(selection: Selection) -> str:
+    every = selection.every
+    if every is not None and (not every.status or not OPEN_STATUSES.isdisjoint(every.status)):
+        # Only some of them are known here.
+        return ""
     if any(target.status in OPEN_STATUSES for target in selection.targets):
         return ""
     return "It has ended already." if selection.count else "Select a job first."

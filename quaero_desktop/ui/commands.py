@@ -3,16 +3,19 @@
 Dialogs are imported when they are first wanted: together they take a tenth of a second of every start.
 """
 
+import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 
-from quaero_desktop.domain.errors import KnownError
+from quaero_desktop.domain.errors import KnownError, NotAllowedError, NotFoundError
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Status
+from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.services.jobs import CrawlRequest
 from quaero_desktop.ui.actions import ActionId, Selection, Target
 from quaero_desktop.ui.context import Context
@@ -21,6 +24,8 @@ from quaero_desktop.ui.notices import Notice
 from quaero_desktop.ui.window import MainWindow
 
 _MOST_BROWSER_TABS = 10
+_AT_ONCE = 1_000
+"""So many pages are read at a time."""
 
 
 class Commands(QObject):
@@ -127,13 +132,20 @@ class Commands(QObject):
                 await self._context.services.jobs.resume(target.id)
 
     async def _cancel(self, selection: Selection) -> None:
+        which = selection.every
+        if which is not None:
+            status = tuple(each for each in OPEN_STATUSES if not which.status or each in which.status)
+            if not status:
+                return
+            selection = Selection(every=msgspec.structs.replace(which, status=status))
         for job_id in await self._ids(selection, frozenset(OPEN_STATUSES)):
-            await self._context.services.jobs.cancel(job_id)
+            # Of many some end while the others are cancelled, and are no reason to leave the rest.
+            with contextlib.suppress(NotAllowedError, NotFoundError):
+                await self._context.services.jobs.cancel(job_id)
 
     async def _delete(self, selection: Selection) -> None:
         jobs = self._context.services.jobs
         ids = await self._ids(selection)
-        plan = await jobs.deletion_plan(ids)
         gone = await jobs.delete(ids)
         if gone.failed:
             self._context.notices.post(
@@ -145,7 +157,7 @@ class Commands(QObject):
             )
         if not gone.deleted:
             return
-        below = plan.jobs - len(plan.tops)
+        below = 0 if selection.every is not None else sum(t.child_count for t in _tops(selection.targets))
         what = clean(selection.targets[0].name, 60) if len(ids) == 1 else count_of(len(ids), "job")
         said = self.tr("Deleted %s with %s. Documents stay.") % (what, count_of(below, "page"))
         if not below:
@@ -160,13 +172,26 @@ class Commands(QObject):
     # --- addresses and documents ------------------------------------------------------------------------------------
 
     def _copy_urls(self, selection: Selection) -> None:
-        QApplication.clipboard().setText("\n".join(target.url for target in selection.targets if target.url))
+        if selection.every is not None:
+            self._spawn(self._copy_all(selection.every))
+        else:
+            QApplication.clipboard().setText("\n".join(target.url for target in selection.targets if target.url))
+
+    async def _copy_all(self, which: PageFilter) -> None:
+        pages = self._context.services.pages
+        ids = await pages.ids(which)
+        urls: list[str] = []
+        for start in range(0, len(ids), _AT_ONCE):
+            urls += [row.url for row in await pages.rows(ids[start : start + _AT_ONCE]) if row.url]
+        QApplication.clipboard().setText("\n".join(urls))
+        self._context.notices.show(self.tr("Addresses of %s copied.") % count_of(len(urls), "page"), key="copied")
 
     def _open_in_browser(self, selection: Selection) -> None:
         urls = [target.url for target in selection.targets if target.url]
-        if len(urls) > _MOST_BROWSER_TABS:
+        number = len(urls) if selection.every is None else selection.count
+        if number > _MOST_BROWSER_TABS:
             self._context.notices.show(
-                self.tr("These are %s.") % count_of(len(urls), "page"),
+                self.tr("These are %s.") % count_of(number, "page"),
                 self.tr("At most %s are opened in the browser at once.") % _MOST_BROWSER_TABS,
             )
             return

@@ -103,6 +103,9 @@ class MainWindow(QMainWindow):
         self.splitter.addWidget(self.jobs)
         self.splitter.addWidget(self.detail)
         self.splitter.setChildrenCollapsible(False)
+        # On top of each other they would not fit on a small screen, if each kept the room for its empty state.
+        self.jobs.setMinimumHeight(40 * SPACE)
+        self.detail.setMinimumHeight(64 * SPACE)
         self.splitter.setStretchFactor(0, 5)
         self.splitter.setStretchFactor(1, 4)
 

@@ -104,6 +104,14 @@ class TestParsing:
         result = await make(function="echo").parse(given)
         assert result == misbehaving.page_of(given, markdown(result))
 
+    async def test_a_page_is_not_kept_while_it_is_parsed(self, make: Make, tmp_path: Path) -> None:
+        body = f"wait {tmp_path / 'go'}".encode()
+        parsing = asyncio.create_task(make().parse(PageInput(url=URL, body=body)))
+        await until(text_in(tmp_path / "go.begun"))
+        assert sys.getrefcount(body) == 2, "this function's, and that of the call"
+        (tmp_path / "go").touch()
+        assert markdown(await parsing) == (tmp_path / "go.begun").read_text()
+
     async def test_runs_in_another_process_and_keeps_it(self, make: Make) -> None:
         runner = make()
         pids = {markdown(await runner.parse(page("echo"))) for _ in range(5)}

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from PySide6.QtCore import QUrl
 from PySide6.QtGui import QAction, QDesktopServices
 from PySide6.QtWidgets import QApplication, QDialog
 
@@ -18,6 +17,7 @@ from quaero_desktop.ui import tray
 from quaero_desktop.ui.actions import CONTEXT_MENU, ActionId
 from tests.support.crawling import settings_with
 from tests.support.desktop import Used, until, use
+from tests.support.documents import Browser
 from tests.support.site import GeneratedSite, serving
 
 FAST = settings_with(crawl={"local_delay_seconds": 0.0}, queue={"backoff_base_seconds": 0.01, "max_attempts": 1})
@@ -54,8 +54,8 @@ class ContextMenu:
 def test_every_action_of_the_context_menu_does_what_it_says(
     library: Path, site: GeneratedSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[str] = []
-    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(QUrl(url).toString()) or True)
+    browser = Browser()
+    monkeypatch.setattr(QDesktopServices, "openUrl", browser.open)
 
     async def scenario(used: Used) -> None:
         window, jobs = used.window, used.context.services.jobs
@@ -74,7 +74,7 @@ def test_every_action_of_the_context_menu_does_what_it_says(
         page[ActionId.COPY_URL].trigger()
         assert QApplication.clipboard().text() == stored.url
         page[ActionId.OPEN_IN_BROWSER].trigger()
-        assert opened == [stored.url]
+        assert [url.toString() for url in browser.opened] == [stored.url]
         page[ActionId.SHOW_IN_LOG].trigger()
         await until(window.dock.isVisible)
         page[ActionId.OPEN_DOCUMENT].trigger()

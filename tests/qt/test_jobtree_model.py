@@ -113,6 +113,13 @@ def test_a_root_says_how_far_it_is(model, clock):
     assert said(2)["DURATION"] == "10 s"
 
 
+def test_what_a_cancelled_crawl_never_came_to_is_not_counted_as_done(model):
+    model.add_roots([root(1, "cancelled", children={"completed": 200, "failed": 50, "cancelled": 750})])
+
+    assert model.index_of(1, Column.PROGRESS).data() == "25 %"
+    assert model.index_of(1, Column.RATE).data() == "25"
+
+
 def test_the_pace_is_that_of_the_last_seconds(model, clock):
     model.add_roots([root(1, children={"pending": 100})])
     clock.now += 2_000

@@ -89,6 +89,10 @@ def test_a_text_from_the_web_is_one_harmless_line(model):
     shown = model.data(model.index(0, Column.MESSAGE))
     assert shown.startswith("one two three [31mxxx")
     assert len(shown) <= 2000
+    model.append([row(2, "Stored “<img src=x>”")])
+    assert model.data(model.index(1, Column.MESSAGE)) == "Stored “<img src=x>”"
+    tip = model.data(model.index(1, Column.MESSAGE), Qt.ItemDataRole.ToolTipRole)
+    assert tip == "<qt/>Stored “&lt;img src=x&gt;”"
 
 
 batches = st.lists(

@@ -12,11 +12,14 @@ import pytest
 from quaero_desktop.domain.documents import DocumentFilter
 from quaero_desktop.domain.jobs import Status
 from quaero_desktop.domain.listing import JobFilter
+from quaero_desktop.domain.pages import PageInput, ParseResult
+from quaero_desktop.services import engine
 from quaero_desktop.services.jobs import CrawlRequest
 from tests.support.clock import ManualClock
 from tests.support.crawling import (
     IMPATIENT_QUEUE,
     NO_ROBOTS,
+    ParserHere,
     assert_sound,
     crawl,
     engine_of,
@@ -560,3 +563,22 @@ def test_the_same_crawl_runs_without_qt(tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
+
+
+async def test_nobody_but_its_parser_keeps_the_body_of_a_page(tmp_path, server, monkeypatch) -> None:
+    """A dozen pages of ten megabytes may be under way at once."""
+    references: list[int] = []
+
+    class Counting(ParserHere):
+        async def parse(self, page: PageInput) -> ParseResult:
+            result = await super().parse(page)
+            body = page.body
+            del page
+            references.append(sys.getrefcount(body))
+            return result
+
+    monkeypatch.setattr(engine, "ParseRunner", Counting)
+    server.behaviour = site({"/": page("/more"), "/more": page()})
+    async with library(tmp_path / "library") as services:
+        assert (await crawl(services, server.url("/"))).job.pages == 2
+    assert references == [2, 2], "the parser's, and that of the call"

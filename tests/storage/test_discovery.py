@@ -301,7 +301,8 @@ def test_refused_links_are_skips_with_their_reason_and_where_they_were_found(cra
     site.finish("b", stored(url("b"), refused=refused))
 
     rows = site.library.connection.execute(
-        "SELECT skips.url, reason, rule, skips.depth, jobs.url FROM skips JOIN jobs ON jobs.id = skips.found_on ORDER BY 1"
+        "SELECT skips.url, reason, rule, skips.depth, jobs.url FROM skips"
+        " JOIN jobs ON jobs.id = skips.found_on ORDER BY 1"
     ).fetchall()
     assert rows == [
         ("https://elsewhere.test/", "scope", "host", 1, url("a")),

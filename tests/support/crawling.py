@@ -86,7 +86,7 @@ async def assert_sound(services: Services) -> None:
 
 def engine_of(services: Services) -> Engine:
     """Return the engine of a library that was opened with one."""
-    assert services.engine is not None
+    assert isinstance(services.engine, Engine)
     return services.engine
 
 

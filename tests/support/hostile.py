@@ -39,8 +39,8 @@ from tests.support.hostile_servers import (
 FETCH_SECONDS = 1.5
 PARSE_SECONDS = 5.0
 SETTINGS = settings_with(
-    queue={"num_workers": 12, "max_attempts": 1},
-    crawl={"per_host": 12, "host_failures": 0},  # one host has all the tricks, and each of them is wanted
+    queue={"max_attempts": 1},
+    crawl={"per_host": 5, "host_failures": 0},  # one host has all the tricks, and each of them is wanted
     fetch={"total_seconds": FETCH_SECONDS, "connect_seconds": FETCH_SECONDS},
     parse={"processes": 2, "timeout_seconds": PARSE_SECONDS},
 )

@@ -103,6 +103,21 @@ def test_a_worker_watches_its_tests_and_not_itself(run_tests):
     result.stdout.no_fnmatch_line("*execnet*")
 
 
+def test_a_worker_can_tell_of_a_test_whatever_it_logs(run_tests):
+    result = run_tests(
+        """
+        import logging
+        def test_logs():
+            logging.getLogger().error("half a character: \\ud800")
+        def test_fails():
+            assert "half a character: \\ud800" == ""
+        """,
+        "--numprocesses=1",
+        "--dist=loadfile",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+
+
 def test_workers_begin_with_the_files_that_take_long(run_tests, pytester: pytest.Pytester):
     files = [f"test_{letter}" for letter in "abcd"]
     pytester.makepyfile(**dict.fromkeys(files, "def test_quick():\n    pass"))
