@@ -15,9 +15,9 @@ def give_large_blocks_back() -> None:
     """Let this process shrink again after each large page; it does something under glibc only, and once.
 
     From the first block of many megabytes that is freed, glibc takes those of up to that size from its heap
-    (mallopt(3), "dynamic mmap threshold"), where small ones that outlive them keep the holes: after a few pages of 5 MB, with 25 MB
-    in use, a crawl held 90 MB more than before. With a threshold of our own it does not adjust itself. Other systems'
-    allocators return large blocks without being asked.
+    (mallopt(3), "dynamic mmap threshold"), where small ones that outlive them keep the holes: after a few pages of
+    5 MB, with 25 MB in use, a crawl held 90 MB more than before. With a threshold of our own it does not adjust itself.
+    Other systems' allocators return large blocks without being asked.
     """
     if sys.platform == "linux":
         import ctypes  # only needed here
