@@ -119,7 +119,7 @@ def pytest_calls(dev: Any, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return calls
 
 
-@pytest.mark.parametrize(("cores", "workers"), [(1, 2), (2, 2), (3, 3), (64, 4)])
+@pytest.mark.parametrize(("cores", "workers"), [(1, 2), (2, 3), (3, 4), (64, 4)])
 def test_workers_share_the_whole_suite_file_by_file(
     dev: Any, pytest_calls: list[list[str]], monkeypatch: pytest.MonkeyPatch, cores: int, workers: int
 ):
