@@ -67,7 +67,6 @@ class ChangeFeed:
             # A timer may be early by its resolution.
             while (rest := self._not_before - loop.time()) > 0:  # noqa: ASYNC110
                 await asyncio.sleep(rest)
-            self._not_before = loop.time() + INTERVAL_SECONDS
             try:
                 update = await self.update()
             except LibraryDamagedError:
@@ -78,6 +77,8 @@ class ChangeFeed:
                 _log.warning("what changed cannot be read just now: %s", error)
                 self._not_before = loop.time() + _PATIENCE_SECONDS
                 continue
+            # From here and not from before the reading, whose length varies: updates come no closer than that.
+            self._not_before = loop.time() + INTERVAL_SECONDS
             if update is not None:
                 yield update
 
