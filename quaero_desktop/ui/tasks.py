@@ -45,12 +45,17 @@ class Tasks:
             on_error: told of a KnownError instead of the window's notices.
 
         Returns:
-            The task; None while the window closes, when nothing is started any more.
+            The task; None while the window closes, and where no loop runs that could run it: Qt may serve its timers
+            once more while the loop ends.
         """
-        if self._closed:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if self._closed or loop is None:
             coroutine.close()
             return None
-        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        task = loop.create_task(coroutine, name=name)
         self._running.add(task)
         task.add_done_callback(lambda ended: self._ended(ended, on_error))
         return task

@@ -95,6 +95,10 @@ def test_durations_are_told_as_people_do(seconds: float, text: str):
     assert output.duration(seconds) == text
 
 
+def without(environment: dict[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name not in names}
+
+
 def on_a_terminal(arguments: list[str], columns: int, **environment: str) -> bytes:
     """Return what `quaero` writes to a terminal of that width, as stdout and stderr."""
     import fcntl
@@ -107,7 +111,8 @@ def on_a_terminal(arguments: list[str], columns: int, **environment: str) -> byt
     with subprocess.Popen(
         command(*arguments),
         cwd=ROOT,
-        env={**clean_environment(), "TERM": "xterm-256color", **environment},
+        # The terminal itself says how wide it is; a worker of pytest-xdist hears it in its environment.
+        env={**without(clean_environment(), "COLUMNS", "LINES"), "TERM": "xterm-256color", **environment},
         stdin=subprocess.DEVNULL,
         stdout=theirs,
         stderr=theirs,

@@ -524,7 +524,7 @@ def test_a_line_that_is_cut_is_shown_whole_when_it_is_selected(console, library)
     detail = console.widget.findChild(QPlainTextEdit)
     assert detail is not None
     console.table.selectRow(1)
-    assert detail.isVisible()
+    console.world.wait_until(detail.isVisible)
     assert detail.toPlainText() == ("a very long line " * 30)
     console.table.selectRow(0)
     assert not detail.isVisible()
