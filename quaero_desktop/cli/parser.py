@@ -1,20 +1,15 @@
-"""The syntax of the command line: every command with its options, its help and an example.
-
-The standard library's argparse rather than a framework: ``quaero --version`` starts in the time that Python needs, and
-every sentence about a wrong command line is ours.
-"""
+"""The syntax of the command line: every command with its options, its help and an example."""
 
 import argparse
-import difflib
-import re
-import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from quaero_desktop import __version__
+from quaero_desktop.cli import syntax
 from quaero_desktop.cli.ending import EXIT_USAGE
-from quaero_desktop.domain.cleanup import CLEANABLE, parse_age
+from quaero_desktop.cli.syntax import Parser
+from quaero_desktop.domain.cleanup import CLEANABLE
 from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.deletion import TRASH_SECONDS
 from quaero_desktop.domain.errors import UsageError
@@ -23,83 +18,7 @@ from quaero_desktop.domain.jobs import LOG_LEVELS, Cause, JobType, Status
 from quaero_desktop.domain.listing import ORDERS
 
 SEARCH = "search"
-_WIDEST = 100
 _DEFAULTS = CrawlConfig(seeds=())
-_ARGUMENT = re.compile(r"argument (?P<name>[^:]+): (?P<what>.*)", re.DOTALL)
-_CHOICE = re.compile(r"invalid choice: '?(?P<given>.*?)'? \(choose from (?P<choices>.*)\)", re.DOTALL)
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that raises :class:`UsageError` with a sentence, where argparse would print and exit."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(
-            **settings,
-            add_help=False,
-            # "--max" today would be another option tomorrow.
-            allow_abbrev=False,
-            formatter_class=_Formatter,
-        )
-        self.add_argument("-h", "--help", action="help", help="Show this help and exit.")
-
-    def error(self, message: str) -> NoReturn:
-        """Refuse the command line.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError(self._sentence(message), f"Help: {self.prog} --help")
-
-    def _sentence(self, message: str) -> str:
-        """Return argparse's *message* as a sentence."""
-        if message.startswith("unrecognized arguments: "):
-            unknown = message.removeprefix("unrecognized arguments: ").split(" ")[0]
-            if not unknown.startswith("-"):
-                return f"“{unknown}” is one word too many."
-            near = difflib.get_close_matches(unknown.partition("=")[0], self.option_strings(), 1)
-            return f"There is no option {unknown}." + (f" Did you mean {near[0]}?" if near else "")
-        if message.startswith("the following arguments are required: "):
-            return f"{message.removeprefix('the following arguments are required: ')} is missing."
-        argument = _ARGUMENT.fullmatch(message)
-        if argument is None:
-            return message
-        name, what = argument["name"], argument["what"]
-        if choice := _CHOICE.fullmatch(what):
-            choices = choice["choices"].replace("'", "").split(", ")
-            near = difflib.get_close_matches(choice["given"], choices, 1)
-            return f"There is no command “{choice['given']}”." + (
-                f" Did you mean {near[0]}?" if near else f" There are {', '.join(choices)}."
-            )
-        if what.startswith("expected "):
-            return f"{name} needs a value."
-        return f"{name} {what}"
-
-    def option_strings(self) -> list[str]:
-        """Return the names of the options that this parser and its commands know."""
-        names = list(self._option_string_actions)
-        for command in self.commands().values():
-            names += command.option_strings()
-        return names
-
-    def takes_value(self, option: str) -> bool:
-        """Return whether *option* is one of this parser's that takes a value."""
-        action = self._option_string_actions.get(option)
-        return action is not None and action.nargs != 0
-
-    def commands(self) -> "dict[str, Parser]":
-        """Return the parsers of the commands below this one."""
-        for action in self._actions:
-            if isinstance(action, argparse._SubParsersAction):
-                return dict(action.choices)
-        return {}
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Help no wider than can be read; examples as they were written."""
-
-    def __init__(self, prog: str) -> None:
-        width = min(shutil.get_terminal_size().columns, _WIDEST) - 1
-        super().__init__(prog, max_help_position=26, width=max(width, 40))
 
 
 class _Version(argparse.Action):
@@ -164,15 +83,15 @@ def build() -> Parser:
         prog="quaero",
         usage="quaero COMMAND ... [options]",
         description="Collect web knowledge into a private, searchable library.",
-        epilog=_examples(
+        epilog=syntax.examples_text(
             "quaero crawl https://docs.python.org/3/tutorial/ --scope prefix",
             "quaero search 'list comprehension'",
             "quaero COMMAND --help",
         ),
     )
-    _add_globals(parser, default=None)
+    syntax.add_globals(parser, default=None)
     parser.add_argument("--version", action=_Version, nargs=0, help="Print the version and exit.")
-    commands = _group(parser, "command")
+    commands = syntax.add_group(parser, "command")
     _add_crawl(commands)
     _add_work(commands)
     _add_jobs(commands)
@@ -181,12 +100,12 @@ def build() -> Parser:
     _add_search(commands)
     _add_cleanup(commands)
     _add_backup(commands)
-    _command(commands, "verify", "Check every promise that the library makes.", "quaero verify")
+    syntax.add_command(commands, "verify", "Check every promise that the library makes.", "quaero verify")
     return parser
 
 
 def _add_crawl(commands: Any) -> None:
-    crawl = _command(
+    crawl = syntax.add_command(
         commands,
         "crawl",
         "Crawl a site into the library, to the end.",
@@ -201,31 +120,36 @@ def _add_crawl(commands: Any) -> None:
     add(
         "--depth",
         metavar="N",
-        type=_whole,
+        type=syntax.whole_number,
         help=f"The most links to follow from there; 0 for these pages only. [default: {_DEFAULTS.max_depth}]",
     )
-    add("--max-pages", metavar="N", type=_whole, help="The most pages to fetch. [default: no limit]")
-    _add_rules(crawl)
+    add("--max-pages", metavar="N", type=syntax.whole_number, help="The most pages to fetch. [default: no limit]")
+    syntax.add_rules(crawl)
     add(
         "--workers",
         metavar="N",
-        type=_whole,
+        type=syntax.whole_number,
         help=f"How many pages at a time, in all and at one host. [default: 5 in all, {_DEFAULTS.per_host} at one host]",
     )
     add(
         "--delay",
         metavar="S",
-        type=_seconds,
+        type=syntax.seconds,
         help="Seconds between two requests to one host; 0 turns the pace off."
         " [default: 0.25; none for this very computer]",
     )
     add("--no-robots", action="store_true", help="Fetch also what the site's robots.txt forbids.")
     add("--name", metavar="T", help="What to call the job. [default: the host]")
-    add("--source", metavar="ID", type=_number, help="The source to collect for. [default: one for the origin of URL]")
+    add(
+        "--source",
+        metavar="ID",
+        type=syntax.identifier,
+        help="The source to collect for. [default: one for the origin of URL]",
+    )
 
 
 def _add_work(commands: Any) -> None:
-    work = _command(
+    work = syntax.add_command(
         commands,
         "work",
         "Run whatever is queued, after a crash or a quit, each crawl with its own settings.",
@@ -237,13 +161,13 @@ def _add_work(commands: Any) -> None:
 
 
 def _add_jobs(commands: Any) -> None:
-    jobs = _group(
-        _command(
+    jobs = syntax.add_group(
+        syntax.add_command(
             commands, "jobs", "List, look into, stop, repeat and delete jobs.", "quaero jobs list", usage="ACTION"
         ),
         "action",
     )
-    listing = _command(
+    listing = syntax.add_command(
         jobs,
         "list",
         "List jobs: those without a parent, newest first, unless asked otherwise.",
@@ -255,7 +179,7 @@ def _add_jobs(commands: Any) -> None:
     add(
         "--parent",
         metavar="root|all|ID",
-        type=_parent,
+        type=syntax.parent,
         default="root",
         help="Jobs without a parent, all jobs, or the pages of that job. [default: root]",
     )
@@ -273,16 +197,16 @@ def _add_jobs(commands: Any) -> None:
         default=[],
         help=f"Only this type: {', '.join(JobType)}. Can be repeated.",
     )
-    add("--source", metavar="ID", type=_number, help="Only jobs of this source.")
+    add("--source", metavar="ID", type=syntax.identifier, help="Only jobs of this source.")
     add("--query", metavar="Q", default="", help="Only jobs with this text in their name or URL, or with this id.")
-    _add_window(listing, "jobs", 50)
+    syntax.add_window(listing, "jobs", 50)
     add(
         "--order",
         metavar="F",
         help=f"What to sort by: {', '.join(ORDERS)}; F upwards, -F downwards. [default: -created]",
     )
     add("--grouped", action="store_true", help="Put the jobs of the list below their parents.")
-    show = _command(
+    show = syntax.add_command(
         jobs,
         "show",
         "Tell everything about a job: its counts, its failures by cause, its refused links by reason.",
@@ -290,11 +214,13 @@ def _add_jobs(commands: Any) -> None:
         "quaero jobs show 1 --skipped",
         usage="ID",
     )
-    _add_job_id(show)
+    syntax.add_job_id(show)
     show.add_argument("--skipped", action="store_true", help="List the refused links, each with the rule that said so.")
-    _add_window(show, "links of --skipped", 100)
-    logs = _command(jobs, "logs", "Print the log of a job.", "quaero jobs logs 1 --children --level warn", usage="ID")
-    _add_job_id(logs)
+    syntax.add_window(show, "links of --skipped", 100)
+    logs = syntax.add_command(
+        jobs, "logs", "Print the log of a job.", "quaero jobs logs 1 --children --level warn", usage="ID"
+    )
+    syntax.add_job_id(logs)
     logs.add_argument(
         "--level",
         metavar="L",
@@ -302,7 +228,7 @@ def _add_jobs(commands: Any) -> None:
         help=f"The least important level: {', '.join(LOG_LEVELS)}. [default: info]",
     )
     logs.add_argument(
-        "--limit", metavar="N", type=_whole, default=200, help="The most lines, the newest. [default: 200]"
+        "--limit", metavar="N", type=syntax.whole_number, default=200, help="The most lines, the newest. [default: 200]"
     )
     logs.add_argument("--children", action="store_true", help="Also the lines of the jobs below it.")
     for name, summary in (
@@ -310,13 +236,13 @@ def _add_jobs(commands: Any) -> None:
         ("pause", "Let no more of a crawl start until it is resumed."),
         ("resume", "Let a paused crawl go on; quaero work runs it."),
     ):
-        _add_job_id(_command(jobs, name, summary, f"quaero jobs {name} 1", usage="ID"))
+        syntax.add_job_id(syntax.add_command(jobs, name, summary, f"quaero jobs {name} 1", usage="ID"))
     _add_again(jobs)
     _add_deletion(jobs)
 
 
 def _add_deletion(jobs: Any) -> None:
-    delete = _command(
+    delete = syntax.add_command(
         jobs,
         "delete",
         "Delete jobs with all below them; what runs of them is stopped first.",
@@ -328,7 +254,7 @@ def _add_deletion(jobs: Any) -> None:
         more=f"They can be brought back for {TRASH_SECONDS} seconds: quaero jobs restore ID. Documents stay.",
     )
     add = delete.add_argument
-    add("ids", metavar="ID", nargs="*", type=_number, help="The jobs' numbers.")
+    add("ids", metavar="ID", nargs="*", type=syntax.identifier, help="The jobs' numbers.")
     add("--dry-run", action="store_true", help="Only tell what would be deleted.")
     add("--no-cascade", action="store_true", help="Refuse to delete a job that has others below it.")
     add("--purge", action="store_true", help="Delete for good at once, also what was deleted before.")
@@ -340,18 +266,18 @@ def _add_deletion(jobs: Any) -> None:
         help="Instead of ID: all jobs like that. The keys are parent, status, type, source and query, with the values"
         " that jobs list takes; several must all fit. [default: parent=root]",
     )
-    restore = _command(
+    restore = syntax.add_command(
         jobs,
         "restore",
         f"Bring back jobs that were deleted in the last {TRASH_SECONDS} seconds, with all below them.",
         "quaero jobs restore 1",
         usage="ID...",
     )
-    restore.add_argument("ids", metavar="ID", nargs="+", type=_number, help="The jobs' numbers.")
+    restore.add_argument("ids", metavar="ID", nargs="+", type=syntax.identifier, help="The jobs' numbers.")
 
 
 def _add_again(jobs: Any) -> None:
-    rerun = _command(
+    rerun = syntax.add_command(
         jobs,
         "rerun",
         "Crawl once more what a crawl was told to, as a new job; quaero work runs it.",
@@ -359,9 +285,9 @@ def _add_again(jobs: Any) -> None:
         "quaero jobs rerun 1 --wait",
         usage="ID",
     )
-    _add_job_id(rerun)
+    syntax.add_job_id(rerun)
     rerun.add_argument("--wait", action="store_true", help="Run it now, to the end.")
-    retry = _command(
+    retry = syntax.add_command(
         jobs,
         "retry",
         "Try the failed pages of a crawl again, in place; quaero work runs them.",
@@ -370,7 +296,9 @@ def _add_again(jobs: Any) -> None:
         "quaero jobs retry 57",
         usage="ID",
     )
-    retry.add_argument("id", metavar="ID", type=_number, help="The number of a crawl, or of one of its pages.")
+    retry.add_argument(
+        "id", metavar="ID", type=syntax.identifier, help="The number of a crawl, or of one of its pages."
+    )
     add = retry.add_argument
     add(
         "--cause",
@@ -382,7 +310,7 @@ def _add_again(jobs: Any) -> None:
     add(
         "--code",
         metavar="N",
-        type=_whole,
+        type=syntax.whole_number,
         action="append",
         default=[],
         help="Only pages that failed with this HTTP code. Can be repeated.",
@@ -392,8 +320,8 @@ def _add_again(jobs: Any) -> None:
 
 
 def _add_rules_commands(commands: Any) -> None:
-    rules = _group(
-        _command(
+    rules = syntax.add_group(
+        syntax.add_command(
             commands,
             "rules",
             "Try out the rules of a crawl, and change them while it is under way.",
@@ -402,7 +330,7 @@ def _add_rules_commands(commands: Any) -> None:
         ),
         "action",
     )
-    check = _command(
+    check = syntax.add_command(
         rules,
         "check",
         "Tell whether a crawl would follow a link, and which rule says so.",
@@ -420,9 +348,9 @@ def _add_rules_commands(commands: Any) -> None:
         default=[],
         help="Where the crawl starts. Can be repeated. [default: URL itself, so that only the rules decide]",
     )
-    check.add_argument("--job", metavar="ID", type=_number, help="Take seeds, scope and rules of that crawl.")
-    _add_rules(check)
-    change = _command(
+    check.add_argument("--job", metavar="ID", type=syntax.identifier, help="Take seeds, scope and rules of that crawl.")
+    syntax.add_rules(check)
+    change = syntax.add_command(
         rules,
         "change",
         "Go on with a crawl under other rules; quaero work runs it.",
@@ -432,31 +360,40 @@ def _add_rules_commands(commands: Any) -> None:
         more="What is given replaces what the crawl had. Queued pages that no longer fit are withdrawn, skipped links"
         "\nthat now fit are queued.",
     )
-    _add_job_id(change)
-    _add_rules(change, default=False)
+    syntax.add_job_id(change)
+    syntax.add_rules(change, default=False)
     add = change.add_argument
-    add("--depth", metavar="N", type=_whole, help="The most links to follow from the start.")
-    add("--max-pages", metavar="N", type=_whole, help="The most pages to fetch, those already fetched among them.")
+    add("--depth", metavar="N", type=syntax.whole_number, help="The most links to follow from the start.")
+    add(
+        "--max-pages",
+        metavar="N",
+        type=syntax.whole_number,
+        help="The most pages to fetch, those already fetched among them.",
+    )
     add("--no-include", action="store_true", help="Drop all include rules.")
     add("--no-exclude", action="store_true", help="Drop all exclude rules.")
     add("--no-max-pages", action="store_true", help="Drop the limit of pages.")
 
 
 def _add_documents(commands: Any) -> None:
-    documents = _group(
-        _command(commands, "documents", "List and read collected documents.", "quaero documents list", usage="ACTION"),
+    documents = syntax.add_group(
+        syntax.add_command(
+            commands, "documents", "List and read collected documents.", "quaero documents list", usage="ACTION"
+        ),
         "action",
     )
-    listing = _command(
+    listing = syntax.add_command(
         documents, "list", "List documents, newest first.", "quaero documents list --query tutorial --limit 10"
     )
-    listing.add_argument("--source", metavar="ID", type=_number, help="Only documents of this source.")
+    listing.add_argument("--source", metavar="ID", type=syntax.identifier, help="Only documents of this source.")
     listing.add_argument("--query", metavar="Q", default="", help="Only documents with this text in title or URL.")
-    _add_window(listing, "documents", 50)
-    show = _command(documents, "show", "Print a document's markdown.", "quaero documents show 12 | less", usage="ID")
-    show.add_argument("id", metavar="ID", type=_number, help="The document's number.")
+    syntax.add_window(listing, "documents", 50)
+    show = syntax.add_command(
+        documents, "show", "Print a document's markdown.", "quaero documents show 12 | less", usage="ID"
+    )
+    show.add_argument("id", metavar="ID", type=syntax.identifier, help="The document's number.")
     show.add_argument("--versions", action="store_true", help="List its versions instead, with their times.")
-    export = _command(
+    export = syntax.add_command(
         documents,
         "export",
         "Write documents to a folder of markdown, to JSON lines, or to a table for spreadsheets.",
@@ -467,7 +404,7 @@ def _add_documents(commands: Any) -> None:
         more="Nothing is at PATH before all of it is. Times are UTC in tables, milliseconds UTC in JSON lines.",
     )
     add = export.add_argument
-    add("ids", metavar="ID", type=_number, nargs="*", help="Only these documents. [default: all]")
+    add("ids", metavar="ID", type=syntax.identifier, nargs="*", help="Only these documents. [default: all]")
     add("--to", metavar="PATH", required=True, help="The file or, for markdown, the folder; it must not exist yet.")
     add(
         "--format",
@@ -476,12 +413,12 @@ def _add_documents(commands: Any) -> None:
     )
     add("--query", metavar="Q", default="", help="Only documents with this text in title or URL.")
     add("--search", metavar="WORDS", default="", help="Only what quaero search finds for these words, best first.")
-    add("--source", metavar="ID", type=_number, help="Only documents of this source.")
+    add("--source", metavar="ID", type=syntax.identifier, help="Only documents of this source.")
     add("--force", action="store_true", help="Replace the file that is at PATH; a folder is never replaced.")
 
 
 def _add_search(commands: Any) -> None:
-    search = _command(
+    search = syntax.add_command(
         commands,
         SEARCH,
         "Search the library, best first.",
@@ -492,11 +429,11 @@ def _add_search(commands: Any) -> None:
         more='All words must be there; "a phrase", OR, -not, prefix*, title:, site:, url:, after:, before:, lang:.',
     )
     search.add_argument("query", metavar="WORDS", nargs="+", help="What to look for.")
-    _add_window(search, "results", 20)
+    syntax.add_window(search, "results", 20)
 
 
 def _add_cleanup(commands: Any) -> None:
-    cleanup = _command(
+    cleanup = syntax.add_command(
         commands,
         "cleanup",
         "Delete for good what ended long ago: whole jobs with all below them and their logs.",
@@ -509,7 +446,7 @@ def _add_cleanup(commands: Any) -> None:
     add(
         "--older-than",
         metavar="AGE",
-        type=_age,
+        type=syntax.age,
         required=True,
         help="How long ago a job must have ended: a whole number with m, h, d or w for minutes, hours, days or weeks.",
     )
@@ -524,7 +461,7 @@ def _add_cleanup(commands: Any) -> None:
 
 
 def _add_backup(commands: Any) -> None:
-    backup = _command(
+    backup = syntax.add_command(
         commands,
         "backup",
         "Make, list and restore backups of the library; alone, make one.",
@@ -532,11 +469,11 @@ def _add_backup(commands: Any) -> None:
         "quaero backup list",
         usage="[ACTION]",
     )
-    actions = _group(backup, "action")
+    actions = syntax.add_group(backup, "action")
     backup.set_defaults(action="create")
-    _command(actions, "create", "Make a backup and check it.", "quaero backup create")
-    _command(actions, "list", "List the backups, newest first.", "quaero backup list")
-    restore = _command(
+    syntax.add_command(actions, "create", "Make a backup and check it.", "quaero backup create")
+    syntax.add_command(actions, "list", "List the backups, newest first.", "quaero backup list")
+    restore = syntax.add_command(
         actions,
         "restore",
         "Put a backup in the place of the library; what was there is kept beside it.",
@@ -544,127 +481,3 @@ def _add_backup(commands: Any) -> None:
         usage="NAME",
     )
     restore.add_argument("name", metavar="NAME", help="A backup, as quaero backup list names it.")
-
-
-# --- what commands share ----------------------------------------------------------------------------------------------
-
-
-def _group(parser: Parser, where: str) -> Any:
-    return parser.add_subparsers(
-        dest=where, metavar=where.upper(), title=where + "s", prog=parser.prog, parser_class=Parser
-    )
-
-
-def _command(group: Any, name: str, summary: str, *examples: str, usage: str = "", more: str = "") -> Parser:
-    command: Parser = group.add_parser(
-        name,
-        help=summary,
-        description=f"{summary}\n{more}" if more else summary,
-        epilog=_examples(*examples),
-    )
-    command.usage = " ".join(filter(None, (command.prog, usage, "[options]")))
-    # Only what was given: the options before the command must not be undone by the defaults of those after it.
-    _add_globals(command, default=argparse.SUPPRESS)
-    return command
-
-
-def _examples(*lines: str) -> str:
-    return "examples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-def _add_globals(parser: Parser, default: Any) -> None:
-    group = parser.add_argument_group("options of every command")
-    group.add_argument(
-        "--library",
-        metavar="DIR",
-        default=default,
-        help="The library's folder. [default: QUAERO_LIBRARY of the environment, else your data folder]",
-    )
-    off = default if default is argparse.SUPPRESS else False
-    group.add_argument(
-        "--json", action="store_true", default=off, help="Print one JSON value on stdout, everything else on stderr."
-    )
-    group.add_argument("-v", "--verbose", action="store_true", default=off, help="Say more on stderr.")
-
-
-def _add_window(parser: Parser, what: str, limit: int) -> None:
-    parser.add_argument("--limit", metavar="N", type=_whole, default=limit, help=f"The most {what}. [default: {limit}]")
-    parser.add_argument(
-        "--offset", metavar="N", type=_whole, default=0, help=f"How many {what} to pass over first. [default: 0]"
-    )
-
-
-def _add_rules(parser: Parser, *, default: bool = True) -> None:
-    add = parser.add_argument
-    add(
-        "--scope",
-        metavar="host|prefix|domain",
-        type=_scope,
-        help="How far to go: the same host, below the folder of URL, or all hosts of its domain."
-        + (f" [default: {_DEFAULTS.scope}]" if default else ""),
-    )
-    add(
-        "--include",
-        metavar="P",
-        action="append",
-        default=[],
-        help="Only URLs that fit P: words match anywhere; * is any text and ? any one character, and after a * the rest"
-        " must be the end (*.pdf, */old/*); or re: and a regular expression. Can be repeated: one of them is enough.",
-    )
-    add(
-        "--exclude",
-        metavar="P",
-        action="append",
-        default=[],
-        help="No URLs that fit P. Wins over --include; can be repeated.",
-    )
-
-
-def _add_job_id(parser: Parser) -> None:
-    parser.add_argument("id", metavar="ID", type=_number, help="The job's number.")
-
-
-# --- values -----------------------------------------------------------------------------------------------------------
-
-
-def _checked(convert: Callable[[str], Any], wanted: str, text: str) -> Any:
-    try:
-        return convert(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"needs {wanted}, not “{text[:60]}”.") from None
-
-
-def _whole(text: str) -> int:
-    number: int = _checked(int, "a whole number", text)
-    return number
-
-
-def _number(text: str) -> int:
-    number: int = _checked(int, "a number, as the lists show it", text)
-    return number
-
-
-def _seconds(text: str) -> float:
-    number: float = _checked(float, "a number of seconds", text)
-    return number
-
-
-def _age(text: str) -> int:
-    try:
-        return parse_age(text)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(f"needs an age. {error.message} {error.hint}") from None
-
-
-def _scope(text: str) -> str:
-    if text not in ("host", "prefix", "domain"):
-        raise argparse.ArgumentTypeError(f"needs host, prefix or domain, not “{text[:60]}”.")
-    return text
-
-
-def _parent(text: str) -> str | int:
-    if text in ("all", "root"):
-        return text
-    if text.isascii() and text.isdigit():
-        return int(text)
-    raise argparse.ArgumentTypeError(f"needs root, all or the number of a job, not “{text[:60]}”.")

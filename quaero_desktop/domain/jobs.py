@@ -48,6 +48,7 @@ class JobType(StrEnum):
     REINDEX = "reindex"
     CLEANUP = "cleanup"
     DEFINITION_RUN = "definition_run"
+    PREREQUISITE = "prerequisite"  # waits for the run of another definition (J4)
 
 
 class Cause(StrEnum):
@@ -79,7 +80,9 @@ class Cause(StrEnum):
     NO_EXECUTOR = "no_executor"
     BAD_PAYLOAD = "bad_payload"
     CANCELLED = "cancelled"
-    LIMIT = "limit"
+    LIMIT = "limit"  # more children failed than were tolerated
+    STEP = "step"  # the step before failed, or no step of a run brought anything
+    PREREQUISITE = "prerequisite"  # the run of another definition, which had to come first, failed
 
 
 HOST_FAULTS = frozenset(
@@ -124,6 +127,8 @@ class JobRef(msgspec.Struct, frozen=True):
         payload: the message's payload.
         crashes: how many times the process died while this ran.
         known: what the library has of the page already, when its server can be asked whether that is what it still is.
+        step: which step of its root's run it belongs to, counted from 1; 0 in a plain crawl, and before the steps.
+        document_id: the document that it is about, else None.
     """
 
     id: int
@@ -135,6 +140,8 @@ class JobRef(msgspec.Struct, frozen=True):
     payload: dict[str, Any]
     crashes: int = 0
     known: KnownPage | None = None
+    step: int = 0
+    document_id: int | None = None
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

@@ -126,4 +126,76 @@ class Snoozed(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Outcome = Stored | Unchanged | Recorded | Withdrawn | Failed | Snoozed
+class Parked(msgspec.Struct, frozen=True, kw_only=True):
+    """Not before something else has ended, which makes the message ready again; that it is asked again is no failure.
+
+    Attributes:
+        until: when to look again in any case, in milliseconds UTC.
+        reason: what it waits for, for a person.
+    """
+
+    until: int
+    reason: str
+
+
+class SignInNeeded(msgspec.Struct, frozen=True, kw_only=True):
+    """The site wants a sign-in: the message goes back uncounted, and its root pauses with *reason* (J5)."""
+
+    reason: str
+
+
+class Transformed(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored page that was extracted again, from what its server had sent."""
+
+    document_id: int
+    page: ParsedPage
+
+
+class Summarised(msgspec.Struct, frozen=True, kw_only=True):
+    """What a document says in short.
+
+    Attributes:
+        content_hash: of the markdown that it was made from.
+        method: extractive, or the name of a language model.
+    """
+
+    document_id: int
+    content_hash: str
+    method: str
+    summary: str
+    keywords: tuple[str, ...]
+
+
+class CorpusSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What the documents of a run say in short; it becomes part of the result of the root.
+
+    Attributes:
+        documents: how many it was made from.
+        method: extractive, or the name of a language model.
+    """
+
+    summary: str
+    keywords: tuple[str, ...]
+    documents: int
+    method: str
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that a planner asks for: one part of its step.
+
+    Attributes:
+        type: the action of the step.
+        name: what people see.
+        document_id: the document that it is about.
+        payload: of its message.
+    """
+
+    type: str
+    name: str
+    document_id: int | None = None
+    payload: dict[str, Any] = {}
+
+
+Completed = Stored | Unchanged | Recorded | Withdrawn | Transformed | Summarised | CorpusSummary
+"""What ends a job well."""
+Outcome = Completed | Failed | Snoozed | Parked | SignInNeeded

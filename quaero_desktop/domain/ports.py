@@ -4,15 +4,17 @@ Another database could stand behind these; nothing above storage knows which one
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.definitions import NO_STEP, Action
 from quaero_desktop.domain.jobs import JobRef, Status
-from quaero_desktop.domain.outcomes import Discovered, Failed, Recorded, Stored, Unchanged, Withdrawn
+from quaero_desktop.domain.outcomes import Completed, Discovered, Failed, Part
 from quaero_desktop.domain.queue import Delivery, Receipt, Turns
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges
+from quaero_desktop.domain.sources import Credential
 
 
 class NewRoot(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,12 +49,23 @@ class RootPlan(msgspec.Struct, frozen=True):
     """What the engine must know of a root to run its pages.
 
     Attributes:
+        config: of the step, where that is a crawl; else what crawls begin with.
         scope_roots: canonical URLs that span the scope: the pages at depth 0.
+        step: which step of the root's run this is; 0 for a plain crawl, and before the steps.
+        action: what the step does; empty before the steps.
+        options: of the action.
+        source_id: the source that the step collects for; None makes one for each origin.
+        credential: what the site of that source asks for.
     """
 
     id: int
     config: CrawlConfig
     scope_roots: tuple[str, ...]
+    step: int = NO_STEP
+    action: str = Action.CRAWL
+    options: dict[str, Any] = {}
+    source_id: int | None = None
+    credential: Credential | None = None
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +117,12 @@ class LedgerPort(Protocol):
     async def receive(self, n: int, turns: Turns) -> Received:
         """Lease up to *n* jobs whose turn has come and mark them running."""
 
-    async def complete(self, receipt: Receipt, outcome: Stored | Unchanged | Recorded | Withdrawn) -> Settled:
+    async def start_run(
+        self, definition_id: int, defaults: CrawlConfig, *, triggered_by: int | None = None
+    ) -> int:
+        """Store a run of a definition as one root; return its id."""
+
+    async def complete(self, receipt: Receipt, outcome: Completed) -> Settled:
         """Store the whole outcome of a job."""
 
     async def fail(self, receipt: Receipt, failure: Failed) -> Settled:
@@ -112,6 +130,21 @@ class LedgerPort(Protocol):
 
     async def snooze(self, receipt: Receipt, until: int, reason: str) -> None:
         """Give a job back uncounted and let its lane rest until *until* (milliseconds UTC)."""
+
+    async def park(self, receipt: Receipt, until: int, reason: str) -> None:
+        """Give a job back uncounted until something else has ended, or *until* (milliseconds UTC)."""
+
+    async def sign_in_needed(self, receipt: Receipt, reason: str) -> None:
+        """Give a job back uncounted and pause its root: its site wants a sign-in."""
+
+    async def spawn(self, job_id: int, parts: Sequence[Part], mark: dict[str, Any]) -> int:
+        """Store jobs that a running one asks for, and how far it is; return how many."""
+
+    async def next_deadline(self) -> int | None:
+        """Return when the next run has taken too long, in milliseconds UTC; None when none has a limit."""
+
+    async def expire(self) -> tuple[int, ...]:
+        """Cancel the runs that have taken too long; return their roots."""
 
     async def release(self, receipts: Sequence[Receipt]) -> int:
         """Give jobs back uncounted, as a clean stop does; return how many were still held."""
@@ -140,8 +173,8 @@ class LedgerPort(Protocol):
     async def recover(self) -> Recovery:
         """Take back what a dead process left running."""
 
-    async def plan(self, root_id: int) -> RootPlan:
-        """Read what the engine needs to run pages of a root."""
+    async def plan(self, root_id: int, step: int = NO_STEP) -> RootPlan:
+        """Read what the engine needs to run jobs of a step of a root."""
 
     async def discover(self, job_id: int, discovered: Discovered) -> int:
         """Store a part of what a running job finds, which is too much for one transaction; return how many are new."""

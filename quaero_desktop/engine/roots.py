@@ -1,9 +1,12 @@
 """The roots that are running: their configuration and scope, kept while their pages pass through."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope
+from quaero_desktop.domain.definitions import NO_STEP, Action
 from quaero_desktop.domain.ports import LedgerPort
+from quaero_desktop.domain.sources import Credential
 from quaero_desktop.domain.urls import host_of
 from quaero_desktop.engine.traps import Traps
 
@@ -16,10 +19,31 @@ class RootContext:
         config: its stored configuration.
         scope: decides what becomes of links.
         traps: watches for pages without an end.
+        step: which step of the root's run this is; 0 for a plain crawl, and before the steps.
+        action: what the step does.
+        options: of the action.
+        source_id: the source that the step collects for; None makes one for each origin.
+        credential: what the site of that source asks for.
     """
 
-    def __init__(self, root_id: int, config: CrawlConfig, scope_roots: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        root_id: int,
+        config: CrawlConfig,
+        scope_roots: tuple[str, ...],
+        *,
+        step: int = NO_STEP,
+        action: str = Action.CRAWL,
+        options: dict[str, Any] | None = None,
+        source_id: int | None = None,
+        credential: Credential | None = None,
+    ) -> None:
         self.id = root_id
+        self.step = step
+        self.action = action
+        self.options = options or {}
+        self.source_id = source_id
+        self.credential = credential
         self.config = config
         self.scope = CrawlScope(config, scope_roots)
         self.traps = Traps()

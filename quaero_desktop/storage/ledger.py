@@ -17,7 +17,7 @@ from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope
 from quaero_desktop.domain.documents import Change, changes_in_words, is_recrawl
 from quaero_desktop.domain.errors import NotAllowedError, NotFoundError, RootClosedError, StaleReceiptError
 from quaero_desktop.domain.jobs import HOST_FAULTS, LOG_LEVELS, OPEN_STATUSES, Cause, JobRef, JobType, Status
-from quaero_desktop.domain.outcomes import Discovered, Failed, Recorded, Stored, Unchanged, Withdrawn
+from quaero_desktop.domain.outcomes import Completed, Discovered, Failed, Part, Recorded, Stored, Unchanged, Withdrawn
 from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.domain.ports import Assignment, NewRoot, Received, Recovery, RootPlan, Settled
 from quaero_desktop.domain.queue import DeadLetter, Delivery, Receipt, Turns
@@ -82,7 +82,7 @@ class Ledger:
         """Lease up to *n* jobs whose turn has come and mark them, and their roots, running."""
         return await self._database.write(lambda tx: self._receive(tx, n, turns))
 
-    async def complete(self, receipt: Receipt, outcome: Stored | Unchanged | Recorded | Withdrawn) -> Settled:
+    async def complete(self, receipt: Receipt, outcome: Completed) -> Settled:
         """Store the whole outcome of a job: document, new children, status, counters, the root's end, log.
 
         What was said to be unchanged and is not in the library any more goes back to the queue, uncounted.
@@ -92,6 +92,58 @@ class Ledger:
             RootClosedError: its root was cancelled or trashed; nothing was stored.
         """
         return await self._database.write(lambda tx: self._complete(tx, receipt, outcome))
+
+    async def start_run(self, definition_id: int, defaults: CrawlConfig, *, triggered_by: int | None = None) -> int:
+        """Store a run of a definition as one root, with its first step; return the root's id (J3).
+
+        Args:
+            definition_id: the definition.
+            defaults: what its crawls begin with where neither it nor their source says anything.
+            triggered_by: the root that wanted this run.
+
+        Raises:
+            NotFoundError: there is no such definition.
+            NotAllowedError: it is not enabled, or cannot be used as it is.
+        """
+        raise NotImplementedError
+
+    async def park(self, receipt: Receipt, until: int, reason: str) -> None:
+        """Give a job back uncounted until something else has ended, or *until*, in milliseconds UTC.
+
+        Raises:
+            StaleReceiptError: somebody else has the message now; nothing was stored.
+        """
+        raise NotImplementedError
+
+    async def sign_in_needed(self, receipt: Receipt, reason: str) -> None:
+        """Give a job back uncounted and pause its root, with *reason* for a person, in one transaction.
+
+        Raises:
+            StaleReceiptError: somebody else has the message now; nothing was stored.
+        """
+        raise NotImplementedError
+
+    async def spawn(self, job_id: int, parts: Sequence[Part], mark: dict[str, Any]) -> int:
+        """Store jobs that a running planner asks for, with their messages; return how many.
+
+        Args:
+            job_id: the planner; it runs here.
+            parts: what it asks for.
+            mark: its message's payload from now on: where to go on after a crash.
+
+        Raises:
+            StaleReceiptError: the planner does not run here any more; nothing was stored.
+            RootClosedError: its root was cancelled or trashed; nothing was stored.
+        """
+        raise NotImplementedError
+
+    async def next_deadline(self) -> int | None:
+        """Return when the next run has taken too long, in milliseconds UTC; None when none has a limit."""
+        raise NotImplementedError
+
+    async def expire(self) -> tuple[int, ...]:
+        """Cancel the runs that have taken too long; return their roots."""
+        raise NotImplementedError
 
     async def fail(self, receipt: Receipt, failure: Failed) -> Settled:
         """Store a failed try: the message goes back with a backoff (never before Retry-After), or the job ends.
@@ -338,7 +390,7 @@ class Ledger:
             )
         return Received(assignments=tuple(assignments), ended=tuple(ended), next_due=received.next_due)
 
-    def _complete(self, tx: Tx, receipt: Receipt, outcome: Stored | Unchanged | Recorded | Withdrawn) -> Settled:
+    def _complete(self, tx: Tx, receipt: Receipt, outcome: Completed) -> Settled:
         if isinstance(outcome, Unchanged) and not documents.confirm(tx, outcome.document_id):
             # Deleted while its server was asked. The next one who receives it knows nothing of it, and so fetches it.
             delivery = self._queue.release(tx, receipt)

@@ -15,6 +15,7 @@ CREATE TABLE credentials (
     kind       TEXT NOT NULL CHECK (kind IN ('cookies', 'bearer', 'basic', 'header')),
     keyring_id TEXT,                        -- NULL when there is no keyring: asked for at each start
     tail       TEXT NOT NULL DEFAULT '',    -- the last four characters
+    login_url  TEXT NOT NULL DEFAULT '',    -- where signing in is done, as far as it is known
     legacy_id  TEXT UNIQUE,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
@@ -36,14 +37,16 @@ CREATE UNIQUE INDEX sources_automatic ON sources (base_url) WHERE automatic = 1;
 CREATE INDEX sources_credential ON sources (credential_id) WHERE credential_id IS NOT NULL;
 
 CREATE TABLE definitions (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    name       TEXT NOT NULL UNIQUE,
-    body       TEXT NOT NULL CHECK (json_valid(body)),
-    enabled    INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
-    last_run   INTEGER,
-    legacy_id  TEXT UNIQUE,
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    name            TEXT NOT NULL UNIQUE,
+    body            TEXT NOT NULL CHECK (json_valid(body)),
+    enabled         INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+    schedule_paused INTEGER NOT NULL DEFAULT 0 CHECK (schedule_paused IN (0, 1)),
+    last_run        INTEGER,
+    checked_until   INTEGER,                -- up to when the moments of its schedule are dealt with
+    legacy_id       TEXT UNIQUE,
+    created_at      INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE documents (
@@ -100,6 +103,16 @@ CREATE TABLE page_sources (
     charset     TEXT NOT NULL,
     links       BLOB NOT NULL,              -- canonical URLs, one a line, zlib
     body        BLOB NOT NULL
+) STRICT;
+
+-- What a document says in short. It belongs to the content that it was made from.
+CREATE TABLE document_summaries (
+    document_id  INTEGER PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+    content_hash TEXT NOT NULL,
+    method       TEXT NOT NULL,             -- extractive, or the name of a language model
+    summary      TEXT NOT NULL,
+    keywords     TEXT NOT NULL CHECK (json_valid(keywords)),
+    made_at      INTEGER NOT NULL
 ) STRICT;
 
 CREATE VIRTUAL TABLE documents_fts USING fts5 (
@@ -217,8 +230,13 @@ CREATE TABLE root_progress (
     ended_before        INTEGER NOT NULL DEFAULT 0,     -- pages that had ended when its attempt of now began
     bytes               INTEGER NOT NULL DEFAULT 0,
     current_url         TEXT,
-    heartbeat_at        INTEGER
+    heartbeat_at        INTEGER,
+    step                INTEGER NOT NULL DEFAULT 0,     -- of a definition's run: the one that is under way
+    steps               TEXT CHECK (steps IS NULL OR json_valid(steps)),    -- of a definition's run: where each is
+    deadline_at         INTEGER,                        -- when a run has taken too long
+    paused_at           INTEGER                         -- while it is paused the deadline waits
 ) STRICT;
+CREATE INDEX root_progress_deadline ON root_progress (deadline_at) WHERE deadline_at IS NOT NULL;
 
 -- URLs that were refused when they were found. found_on is the job whose page named it first; no foreign key, since it
 -- outlives the page.
