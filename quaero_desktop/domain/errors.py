@@ -31,6 +31,20 @@ class UsageError(KnownError):
     """What was asked for makes no sense: a bad URL, an unknown status, a negative limit."""
 
 
+class FieldError(UsageError):
+    """One field of something that a person wrote makes no sense.
+
+    Args:
+        field: which one, like ``steps[1].config.max_depth``; lists are counted from 1.
+        message: one plain sentence, which names the field itself.
+        hint: what the person can do about it.
+    """
+
+    def __init__(self, field: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.field = field
+
+
 class NotFoundError(KnownError):
     """The named job, document or file does not exist."""
 
