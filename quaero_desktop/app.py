@@ -65,24 +65,33 @@ def main(arguments: Sequence[str]) -> int:
         # It stands above this module, and is a window with something to do.
         code: int = importlib.import_module("quaero_desktop.selftest").main(Path(given.self_test))
         return code
+    problem = None
     try:
         files = compose.library_files(given.library)
     except KnownError as error:
         _say(error)
-        return 2
-    return start(files, given.urls, verbose=given.verbose)
+        # Who started it with a double click sees no stderr.
+        problem, files = error, compose.library_files(None, {})
+    return start(files, given.urls, verbose=given.verbose, problem=problem)
 
 
-def start(files: LibraryFiles, urls: Sequence[str], *, verbose: bool = False) -> int:
-    """Open the window over the library in *files* and crawl *urls*; return the exit code once it is closed."""
+def start(files: LibraryFiles, urls: Sequence[str], *, verbose: bool = False, problem: KnownError | None = None) -> int:
+    """Open the window over the library in *files* and crawl *urls*; return the exit code once it is closed.
+
+    Args:
+        files: where the library is.
+        urls: what to crawl.
+        verbose: write more diagnostics.
+        problem: why the library that was asked for cannot be opened: the person may choose another one.
+    """
     application = make_application()
     preferences = configuration.read()
-    if compose.is_at_work(files) and hand_over(files.folder, list(urls)):
+    if problem is None and compose.is_at_work(files) and hand_over(files.folder, list(urls)):
         return 0
     crashed_before = _previous_crash(files)
     level = "debug" if verbose else preferences.settings.log.level
     with opened_runner(application, files, level) as (runner, reporter, collector):
-        desktop = Desktop(application, files, preferences, reporter, collector)
+        desktop = Desktop(application, files, preferences, reporter, collector, problem)
         if crashed_before:
             desktop.tell_previous_crash(crashed_before)
         runner.run(desktop.run(urls))
@@ -134,6 +143,7 @@ class Desktop(QObject):
         preferences: the settings, and what is to be known about them.
         reporter: for what is our fault.
         collector: of Python's garbage.
+        problem: why the library that was asked for cannot be opened; the one in *files* is not opened then.
 
     Attributes:
         window, context: while a library is open.
@@ -147,8 +157,10 @@ class Desktop(QObject):
         preferences: configuration.Preferences,
         reporter: CrashReporter,
         collector: GarbageCollector,
+        problem: KnownError | None = None,
     ) -> None:
         super().__init__()
+        self._problem = problem
         self._application = application
         self._files = files
         self._preferences = preferences
@@ -182,6 +194,8 @@ class Desktop(QObject):
         with self._stopped_by_signals():
             while not self._stopping.is_set():
                 try:
+                    if self._problem is not None:
+                        raise self._problem
                     async with compose.writing(
                         self._files,
                         self._preferences.settings,
@@ -349,11 +363,12 @@ class Desktop(QObject):
         """Have the library in another folder, from now on unless this start was given one of its own."""
         settings = self._preferences.settings
         place = configuration.library_place(folder, settings)
-        if self._files.folder == configuration.place_of(settings.storage.library).folder:
+        if self._problem is None and self._files.folder == configuration.place_of(settings.storage.library).folder:
             # Where that cannot be written down it is asked again at the next start: no reason not to begin.
             with contextlib.suppress(KnownError):
                 self._preferences = configuration.save({"storage.library": str(place.folder)})
         self._files = LibraryFiles(place.folder)
+        self._problem = None
 
     def _engine_says(self, notice: EngineNotice) -> None:
         if notice.message is None:

@@ -7,17 +7,17 @@ apart, in what is indexed and in what is asked for alike, so that every characte
 import re
 
 # Ideographs with their extensions and compatibility forms, radicals, kana in both widths, bopomofo and Hangul.
-_CJK = (
+CJK = (
     "[\u1100-\u11ff\u2e80-\u2fd5\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3038-\u303b\u3041-\u3096\u309d-\u309f"
     "\u30a1-\u30fa\u30fc-\u30ff\u3105-\u312f\u3131-\u318e\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uf900-\ufaff\uff66-\uff9d\uffa0-\uffdc"
     "\U00016fe0-\U0001b2ff\U00020000-\U0003fffd]"
 )
-_RUN = re.compile(f"{_CJK}+")
-# Curly quotes and dashes are the usual characters outside Latin-1; two plain ranges are quicker to look for than _CJK.
+_RUN = re.compile(f"{CJK}+")
+# Curly quotes and dashes are the usual characters outside Latin-1; two plain ranges are quicker to look for than CJK.
 _MAYBE = re.compile("[\u1100-\u11ff\u2e80-\U0010ffff]")
 _MARKS = "[\x01-\x08]*"
-_SPLIT_RUN = re.compile(f" ?({_MARKS}{_CJK}(?:{_MARKS} {_MARKS}{_CJK})*{_MARKS}) ?")
+_SPLIT_RUN = re.compile(f" ?({_MARKS}{CJK}(?:{_MARKS} {_MARKS}{CJK})*{_MARKS}) ?")
 
 
 def split_cjk(text: str) -> str:

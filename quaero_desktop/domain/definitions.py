@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from quaero_desktop.domain.crawl import CrawlConfig
-from quaero_desktop.domain.errors import UsageError
+from quaero_desktop.domain.errors import FieldError
+from quaero_desktop.domain.fields import check_among, quoted
 from quaero_desktop.domain.jobs import Phase
-from quaero_desktop.domain.listing import check_choice
 
 NO_STEP = 0
 """The step of the children of a crawl, which has no steps; those of a definition's run are counted from 1."""
@@ -200,15 +200,15 @@ def parse_duration(text: str, field: str = "timeout") -> int:
     """Return the milliseconds of a duration like ``90s``, ``10m`` or ``1h30m``.
 
     Raises:
-        UsageError: naming *field*, when it is none, or longer than a year.
+        FieldError: it is none, or longer than a year.
     """
     match = _DURATION.fullmatch(text.strip())
     if not match or not any(match.groups()):
-        raise UsageError(f"{field} is “{text[:100]}”, which is no duration.", "Write it like 10m, 1h30m or 2d.")
+        raise FieldError(field, f"{field} is {quoted(text)}, which is no duration.", "Write it like 10m, 1h30m or 2d.")
     days, hours, minutes, seconds = (int(part[:9]) if part else 0 for part in match.groups())
     total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
     if not 0 < total <= _MOST_SECONDS:
-        raise UsageError(f"{field} is “{text[:100]}”; it must be between 1s and 366d.")
+        raise FieldError(field, f"{field} is {quoted(text)}; it must be between 1s and 366d.")
     return total * 1000
 
 
@@ -216,9 +216,9 @@ def check_step_shape(step: Step, number: int) -> None:
     """Refuse a step without a name, or with an unknown action or way to go on.
 
     Raises:
-        UsageError: naming the field.
+        FieldError: naming the field.
     """
     if not step.name.strip():
-        raise UsageError(f"steps[{number}].name is empty.")
-    check_choice(f"steps[{number}].action", step.action, tuple(Action))
-    check_choice(f"steps[{number}].on_error", step.on_error, tuple(OnError))
+        raise FieldError(f"steps[{number}].name", f"steps[{number}].name is empty.")
+    check_among(f"steps[{number}].action", step.action, tuple(Action))
+    check_among(f"steps[{number}].on_error", step.on_error, tuple(OnError))

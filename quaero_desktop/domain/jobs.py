@@ -83,6 +83,7 @@ class Cause(StrEnum):
     LIMIT = "limit"  # more children failed than were tolerated
     STEP = "step"  # the step before failed, or no step of a run brought anything
     PREREQUISITE = "prerequisite"  # the run of another definition, which had to come first, failed
+    SIGN_IN = "sign_in"  # of a paused root: its site wants a sign-in
 
 
 HOST_FAULTS = frozenset(
@@ -145,7 +146,10 @@ class JobRef(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole row for people and programs: the contract of ``--json``. Times are integer milliseconds UTC."""
+    """A whole row for people and programs: the contract of ``--json``. Times are integer milliseconds UTC.
+
+    *step* is the step of its root's run that it belongs to, counted from 1; 0 in a plain crawl.
+    """
 
     id: int
     parent_id: int | None
@@ -177,6 +181,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     depth: int
     revision: int
+    step: int = 0
 
     @property
     def is_root(self) -> bool:

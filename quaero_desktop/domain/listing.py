@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from quaero_desktop.domain.definitions import StepState
 from quaero_desktop.domain.documents import check_window
 from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.jobs import Job, JobType, SkipReason, Status
@@ -170,6 +171,7 @@ class RootDetails(msgspec.Struct, frozen=True, kw_only=True):
         pages_per_second: finished pages over the time since the start, pauses included.
         seconds_left: what the open pages will take at that pace, or None where nobody can know.
         waiting: the sites that have pages of it queued and are left alone for now, the first that goes on first.
+        steps: where each step of a definition's run is; empty for a crawl.
     """
 
     job: Job
@@ -186,6 +188,7 @@ class RootDetails(msgspec.Struct, frozen=True, kw_only=True):
     seconds_left: float | None
     waiting: tuple[Waiting, ...] = ()
     warning: str | None = None
+    steps: tuple[StepState, ...] = ()
 
 
 class SourceName(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,9 +3,9 @@
 What cannot be used is named by its place, like ``steps[1].config.max_depth``; steps and lists are counted from 1.
 """
 
-import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, get_args
+from functools import partial
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -14,15 +14,19 @@ from quaero_desktop.domain import rules, urls
 from quaero_desktop.domain.cleanup import check_cleanable, parse_age
 from quaero_desktop.domain.definitions import Action
 from quaero_desktop.domain.errors import FieldError, UsageError
+from quaero_desktop.domain.fields import checked, expected, meant_by, quoted, shown
 from quaero_desktop.domain.scope import ScopeKind
-from quaero_desktop.domain.text import single_line, storable
+from quaero_desktop.domain.text import storable
 
-_SHOWN = 60
 _Texts = Annotated[tuple[str, ...], Meta(max_length=1000)]
 
 
 def _whole(least: int, most: int) -> Meta:
-    return Meta(ge=least, le=most, extra={"expected": f"a whole number from {least} to {most:,}".replace(",", " ")})
+    return Meta(ge=least, le=most, extra={"expected": f"a whole number from {least} to {most}"})
+
+
+_YES_OR_NO = Meta(extra={"expected": "true or false"})
+_METHOD = Meta(pattern=r"\A(?:auto|extractive|model)\Z", extra={"expected": "auto, extractive or model"})
 
 
 class StepOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -50,14 +54,14 @@ class CrawlOptions(StepOptions, frozen=True, kw_only=True, omit_defaults=True):
     include_patterns: Annotated[_Texts, Meta(extra={"expected": "a list of rules"})] | None = None
     exclude_patterns: Annotated[_Texts, Meta(extra={"expected": "a list of rules"})] | None = None
     max_depth: Annotated[int, _whole(0, 1000)] | None = None
-    max_pages: Annotated[int, _whole(1, 1_000_000_000)] | None = None
+    max_pages: Annotated[int, _whole(1, 100_000_000)] | None = None
     concurrency: Annotated[int, _whole(1, 64)] | None = None
     delay: Annotated[float, Meta(ge=0, le=86_400, extra={"expected": "a number of seconds from 0 to 86400"})] | None = (
         None
     )
-    follow_links: bool = True
-    refresh_source: bool = True
-    wait_for_completion: bool = True
+    follow_links: Annotated[bool, _YES_OR_NO] | None = None
+    refresh_source: Annotated[bool, _YES_OR_NO] = True
+    wait_for_completion: Annotated[bool, _YES_OR_NO] = True
 
 
 class TransformOptions(StepOptions, frozen=True, kw_only=True, omit_defaults=True):
@@ -73,9 +77,7 @@ class SummariseOptions(StepOptions, frozen=True, kw_only=True, omit_defaults=Tru
         sentences: the most sentences of a summary; None for the setting.
     """
 
-    method: Annotated[str, Meta(pattern=r"\A(?:auto|extractive|model)\Z", extra={"expected": "auto, extractive or model"})] = (
-        "extractive"
-    )
+    method: Annotated[str, _METHOD] = "extractive"
     sentences: Annotated[int, _whole(1, 50)] | None = None
 
 
@@ -88,9 +90,7 @@ class CorpusSummaryOptions(StepOptions, frozen=True, kw_only=True, omit_defaults
         keywords: the most keywords.
     """
 
-    method: Annotated[str, Meta(pattern=r"\A(?:auto|extractive|model)\Z", extra={"expected": "auto, extractive or model"})] = (
-        "extractive"
-    )
+    method: Annotated[str, _METHOD] = "extractive"
     sentences: Annotated[int, _whole(1, 50)] | None = None
     keywords: Annotated[int, _whole(1, 100)] = 20
 
@@ -108,9 +108,7 @@ class CleanupOptions(StepOptions, frozen=True, kw_only=True, omit_defaults=True)
     """
 
     older_than: Annotated[str, Meta(extra={"expected": "an age like 30d or 12h"})] = ""
-    status: Annotated[
-        tuple[str, ...] | str, Meta(extra={"expected": "a list of completed, failed and cancelled"})
-    ] = ()
+    status: Annotated[tuple[str, ...] | str, Meta(extra={"expected": "a list of completed, failed and cancelled"})] = ()
 
     @property
     def statuses(self) -> tuple[str, ...]:
@@ -160,7 +158,7 @@ def parse(action: str, config: Mapping[str, Any], where: str = "config") -> Step
         try:
             values[name] = msgspec.convert(value, fields[name].type)
         except msgspec.ValidationError as error:
-            message = f"{where}.{name} must be {_expected(fields[name].type)}, not {_quoted(value)}."
+            message = f"{where}.{name} must be {expected(fields[name].type)}, not {quoted(value)}."
             raise FieldError(f"{where}.{name}", message) from error
     options = kind(**values)
     match options:
@@ -173,10 +171,10 @@ def parse(action: str, config: Mapping[str, Any], where: str = "config") -> Step
 
 def _check_crawl(options: CrawlOptions, where: str) -> None:
     for number, text in enumerate(options.start_urls, 1):
-        checked(f"{where}.start_urls[{number}]", lambda text=text: urls.seed(text))
+        checked(f"{where}.start_urls[{number}]", partial(urls.seed, text))
     for name in ("include_patterns", "exclude_patterns"):
         for number, pattern in enumerate(getattr(options, name) or (), 1):
-            checked(f"{where}.{name}[{number}]", lambda pattern=pattern: _check_pattern(pattern))
+            checked(f"{where}.{name}[{number}]", partial(_check_pattern, pattern))
 
 
 def _check_pattern(pattern: str) -> None:
@@ -194,15 +192,9 @@ def _check_cleanup(options: CleanupOptions, where: str) -> None:
     checked(f"{where}.status", lambda: check_cleanable(options.statuses))
 
 
-def checked[T](field: str, read: Callable[[], T]) -> T:
-    """Return what *read* does; what it refuses is said of *field*.
-
-    Raises:
-        FieldError: it refused it.
-    """
-    try:
-        return read()
-    except FieldError:
-        raise
-    except UsageError as error:
-        raise FieldError(field, f"{field}: {error.message}", error.hint) from error
+def _unknown(where: str, action: str, name: str, known: list[str]) -> FieldError:
+    field = f"{where}.{shown(name)}"
+    if meant := meant_by(name, known):
+        return FieldError(field, f"{field}: {action} has no such option; did you mean {meant}?")
+    hint = f"There are {', '.join(known)}." if known else ""
+    return FieldError(field, f"{field}: {action} has no {'such option' if known else 'options'}.", hint)

@@ -41,6 +41,9 @@ CAUSES: dict[str, str] = {
     Cause.BAD_PAYLOAD: "its message makes no sense",
     Cause.CANCELLED: "cancelled",
     Cause.LIMIT: "over a limit of the crawl",
+    Cause.STEP: "a step before it failed",
+    Cause.PREREQUISITE: "a definition that has to run before it failed",
+    Cause.SIGN_IN: "the site wants a sign-in",
 }
 
 REASONS: dict[str, str] = {

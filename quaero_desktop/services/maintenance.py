@@ -8,6 +8,7 @@ from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.storage import backup
 from quaero_desktop.storage.backup import BackupInfo as BackupInfo  # part of what is said here
 from quaero_desktop.storage.database import Database
+from quaero_desktop.storage.errand import Progress
 from quaero_desktop.storage.verify import VerifyReport, verify_library
 
 
@@ -27,20 +28,27 @@ class MaintenanceService:
         self._clock = clock
         self.keep_backups = keep_backups
 
-    async def back_up(self) -> BackupInfo:
+    async def back_up(self, progress: Progress | None = None) -> BackupInfo:
         """Make a backup, check it, and remove the oldest beyond the number that is kept.
+
+        Args:
+            progress: told how much is done, and of how much.
 
         Raises:
             DiskFullError: there is no room for it; nothing is left behind.
             LibraryError: it could not be made, or did not pass its check.
         """
-        made = await backup.create(self._database, self._files.backups, self._clock)
+        made = await backup.create(self._database, self._files.backups, self._clock, progress)
         backup.prune(self._files.backups, self.keep_backups)
         return made
 
-    async def verify(self) -> VerifyReport:
-        """Check every invariant; changes nothing."""
-        return await verify_library(self._database)
+    async def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """Check every invariant; changes nothing.
+
+        Args:
+            progress: told how many checks are done, and of how many.
+        """
+        return await verify_library(self._database, progress)
 
 
 class BackupShelf:

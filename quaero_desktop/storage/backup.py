@@ -51,19 +51,20 @@ class BackupInfo(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
 
 
-async def create(database: Database, folder: Path, clock: Clock) -> BackupInfo:
+async def create(database: Database, folder: Path, clock: Clock, progress: errand.Progress | None = None) -> BackupInfo:
     """Copy the library, as it is at this moment, into a new file in *folder*; work on it goes on meanwhile.
 
     Args:
         database: the open library.
         folder: where its backups are; made when missing.
         clock: gives the backup its name.
+        progress: told how many of the bytes are copied and checked.
 
     Raises:
         DiskFullError: there is no room for it; nothing of it is left.
         LibraryError: the world's fault; nothing of it is left.
     """
-    return await errand.run(lambda work: copy(work, database.path, folder, clock.now_ms()))
+    return await errand.run(lambda work: copy(work, database.path, folder, clock.now_ms()), progress)
 
 
 def copy(work: Errand, database: Path, folder: Path, now: int) -> BackupInfo:
@@ -79,10 +80,18 @@ def copy(work: Errand, database: Path, folder: Path, now: int) -> BackupInfo:
     _remove_abandoned(folder)
     target = _free_name(folder, now)
     with files.made_whole(target) as temporary:
-        with work.connected(database) as source:
+
+        def tell() -> None:
+            # The check that follows takes about as long. What is freed in the library is not copied.
+            with contextlib.suppress(OSError):
+                work.tell(min(temporary.stat().st_size, size), 2 * size)
+
+        size = max(1, database.stat().st_size)
+        with work.connected(database, meanwhile=tell) as source:
             version = migrate.version_of(source)
             # A defragmented copy of one snapshot; readers and the writer go on.
             source.execute("VACUUM INTO ?", (str(temporary),))
+        work.tell(size, 2 * size)
         check(work, temporary, version)
     return _info(target)
 

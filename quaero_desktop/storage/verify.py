@@ -300,28 +300,33 @@ _INVARIANTS = (
 )
 
 
-async def verify_library(database: Database) -> VerifyReport:
+async def verify_library(database: Database, progress: errand.Progress | None = None) -> VerifyReport:
     """Check every invariant of an open library on a connection of its own; work on the library goes on meanwhile.
+
+    Args:
+        database: the open library.
+        progress: told how many of the checks are done.
 
     Raises:
         LibraryDamagedError: so damaged that it cannot be read at all.
         LibraryError: the world's fault.
     """
-    return await errand.run(lambda work: _verify_file(work, database.path))
+    return await errand.run(lambda work: _verify_file(work, database.path), progress)
 
 
 def _verify_file(work: Errand, path: Path) -> VerifyReport:
     # Not one of the readers: its scratch tables would stay in their memory.
     with work.connected(path) as connection:
-        return verify(connection)
+        return verify(connection, work.tell)
 
 
-def verify(connection: sqlite3.Connection) -> VerifyReport:
+def verify(connection: sqlite3.Connection, progress: errand.Progress = lambda done, total: None) -> VerifyReport:
     """Check every invariant in one snapshot of the library. Memory stays bounded; the library is not written to.
 
     Args:
         connection: with no transaction open. A read-only one will do: the scratch tables are of its own temporary
             database, in memory or in a file as its ``temp_store`` says.
+        progress: told how many of the checks are done.
 
     Raises:
         sqlite3.Error: as far as it is no damage that a check can tell of.
@@ -331,7 +336,9 @@ def verify(connection: sqlite3.Connection) -> VerifyReport:
         # The others would only say in other words that the file cannot be read.
         if checks[0].ok:
             _note_gone(connection)
-            checks += [_guarded(name, check, connection) for name, check in _CHECKS.items()]
+            for name, check in _CHECKS.items():
+                progress(len(checks), len(_CHECKS) + 1)
+                checks.append(_guarded(name, check, connection))
     return VerifyReport(all(check.ok for check in checks), tuple(checks))
 
 

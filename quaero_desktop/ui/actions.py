@@ -9,8 +9,10 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
+from quaero_desktop.domain.definitions import StoredDefinition
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, Status
 from quaero_desktop.domain.pagelist import PageFilter, PageRow
+from quaero_desktop.domain.sources import Source
 from quaero_desktop.ui.format import count_of
 from quaero_desktop.ui.theme import Theme
 
@@ -19,6 +21,17 @@ class ActionId(StrEnum):
     """The names of the actions."""
 
     NEW_CRAWL = "new_crawl"
+    NEW_DEFINITION = "new_definition"
+    NEW_SOURCE = "new_source"
+    RUN_NOW = "run_now"
+    EDIT = "edit"
+    DUPLICATE = "duplicate"
+    ENABLE = "enable"
+    PAUSE_SCHEDULE = "pause_schedule"
+    SHOW_LAST_RUN = "show_last_run"
+    SIGN_IN = "sign_in"
+    IMPORT_DEFINITION = "import_definition"
+    EXPORT_DEFINITION = "export_definition"
     RERUN = "rerun"
     RETRY_FAILED = "retry_failed"
     PAUSE = "pause"
@@ -35,6 +48,8 @@ class ActionId(StrEnum):
     PALETTE = "palette"
     SHOW_JOBS = "show_jobs"
     SHOW_LIBRARY = "show_library"
+    SHOW_DEFINITIONS = "show_definitions"
+    SHOW_SOURCES = "show_sources"
     SHOW_LOG = "show_log"
     BACK_UP = "back_up"
     VERIFY = "verify"
@@ -104,11 +119,14 @@ class Selection(msgspec.Struct, frozen=True):
         targets: the jobs; with *every* only some of them.
         every: all pages that match this, or None.
         count: how many jobs are meant.
+        definitions, sources: those that are selected in their own views, where no jobs are.
     """
 
     targets: tuple[Target, ...] = ()
     every: PageFilter | None = None
     count: int = 0
+    definitions: tuple[StoredDefinition, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     @classmethod
     def of(cls, targets: Sequence[Target]) -> "Selection":
@@ -170,7 +188,43 @@ def _cancel(selection: Selection) -> str:
 
 
 def _some(selection: Selection) -> str:
-    return "" if selection.count else "Select a job first."
+    return "" if selection.count or selection.definitions or selection.sources else "Select something first."
+
+
+def _one_recipe(selection: Selection) -> str:
+    return "" if len(selection.definitions) + len(selection.sources) == 1 else "Select one definition or source."
+
+
+def _runnable(selection: Selection) -> str:
+    if not (selection.definitions or selection.sources):
+        return "Select a definition or a source first."
+    if any(stored.problem for stored in selection.definitions):
+        return "It has a problem: edit it first."
+    enabled = [stored.definition.enabled for stored in selection.definitions]
+    enabled += [source.enabled for source in selection.sources]
+    return "" if all(enabled) else "It is switched off: enable it first."
+
+
+def _definition(selection: Selection) -> str:
+    return "" if len(selection.definitions) == 1 else "Select one definition."
+
+
+def _definition_or_source(selection: Selection) -> str:
+    return "" if selection.definitions or selection.sources else "Select a definition or a source first."
+
+
+def _scheduled(selection: Selection) -> str:
+    return "" if any(stored.definition.schedule for stored in selection.definitions) else "It has no schedule."
+
+
+def _last_run(selection: Selection) -> str:
+    if len(selection.definitions) != 1:
+        return "Select one definition."
+    return "" if selection.definitions[0].last_job is not None else "It has not run yet."
+
+
+def _source(selection: Selection) -> str:
+    return "" if len(selection.sources) == 1 else "Select one source."
 
 
 def _url(selection: Selection) -> str:
@@ -192,6 +246,19 @@ def _one(selection: Selection) -> str:
 
 _SPECS: dict[ActionId, _Spec] = {
     ActionId.NEW_CRAWL: _Spec("New crawl…", "plus", "Ctrl+N", _always, "Collect a site into the library"),
+    ActionId.NEW_DEFINITION: _Spec(
+        "New definition…", "calendar-plus", "Ctrl+Shift+N", _always, "Steps that run by a schedule or by hand"
+    ),
+    ActionId.NEW_SOURCE: _Spec("New source…", "globe-simple", "", _always, "A site with its rules and its sign-in"),
+    ActionId.RUN_NOW: _Spec("Run now", "lightning", "Ctrl+Return", _runnable),
+    ActionId.EDIT: _Spec("Edit…", "pencil-simple", "F2", _one_recipe),
+    ActionId.DUPLICATE: _Spec("Duplicate…", "copy-simple", "Ctrl+D", _definition, "Begin a new one like it"),
+    ActionId.ENABLE: _Spec("Disable", "power", "", _definition_or_source),
+    ActionId.PAUSE_SCHEDULE: _Spec("Pause schedule", "pause-circle", "", _scheduled, "It can still be run by hand"),
+    ActionId.SHOW_LAST_RUN: _Spec("Show last run", "tree-structure", "", _last_run),
+    ActionId.SIGN_IN: _Spec("Sign-in…", "key", "", _source, "Cookies, a token or a password for its site"),
+    ActionId.IMPORT_DEFINITION: _Spec("Import definition…", "upload-simple", "", _always, "From a TOML file"),
+    ActionId.EXPORT_DEFINITION: _Spec("Export definition…", "export", "", _definition, "To a TOML file"),
     ActionId.RERUN: _Spec("Run again", "arrow-clockwise", "Ctrl+R", _rerun, "Crawl it again with the same set-up"),
     ActionId.RETRY_FAILED: _Spec("Retry failed", "arrow-counter-clockwise", "Ctrl+Shift+R", _retry),
     ActionId.PAUSE: _Spec("Pause", "pause", "Ctrl+P", _pause, "Pages in flight finish"),
@@ -208,6 +275,8 @@ _SPECS: dict[ActionId, _Spec] = {
     ActionId.PALETTE: _Spec("Go to or do…", "command", "Ctrl+K", _always, "Actions, jobs and documents by name"),
     ActionId.SHOW_JOBS: _Spec("Jobs", "tree-structure", "Ctrl+1", _always),
     ActionId.SHOW_LIBRARY: _Spec("Library", "books", "Ctrl+2", _always),
+    ActionId.SHOW_DEFINITIONS: _Spec("Definitions", "calendar-check", "Ctrl+3", _always),
+    ActionId.SHOW_SOURCES: _Spec("Sources", "globe-simple", "Ctrl+4", _always),
     ActionId.SHOW_LOG: _Spec("Log", "terminal-window", "Ctrl+L", _always),
     ActionId.BACK_UP: _Spec("Back up now", "floppy-disk", "", _always, "Make a checked copy of the library"),
     ActionId.VERIFY: _Spec("Check the library", "shield-check", "", _always, "Check every promise the library keeps"),
@@ -224,6 +293,19 @@ CONTEXT_MENU: tuple[ActionId | None, ...] = (
     ActionId.DELETE,
 )  # fmt: skip
 """What a job's context menu shows, in this order; None is a line."""
+
+DEFINITION_MENU: tuple[ActionId | None, ...] = (
+    ActionId.RUN_NOW, ActionId.SHOW_LAST_RUN, None,
+    ActionId.EDIT, ActionId.DUPLICATE, ActionId.ENABLE, ActionId.PAUSE_SCHEDULE, None,
+    ActionId.EXPORT_DEFINITION, None,
+    ActionId.DELETE,
+)  # fmt: skip
+"""The same for a definition."""
+
+SOURCE_MENU: tuple[ActionId | None, ...] = (
+    ActionId.RUN_NOW, None, ActionId.EDIT, ActionId.SIGN_IN, ActionId.ENABLE, None, ActionId.DELETE,
+)  # fmt: skip
+"""The same for a source."""
 
 
 class Actions(QObject):
@@ -296,6 +378,7 @@ class Actions(QObject):
             action.setStatusTip(what)
         self._actions[ActionId.RETRY_FAILED].setText(self._retry_text())
         self._actions[ActionId.DELETE].setText(self._delete_text())
+        self._word_recipes()
 
     def forbid(self, name: ActionId, reason: str) -> None:
         """Disable an action whatever is selected, with the reason; an empty one lets it go again."""
@@ -312,12 +395,17 @@ class Actions(QObject):
         if handler is not None and self._actions[name].isEnabled():
             handler(self._selection)
 
-    def context_menu(self, parent: QWidget) -> QMenu:
-        """Return the menu of what is selected; the caller shows it with ``popup``, and it deletes itself."""
+    def context_menu(self, parent: QWidget, names: Sequence[ActionId | None] = CONTEXT_MENU) -> QMenu:
+        """Return the menu of what is selected; the caller shows it with ``popup``, and it deletes itself.
+
+        Args:
+            parent: of the menu.
+            names: what it shows; None is a line.
+        """
         menu = QMenu(parent)
         menu.setToolTipsVisible(True)
         menu.aboutToHide.connect(menu.deleteLater)
-        for name in CONTEXT_MENU:
+        for name in names:
             if name is None:
                 menu.addSeparator()
             else:
@@ -335,8 +423,28 @@ class Actions(QObject):
         failed = sum(t.failed if t.is_root else t.status == Status.FAILED for t in selection.targets)
         return self.tr("Retry %s") % count_of(failed, "failed page") if failed else self.tr("Retry failed")
 
+    def _word_recipes(self) -> None:
+        """Word what switches definitions and sources on and off by what they are now."""
+        selection = self._selection
+        enabled = [stored.definition.enabled for stored in selection.definitions]
+        enabled += [source.enabled for source in selection.sources]
+        self._reword(ActionId.ENABLE, self.tr("Disable") if any(enabled) or not enabled else self.tr("Enable"))
+        paused = [stored.schedule_paused for stored in selection.definitions if stored.definition.schedule]
+        resting = bool(paused) and all(paused)
+        self._reword(ActionId.PAUSE_SCHEDULE, self.tr("Resume schedule") if resting else self.tr("Pause schedule"))
+        self._reword(ActionId.RUN_NOW, self.tr("Crawl now") if selection.sources else self.tr("Run now"))
+
+    def _reword(self, name: ActionId, text: str) -> None:
+        action = self._actions[name]
+        if action.text() != text:
+            action.setText(text)
+            action.setIconText(text.rstrip("…"))
+
     def _delete_text(self) -> str:
         selection = self._selection
+        for number, noun in ((len(selection.definitions), "definition"), (len(selection.sources), "source")):
+            if number:
+                return self.tr("Delete %s") % (noun if number == 1 else count_of(number, noun))
         children = sum(target.child_count for target in selection.targets)
         if selection.count <= 1:
             return self.tr("Delete with %s") % count_of(children, "page") if children else self.tr("Delete")

@@ -20,6 +20,7 @@ from quaero_desktop.services.jobs import CrawlRequest
 from quaero_desktop.ui.actions import ActionId, Selection, Target
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.format import clean, count_of
+from quaero_desktop.ui.longwork import LongWork
 from quaero_desktop.ui.notices import Notice
 from quaero_desktop.ui.window import MainWindow
 
@@ -45,6 +46,7 @@ class Commands(QObject):
         super().__init__(window)
         self._context = context
         self._window = window
+        self._long_work = LongWork(context, self)
         handlers: dict[ActionId, Callable[[Selection], None]] = {
             ActionId.NEW_CRAWL: lambda _: self.new_crawl(()),
             ActionId.RERUN: lambda selection: self._spawn(self._rerun(selection)),
@@ -234,12 +236,11 @@ class Commands(QObject):
     # --- the library and the window ---------------------------------------------------------------------------------
 
     async def _back_up(self) -> None:
-        self._context.notices.show(self.tr("Making a backup…"), key="backup")
-        try:
-            made = await self._context.services.maintenance.back_up()
-        except KnownError:
-            self._context.notices.withdraw("backup")
-            raise
+        made = await self._long_work.run(
+            "backup", self.tr("Making a backup…"), self._context.services.maintenance.back_up
+        )
+        if made is None:
+            return
         self._context.notices.post(
             Notice(
                 message=self.tr("The backup is made and checked."),
@@ -252,12 +253,11 @@ class Commands(QObject):
         )
 
     async def _verify(self) -> None:
-        self._context.notices.show(self.tr("Checking the library…"), key="verify")
-        try:
-            report = await self._context.services.maintenance.verify()
-        except KnownError:
-            self._context.notices.withdraw("verify")
-            raise
+        report = await self._long_work.run(
+            "verify", self.tr("Checking the library…"), self._context.services.maintenance.verify
+        )
+        if report is None:
+            return
         broken = [check for check in report.checks if not check.ok]
         if not broken:
             self._context.notices.show(

@@ -25,6 +25,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         button: the text of a button beside it; empty for none.
         on_click: what the button does.
         key: a later notice with the same key takes its place; empty for none.
+        progress: from 0 to 1, how far the work is that it tells of; None for no work.
     """
 
     message: str
@@ -34,6 +35,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     button: str = ""
     on_click: Callable[[], None] | None = None
     key: str = ""
+    progress: float | None = None
 
 
 class UndoOffer(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,7 +54,11 @@ _MENUS: tuple[tuple[str, tuple[ActionId | None, ...]], ...] = (
     ("&Edit", (ActionId.UNDO, ActionId.COPY_URL, ActionId.DELETE, None, ActionId.FIND, ActionId.PALETTE)),
     ("&Job", (ActionId.OPEN_DOCUMENT, ActionId.OPEN_IN_BROWSER, ActionId.SHOW_IN_LOG, None, ActionId.RERUN,
               ActionId.RETRY_FAILED, None, ActionId.PAUSE, ActionId.RESUME, ActionId.CANCEL)),
-    ("&View", (ActionId.SHOW_JOBS, ActionId.SHOW_LIBRARY, ActionId.SHOW_LOG)),
+    ("&Definition", (ActionId.NEW_DEFINITION, ActionId.NEW_SOURCE, None, ActionId.RUN_NOW, ActionId.SHOW_LAST_RUN, None,
+                     ActionId.EDIT, ActionId.DUPLICATE, ActionId.ENABLE, ActionId.PAUSE_SCHEDULE, ActionId.SIGN_IN, None,
+                     ActionId.IMPORT_DEFINITION, ActionId.EXPORT_DEFINITION)),
+    ("&View", (ActionId.SHOW_JOBS, ActionId.SHOW_LIBRARY, ActionId.SHOW_DEFINITIONS, ActionId.SHOW_SOURCES,
+               ActionId.SHOW_LOG)),
     ("&Help", (ActionId.SHORTCUTS, ActionId.ABOUT)),
 )  # fmt: skip
 _TOOLS: tuple[ActionId | None, ...] = (

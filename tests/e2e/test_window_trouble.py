@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton
 
 from quaero_desktop import app
 from quaero_desktop.app import Desktop
+from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.services import configuration
 from quaero_desktop.ui.views.trouble import Trouble
@@ -64,3 +65,39 @@ def test_another_folder_is_chosen_where_the_first_cannot_be_used(
         desktop.deleteLater()
         reporter.deleteLater()
     assert configuration.read().settings.storage.library == ("" if named else str(free))
+
+
+def test_a_library_that_is_no_path_is_said_in_a_window_and_another_one_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qapp: QApplication
+) -> None:
+    monkeypatch.setenv("QUAERO_CONFIG", str(tmp_path / "settings.toml"))
+    usual, free = tmp_path / "usual", tmp_path / "free"
+    free.mkdir()
+
+    async def run(desktop: Desktop) -> None:
+        running = asyncio.get_running_loop().create_task(desktop.run(()))
+        await until(lambda: trouble() is not None)
+        shown = trouble()
+        assert shown is not None
+        assert "There is no home folder" in said(shown)
+        # Nobody asked for the usual one, so trying again must not open that.
+        shown.retry_wanted.emit()
+        await until(lambda: trouble() not in (None, shown))
+        shown = trouble()
+        assert shown is not None
+        shown.folder_wanted.emit(str(free))
+        await desktop.shown.wait()
+        assert desktop.context is not None
+        assert desktop.context.services.files.folder == free
+        desktop.stop()
+        await running
+
+    files = LibraryFiles(usual)
+    with app.opened_runner(app.make_application(), files) as (runner, reporter, collector):
+        problem = UsageError("There is no home folder for “~nobody/library”.", "Give the folder's full path.")
+        desktop = Desktop(app.make_application(), files, configuration.read(), reporter, collector, problem)
+        runner.run(run(desktop))
+        desktop.deleteLater()
+        reporter.deleteLater()
+    assert configuration.read().settings.storage.library == ""
+    assert not (usual / "library.db").exists()

@@ -187,35 +187,42 @@ CREATE INDEX jobs_rerun_of ON jobs (rerun_of) WHERE rerun_of IS NOT NULL;
 CREATE INDEX jobs_triggered_by ON jobs (triggered_by) WHERE triggered_by IS NOT NULL;
 CREATE INDEX jobs_trashed ON jobs (trashed_at) WHERE trashed_at IS NOT NULL;
 
--- How many children of which type are in which status, but for those in the trash: kept by the database in the transaction of the work itself, so a
--- list never groups a million rows (J7).
+-- How many children of which type, in which step, are in which status, but for those in the trash: kept by the database
+-- in the transaction of the work itself, so a list never groups a million rows (J7).
 CREATE TABLE child_counts (
     parent_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     type      TEXT NOT NULL,
     status    TEXT NOT NULL,
+    step      INTEGER NOT NULL,
     n         INTEGER NOT NULL,
-    PRIMARY KEY (parent_id, type, status)
+    PRIMARY KEY (parent_id, type, status, step)
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER jobs_count_insert AFTER INSERT ON jobs
 WHEN new.parent_id IS NOT NULL AND new.trashed_at IS NULL BEGIN
-    INSERT INTO child_counts VALUES (new.parent_id, new.type, new.status, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+    INSERT INTO child_counts VALUES (new.parent_id, new.type, new.status, new.step, 1)
+    ON CONFLICT DO UPDATE SET n = n + 1;
 END;
 CREATE TRIGGER jobs_count_delete AFTER DELETE ON jobs
 WHEN old.parent_id IS NOT NULL AND old.trashed_at IS NULL BEGIN
-    UPDATE child_counts SET n = n - 1 WHERE parent_id = old.parent_id AND type = old.type AND status = old.status;
+    UPDATE child_counts SET n = n - 1
+    WHERE parent_id = old.parent_id AND type = old.type AND status = old.status AND step = old.step;
 END;
 CREATE TRIGGER jobs_count_update AFTER UPDATE OF status ON jobs
 WHEN new.parent_id IS NOT NULL AND new.status <> old.status AND new.trashed_at IS NULL AND old.trashed_at IS NULL BEGIN
-    UPDATE child_counts SET n = n - 1 WHERE parent_id = old.parent_id AND type = old.type AND status = old.status;
-    INSERT INTO child_counts VALUES (new.parent_id, new.type, new.status, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+    UPDATE child_counts SET n = n - 1
+    WHERE parent_id = old.parent_id AND type = old.type AND status = old.status AND step = old.step;
+    INSERT INTO child_counts VALUES (new.parent_id, new.type, new.status, new.step, 1)
+    ON CONFLICT DO UPDATE SET n = n + 1;
 END;
 CREATE TRIGGER jobs_count_trash AFTER UPDATE OF trashed_at ON jobs
 WHEN new.parent_id IS NOT NULL AND new.trashed_at IS NOT NULL AND old.trashed_at IS NULL BEGIN
-    UPDATE child_counts SET n = n - 1 WHERE parent_id = old.parent_id AND type = old.type AND status = old.status;
+    UPDATE child_counts SET n = n - 1
+    WHERE parent_id = old.parent_id AND type = old.type AND status = old.status AND step = old.step;
 END;
 CREATE TRIGGER jobs_count_restore AFTER UPDATE OF trashed_at ON jobs
 WHEN new.parent_id IS NOT NULL AND new.trashed_at IS NULL AND old.trashed_at IS NOT NULL BEGIN
-    INSERT INTO child_counts VALUES (new.parent_id, new.type, new.status, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+    INSERT INTO child_counts VALUES (new.parent_id, new.type, new.status, new.step, 1)
+    ON CONFLICT DO UPDATE SET n = n + 1;
 END;
 
 -- What a root has done so far, beside the counts of its children.
@@ -233,7 +240,7 @@ CREATE TABLE root_progress (
     heartbeat_at        INTEGER,
     step                INTEGER NOT NULL DEFAULT 0,     -- of a definition's run: the one that is under way
     steps               TEXT CHECK (steps IS NULL OR json_valid(steps)),    -- of a definition's run: where each is
-    deadline_at         INTEGER,                        -- when a run has taken too long
+    deadline_at         INTEGER,                        -- of a run: when it has taken too long; see storage/runs.py
     paused_at           INTEGER                         -- while it is paused the deadline waits
 ) STRICT;
 CREATE INDEX root_progress_deadline ON root_progress (deadline_at) WHERE deadline_at IS NOT NULL;
@@ -242,13 +249,14 @@ CREATE INDEX root_progress_deadline ON root_progress (deadline_at) WHERE deadlin
 -- outlives the page.
 CREATE TABLE skips (
     root_id  INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    step     INTEGER NOT NULL DEFAULT 0,
     url      TEXT NOT NULL,
     depth    INTEGER NOT NULL,
     reason   TEXT NOT NULL,
     rule     TEXT NOT NULL,
     found_on INTEGER,
     found_at INTEGER NOT NULL,
-    PRIMARY KEY (root_id, url)
+    PRIMARY KEY (root_id, url, step)            -- in this order, so that a root's are read by URL without sorting them
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX skips_reason ON skips (root_id, reason);
 

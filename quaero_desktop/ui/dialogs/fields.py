@@ -1,13 +1,15 @@
 """Fields of the dialogs: what they say about themselves stands beside them, never in a box."""
 
+from collections.abc import Callable, Sequence
 from typing import Literal
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPalette
-from PySide6.QtWidgets import QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QMimeData, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPalette, QTextCharFormat, QTextCursor
+from PySide6.QtWidgets import QLabel, QLineEdit, QPlainTextEdit, QSizePolicy, QTextEdit, QToolButton, QWidget
 
+from quaero_desktop.ui.addresses import urls_in
 from quaero_desktop.ui.format import clean
-from quaero_desktop.ui.theme import Theme
+from quaero_desktop.ui.theme import SPACE, Theme
 
 Tone = Literal["error", "good", "plain"]
 
@@ -161,3 +163,81 @@ class Disclosure(QToolButton):
     def _paint(self) -> None:
         self.setIcon(self._theme.icon("caret-down" if self._out else "caret-right"))
         self.setAccessibleDescription(self.tr("unfolded") if self._out else self.tr("folded"))
+
+
+class LinesEdit(QPlainTextEdit):
+    """A small editor of short lines. Tab goes to the next field.
+
+    Args:
+        name: for screen readers.
+        rows: how many lines it shows.
+        takes: returns the lines to take from what is pasted or dropped; None takes the text as it is.
+
+    Signals:
+        submitted: Enter was pressed. Only with *takes*; elsewhere it begins a line.
+    """
+
+    submitted = Signal()
+
+    def __init__(
+        self,
+        name: str,
+        rows: int,
+        *,
+        takes: Callable[[QMimeData], tuple[str, ...]] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._takes = takes
+        self.setAccessibleName(name)
+        self.setTabChangesFocus(True)
+        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.document().setDocumentMargin(SPACE)
+        frame = 2 * self.frameWidth() + 2 * SPACE
+        self.setFixedHeight(rows * self.fontMetrics().lineSpacing() + frame + 2 * SPACE)
+
+    def mark(self, lines: Sequence[int], theme: Theme) -> None:
+        """Underline the lines of those numbers, from 0."""
+        selections = []
+        for number in lines[:100]:
+            selection = QTextEdit.ExtraSelection()
+            style = QTextCharFormat()
+            style.setUnderlineStyle(QTextCharFormat.UnderlineStyle.WaveUnderline)
+            style.setUnderlineColor(theme.status_colour("failed"))
+            cursor = QTextCursor(self.document().findBlockByNumber(number))
+            cursor.select(QTextCursor.SelectionType.LineUnderCursor)
+            selection.format = style
+            selection.cursor = cursor
+            selections.append(selection)
+        self.setExtraSelections(selections)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt's name)
+        """Submit on Enter, where lines are seldom typed one after the other."""
+        entered = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if entered and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            event.ignore()
+        elif entered and self._takes is not None and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.submitted.emit()
+        elif entered:
+            self.insertPlainText("\n")
+        else:
+            super().keyPressEvent(event)
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:  # noqa: N802 (Qt's name)
+        """Take files and links too."""
+        return super().canInsertFromMimeData(source) or (self._takes is not None and source.hasUrls())
+
+    def insertFromMimeData(self, source: QMimeData) -> None:  # noqa: N802 (Qt's name)
+        """Insert the addresses in it on lines of their own; a text without any as it is."""
+        found = self._takes(source) if self._takes is not None else ()
+        plain = source.text().strip() if source.hasText() and not source.hasUrls() else ""
+        if not found or (len(plain.splitlines()) == 1 and urls_in(plain) == (plain,)):
+            self.insertPlainText(plain or source.text())
+            return
+        cursor = self.textCursor()
+        cursor.removeSelectedText()
+        before = cursor.block().text()[: cursor.positionInBlock()].strip()
+        after = cursor.block().text()[cursor.positionInBlock() :].strip()
+        lines = "\n".join(found)
+        cursor.insertText(("\n" if before else "") + lines + ("\n" if after else ""))
+        self.setTextCursor(cursor)

@@ -1,11 +1,11 @@
 """The dialog that starts a crawl: addresses, how far, and rules in plain words with a live checker."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import msgspec
-from PySide6.QtCore import QMimeData, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
@@ -13,7 +13,6 @@ from PySide6.QtGui import (
     QKeySequence,
     QShortcut,
     QShowEvent,
-    QTextCharFormat,
     QTextCursor,
 )
 from PySide6.QtWidgets import (
@@ -34,7 +33,6 @@ from PySide6.QtWidgets import (
     QRadioButton,
     QScrollArea,
     QSpinBox,
-    QTextEdit,
     QVBoxLayout,
     QWidget,
 )
@@ -49,11 +47,11 @@ from quaero_desktop.domain.scope import Extent, ScopeKind
 from quaero_desktop.services import configuration
 from quaero_desktop.services import rules as rule_checker
 from quaero_desktop.services.jobs import CrawlRequest
-from quaero_desktop.ui.addresses import urls_in, urls_in_file, urls_in_mime
+from quaero_desktop.ui.addresses import urls_in_file, urls_in_mime
 from quaero_desktop.ui.context import Context
-from quaero_desktop.ui.dialogs.fields import Disclosure, NumberEdit, Remark
+from quaero_desktop.ui.dialogs.fields import Disclosure, LinesEdit, NumberEdit, Remark
 from quaero_desktop.ui.format import clean, tool_tip
-from quaero_desktop.ui.theme import SPACE, Theme
+from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.widgets.labels import ElidedLabel, Heading, muted
 
 _WIDTH = 660
@@ -146,7 +144,7 @@ class NewCrawlDialog(QDialog):
     # --- Fields -------------------------------------------------------------------------------------------------------
 
     def _make_addresses(self) -> None:
-        self._addresses = _LinesEdit(self.tr("Web addresses"), 3, takes=urls_in_mime, parent=self)
+        self._addresses = LinesEdit(self.tr("Web addresses"), 3, takes=urls_in_mime, parent=self)
         self._addresses.setObjectName("addresses")
         self._addresses.setPlaceholderText(self.tr("Paste or type one or more web addresses, one a line"))
         self._addresses.setToolTip(self.tr("Enter starts the crawl, Shift+Enter begins another line."))
@@ -183,10 +181,10 @@ class NewCrawlDialog(QDialog):
         self._pages.setToolTip(self.tr("What is found beyond that is listed as skipped"))
 
     def _make_rules(self) -> None:
-        self._include = _LinesEdit(self.tr("Only addresses with"), 3, parent=self)
+        self._include = LinesEdit(self.tr("Only addresses with"), 3, parent=self)
         self._include.setObjectName("include")
         self._include.setPlaceholderText(self.tr("any"))
-        self._exclude = _LinesEdit(self.tr("Leave out addresses with"), 3, parent=self)
+        self._exclude = LinesEdit(self.tr("Leave out addresses with"), 3, parent=self)
         self._exclude.setObjectName("exclude")
         self._exclude.setPlaceholderText("*.pdf\n*/old/*")
         self._about_rules = Remark(self._theme, self)
@@ -643,84 +641,6 @@ class NewCrawlDialog(QDialog):
         """Return the lines that hold something, each with its number from 0."""
         lines = enumerate(edit.toPlainText().split("\n"))
         return [(number, line.strip()) for number, line in lines if line.strip()]
-
-
-class _LinesEdit(QPlainTextEdit):
-    """A small editor of short lines. Tab goes to the next field.
-
-    Args:
-        name: for screen readers.
-        rows: how many lines it shows.
-        takes: returns the lines to take from what is pasted or dropped; None takes the text as it is.
-
-    Signals:
-        submitted: Enter was pressed. Only with *takes*; elsewhere it begins a line.
-    """
-
-    submitted = Signal()
-
-    def __init__(
-        self,
-        name: str,
-        rows: int,
-        *,
-        takes: Callable[[QMimeData], tuple[str, ...]] | None = None,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._takes = takes
-        self.setAccessibleName(name)
-        self.setTabChangesFocus(True)
-        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.document().setDocumentMargin(SPACE)
-        frame = 2 * self.frameWidth() + 2 * SPACE
-        self.setFixedHeight(rows * self.fontMetrics().lineSpacing() + frame + 2 * SPACE)
-
-    def mark(self, lines: Sequence[int], theme: Theme) -> None:
-        """Underline the lines of those numbers, from 0."""
-        selections = []
-        for number in lines[:100]:
-            selection = QTextEdit.ExtraSelection()
-            style = QTextCharFormat()
-            style.setUnderlineStyle(QTextCharFormat.UnderlineStyle.WaveUnderline)
-            style.setUnderlineColor(theme.status_colour("failed"))
-            cursor = QTextCursor(self.document().findBlockByNumber(number))
-            cursor.select(QTextCursor.SelectionType.LineUnderCursor)
-            selection.format = style
-            selection.cursor = cursor
-            selections.append(selection)
-        self.setExtraSelections(selections)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt's name)
-        """Submit on Enter, where lines are seldom typed one after the other."""
-        entered = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if entered and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            event.ignore()
-        elif entered and self._takes is not None and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self.submitted.emit()
-        elif entered:
-            self.insertPlainText("\n")
-        else:
-            super().keyPressEvent(event)
-
-    def canInsertFromMimeData(self, source: QMimeData) -> bool:  # noqa: N802 (Qt's name)
-        """Take files and links too."""
-        return super().canInsertFromMimeData(source) or (self._takes is not None and source.hasUrls())
-
-    def insertFromMimeData(self, source: QMimeData) -> None:  # noqa: N802 (Qt's name)
-        """Insert the addresses in it on lines of their own; a text without any as it is."""
-        found = self._takes(source) if self._takes is not None else ()
-        plain = source.text().strip() if source.hasText() and not source.hasUrls() else ""
-        if not found or (len(plain.splitlines()) == 1 and urls_in(plain) == (plain,)):
-            self.insertPlainText(plain or source.text())
-            return
-        cursor = self.textCursor()
-        cursor.removeSelectedText()
-        before = cursor.block().text()[: cursor.positionInBlock()].strip()
-        after = cursor.block().text()[cursor.positionInBlock() :].strip()
-        lines = "\n".join(found)
-        cursor.insertText(("\n" if before else "") + lines + ("\n" if after else ""))
-        self.setTextCursor(cursor)
 
 
 class _TryEdit(QLineEdit):

@@ -28,6 +28,8 @@ MOST_WAITING = 50
 _LONGEST = 1_000
 _ICONS = {"info": "info", "success": "check-circle", "error": "warning-circle"}
 
+_PROGRESS_HEIGHT = 3
+
 
 class MessageBar(QWidget):
     """Shows the window's notices, one at a time: errors first, then in the order in which they came.
@@ -90,6 +92,10 @@ class MessageBar(QWidget):
 
     def show_notice(self, notice: Notice) -> None:
         """Show a notice now or after those before it."""
+        known = [*self._waiting, *([self._current] if self._current is not None else [])]
+        if notice.progress and not any(each.key == notice.key for each in known):
+            # The person closed it: work that goes on is no reason to bring it back.
+            return
         if notice.key:
             self._waiting = [each for each in self._waiting if each.key != notice.key]
             if self._current is not None and self._current.key == notice.key:
@@ -142,7 +148,11 @@ class MessageBar(QWidget):
         self.dismiss()
 
     def _show(self, notice: Notice) -> None:
-        self._current = notice
+        before, self._current = self._current, notice
+        if before is not None and notice.progress is not None and before.key == notice.key and _same(notice, before):
+            # The same work, a little further: nothing else has changed, and nobody wants to hear it ten times a second.
+            self.update()
+            return
         message, hint = clean(notice.message, _LONGEST), clean(notice.hint, _LONGEST)
         self._message.setText(message)
         self._hint.setText(hint)
@@ -225,6 +235,9 @@ class MessageBar(QWidget):
         painter.fillRect(self.rect(), self._theme.colour(f"{kind}_background"))
         painter.fillRect(0, 0, 3, self.height(), self._ink(kind))
         painter.fillRect(0, self.height() - 1, self.width(), 1, self._theme.border)
+        if self._current is not None and self._current.progress is not None:
+            done = round(self.width() * min(max(self._current.progress, 0.0), 1.0))
+            painter.fillRect(0, self.height() - _PROGRESS_HEIGHT, done, _PROGRESS_HEIGHT, self._theme.accent)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Close on Escape."""

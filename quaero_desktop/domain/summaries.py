@@ -1,0 +1,102 @@
+"""What documents say in short: the questions and the answers of summarising."""
+
+from typing import Any, Final
+
+import msgspec
+
+EXTRACTIVE: Final = "extractive"
+"""The method that takes sentences out of the text itself, with nothing but what is on this machine."""
+
+DEFAULT_SENTENCES: Final = 3
+DEFAULT_KEYWORDS: Final = 8
+CORPUS_KEYWORDS: Final = 20
+
+
+class SummaryInput(msgspec.Struct, frozen=True, kw_only=True, tag="document"):
+    """A document to summarise. The answer is a pure function of this.
+
+    Attributes:
+        text: its markdown.
+        title: its title, or empty.
+        language: its language as a BCP 47 tag; empty to find it out.
+        sentences: the most sentences of the summary.
+        keywords: the most keywords.
+    """
+
+    text: str
+    title: str = ""
+    language: str = ""
+    sentences: int = DEFAULT_SENTENCES
+    keywords: int = DEFAULT_KEYWORDS
+
+
+class Digest(msgspec.Struct, frozen=True, kw_only=True):
+    """A document of a collection, as far as the summary of the whole needs it.
+
+    Attributes:
+        level: how deep its address is: 0 for the front page of a site.
+    """
+
+    title: str
+    summary: str
+    keywords: tuple[str, ...]
+    language: str = ""
+    level: int = 0
+
+
+class CorpusInput(msgspec.Struct, frozen=True, kw_only=True, tag="corpus"):
+    """A collection to summarise, from what its documents say in short.
+
+    Attributes:
+        documents: in the order of their ids.
+        sentences, keywords: the most of each.
+    """
+
+    documents: tuple[Digest, ...]
+    sentences: int = DEFAULT_SENTENCES
+    keywords: int = CORPUS_KEYWORDS
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What something says in short.
+
+    Attributes:
+        text: whole sentences in their order, separated by blanks; empty when there is no running text.
+        keywords: the most telling first; no two are forms of the same word.
+        language: what the text was taken for; empty when nobody knows.
+    """
+
+    text: str = ""
+    keywords: tuple[str, ...] = ()
+    language: str = ""
+
+
+class SummaryFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """A summary that could not be made: it took too long, needed too much memory, or crashed.
+
+    Attributes:
+        cause: PARSE, PARSE_TIMEOUT or PARSE_CRASH.
+    """
+
+    cause: str
+    message: str
+
+
+class StoredSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The summary of a document as the library has it.
+
+    Attributes:
+        method: :data:`EXTRACTIVE`, or the name of the language model that wrote it.
+        made_at: when, in milliseconds UTC.
+        stale: whether the document has changed since.
+    """
+
+    summary: str
+    keywords: tuple[str, ...]
+    method: str
+    made_at: int
+    stale: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as programs get it."""
+        return msgspec.to_builtins(self)  # type: ignore[no-any-return]

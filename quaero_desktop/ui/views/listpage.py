@@ -1,0 +1,196 @@
+"""A page with a table of few things, the tools for them above, and all about the selected one beside it."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QAbstractItemModel, QEvent, QItemSelectionModel, QObject, QPoint, QSize, Qt
+from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QSplitter,
+    QStackedLayout,
+    QTableView,
+    QToolBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from quaero_desktop.ui.actions import ActionId
+from quaero_desktop.ui.context import Context
+from quaero_desktop.ui.theme import ROW, SPACE
+from quaero_desktop.ui.widgets.focus import pass_on
+from quaero_desktop.ui.widgets.labels import Line
+
+_NARROW = 860
+"""Up to this width, in pixels, the details stand below the table."""
+
+
+class ListPage(QWidget):
+    """Lays out such a page and remembers its columns. What it is about says who makes it.
+
+    Args:
+        context: what the parts of the window are given.
+        name: under which its columns are remembered, like ``definitions``.
+        model: of the table.
+        tools: what stands above the table; None is a line.
+        menu: what the context menu shows.
+        detail: what stands beside the table.
+        empty: what stands instead of both while there is nothing.
+        shares: which part of the width each column gets at first.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        name: str,
+        model: QAbstractItemModel,
+        *,
+        tools: Sequence[ActionId | None],
+        menu: Sequence[ActionId | None],
+        detail: QWidget,
+        empty: QWidget,
+        shares: Sequence[float],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._key = f"{name}/columns"
+        self._splitter_key = f"{name}/splitter"
+        self._menu_names = menu
+        self._shares = tuple(shares)
+        self.bar = QToolBar(self)
+        self.bar.setObjectName(f"{name}Tools")
+        self.bar.setIconSize(QSize(4 * SPACE, 4 * SPACE))
+        self.bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.bar.setStyleSheet("QToolBar { border: 0; padding: 4px; spacing: 4px; }")
+        for each in tools:
+            if each is None:
+                self.bar.addSeparator()
+            else:
+                self.bar.addAction(context.actions.action(each))
+        self.table = self._make_table(name, model)
+        self.detail = detail
+        detail.setMinimumWidth(60 * SPACE)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self.splitter.setObjectName(f"{name}Splitter")
+        self.splitter.addWidget(self.table)
+        self.splitter.addWidget(detail)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setStretchFactor(0, 3)
+        self.splitter.setStretchFactor(1, 2)
+        self._has_sizes = self.splitter.restoreState(context.state.bytes(self._splitter_key))
+        self.splitter.splitterMoved.connect(lambda *_: self._note_sizes())
+        place = QWidget(self)
+        self._stack = QStackedLayout(place)
+        self._stack.setContentsMargins(0, 0, 0, 0)
+        self._stack.addWidget(empty)
+        self._stack.addWidget(self.splitter)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.bar)
+        layout.addWidget(Line(context.theme, self))
+        layout.addWidget(place, 1)
+
+    def show_empty(self, is_empty: bool) -> None:
+        """Show the table, or what stands there while it is empty."""
+        self._stack.setCurrentIndex(0 if is_empty else 1)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the table is not shown, since it is empty."""
+        return self._stack.currentIndex() == 0
+
+    def selected_rows(self) -> list[int]:
+        """Return the rows that are selected, from top to bottom."""
+        return sorted(index.row() for index in self.table.selectionModel().selectedRows())
+
+    def select_rows(self, rows: Sequence[int]) -> None:
+        """Select these rows and no others; the first of them is the current one."""
+        model, chosen = self.table.model(), self.table.selectionModel()
+        rows = [row for row in rows if 0 <= row < model.rowCount()]
+        flags = QItemSelectionModel.SelectionFlag
+        if not rows:
+            chosen.clear()
+            return
+        chosen.setCurrentIndex(model.index(rows[0], 1), flags.ClearAndSelect | flags.Rows)
+        for row in rows[1:]:
+            chosen.select(model.index(row, 1), flags.Select | flags.Rows)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 (Qt's name)
+        """Pass the keyboard on to the table, or to what there is to do while it is empty."""
+        if self.is_empty:
+            self._stack.currentWidget().setFocus(event.reason())
+        else:
+            pass_on(self.table, event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Put the details below where it is narrow, and divide the width among the columns until a person did."""
+        super().resizeEvent(event)
+        wanted = Qt.Orientation.Vertical if self.width() <= _NARROW else Qt.Orientation.Horizontal
+        if self.splitter.orientation() != wanted:
+            self.splitter.setOrientation(wanted)
+            self._has_sizes = False
+        if not self._has_sizes:
+            room = self.splitter.width() if wanted is Qt.Orientation.Horizontal else self.splitter.height()
+            self.splitter.setSizes([room * 62 // 100, room * 38 // 100])
+        self._divide()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Edit with Enter; divide the columns when the table itself changes its width."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and plain:
+                self._context.actions.trigger(ActionId.EDIT)
+                return True
+        if event.type() == QEvent.Type.Resize:
+            self._divide()
+        return super().eventFilter(watched, event)
+
+    def _make_table(self, name: str, model: QAbstractItemModel) -> QTableView:
+        table = QTableView(self)
+        table.setObjectName(f"{name}Table")
+        table.setModel(model)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        table.setShowGrid(False)
+        table.setAlternatingRowColors(True)
+        table.setWordWrap(False)
+        table.setTabKeyNavigation(False)
+        table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        table.verticalHeader().hide()
+        table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        table.verticalHeader().setDefaultSectionSize(ROW + SPACE)
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setStretchLastSection(True)
+        header.setMinimumSectionSize(8 * SPACE)
+        self._has_widths = header.restoreState(self._context.state.bytes(self._key))
+        header.sectionResized.connect(lambda *_: self._note_widths())
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        table.customContextMenuRequested.connect(self._show_menu)
+        table.installEventFilter(self)
+        return table
+
+    def _show_menu(self, position: QPoint) -> None:
+        if self.table.indexAt(position).isValid():
+            menu = self._context.actions.context_menu(self, self._menu_names)
+            menu.popup(self.table.viewport().mapToGlobal(position))
+
+    def _divide(self) -> None:
+        if self._has_widths:
+            return
+        header, room = self.table.horizontalHeader(), self.table.viewport().width()
+        for column, share in enumerate(self._shares[:-1]):
+            width = int(room * share) if share else header.sectionSizeHint(column)
+            header.resizeSection(column, max(header.minimumSectionSize(), width))
+
+    def _note_widths(self) -> None:
+        if QGuiApplication.mouseButtons():  # a person did it, and not the layout
+            self._has_widths = True
+            self._context.state.set(self._key, self.table.horizontalHeader().saveState())
+
+    def _note_sizes(self) -> None:
+        self._has_sizes = True
+        self._context.state.set(self._splitter_key, self.splitter.saveState())
