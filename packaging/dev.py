@@ -7,6 +7,7 @@
     python3 packaging/dev.py run COMMAND ...     the same as `quaero COMMAND ...`
     python3 packaging/dev.py test [PYTEST ...]   every linter, then all tests (or what pytest is told to run)
     python3 packaging/dev.py screenshots DIR     draw every view of the window, in light and dark
+    python3 packaging/dev.py bundle [--package]  build the folder that people download, and its .deb, and try it
     python3 packaging/dev.py lock                pin the dependencies of pyproject.toml anew (needs uv)
 
 The first call makes `.venv` beside pyproject.toml and installs what the locks pin, by hash; later calls start at once.
@@ -34,8 +35,12 @@ VENV_PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "quaero-setup.json"
 OLDEST = (3, 11)
 
-LOCKS = {"run": ROOT / "packaging" / "run.lock", "dev": ROOT / "packaging" / "dev.lock"}
-"""What is needed to run, and that with everything needed to test: the second holds all of the first."""
+LOCKS = {
+    "run": ROOT / "packaging" / "run.lock",
+    "dev": ROOT / "packaging" / "dev.lock",
+    "bundle": ROOT / "packaging" / "bundle.lock",
+}
+"""What is needed to run, that with everything needed to test, and that to run with what builds the bundle."""
 
 BENCH_LOCK = ROOT / "packaging" / "bench.lock"
 """What the benchmarks compare with; never installed by this file."""
@@ -119,6 +124,7 @@ def set_up(level: str) -> None:
     with only_one():
         if is_set_up(level):
             return
+        before = [name for name in LOCKS if is_set_up(name)]
         with contextlib.suppress(OSError):
             STAMP.unlink()
         if not is_usable(VENV_PYTHON):
@@ -131,7 +137,8 @@ def set_up(level: str) -> None:
         # Wheels only: building from source would run code that no hash pins.
         pip("--require-hashes", "--only-binary=:all:", "--requirement", str(LOCKS[level]))
         pip("--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
-        levels = LOCKS if level == "dev" else {"run": LOCKS["run"]}
+        # The locks agree, version by version: what another one installed stays as it was.
+        levels = {level, "run", *before}
         write_whole(STAMP, json.dumps({name: fingerprint(name) for name in levels}))
         say("ready")
 
@@ -290,6 +297,14 @@ def screenshots(folder: str) -> int:
     return 0
 
 
+def bundle(arguments: list[str]) -> int:
+    """Build the bundle, and what installs it when *arguments* ask for it; see packaging/bundle.py."""
+    set_up("bundle")
+    os.chdir(ROOT)
+    command = [str(VENV_PYTHON), str(ROOT / "packaging" / "bundle.py"), *arguments]
+    return subprocess.run(command, check=False).returncode
+
+
 def banner(title: str) -> None:
     """Say what comes next, between the outputs of the tools."""
     print(f"\n--- {title} ---", flush=True)
@@ -302,8 +317,10 @@ def lock() -> None:
         SetupError: when uv is missing or fails, or an address of a registry got into a lock.
     """
     compile_lock(LOCKS["dev"], "pyproject.toml", "--group", "dev", "--no-build")
-    # The other two agree with the first, version by version, so that all can share an environment.
+    # The others agree with the first, version by version, so that all can share an environment.
     compile_lock(LOCKS["run"], "pyproject.toml", "--group", "build", "--no-build", "--constraint", str(LOCKS["dev"]))
+    bundled = ("--group", "build", "--group", "bundle", "--no-build", "--constraint", str(LOCKS["dev"]))
+    compile_lock(LOCKS["bundle"], "pyproject.toml", *bundled)
     compile_lock(BENCH_LOCK, "--group", "bench", "--constraint", str(LOCKS["dev"]))
 
 
@@ -342,6 +359,8 @@ def main(arguments: list[str]) -> int:
             return test(rest)
         if command == "screenshots" and len(rest) == 1:
             return screenshots(rest[0])
+        if command == "bundle":
+            return bundle(rest)
         if command == "lock" and not rest:
             lock()
             return 0

@@ -24,13 +24,14 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     root = tmp_path / "checkout"
-    for name in ("pyproject.toml", "packaging/run.lock", "packaging/dev.lock", "quaero_desktop/__init__.py"):
+    levels = {level: root / "packaging" / f"{level}.lock" for level in ("run", "dev", "bundle")}
+    for name in ("pyproject.toml", "quaero_desktop/__init__.py", *(f"packaging/{level}.lock" for level in levels)):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(name, encoding="utf-8")
     module.ROOT, module.VENV = root, root / ".venv"
     module.VENV_PYTHON = root / ".venv" / "bin" / "python"
     module.STAMP = root / ".venv" / "stamp.json"
-    module.LOCKS = {"run": root / "packaging/run.lock", "dev": root / "packaging/dev.lock"}
+    module.LOCKS = levels
     module.commands = []
 
     def note(command: list[str], failure: str, **environment: str) -> None:
@@ -69,6 +70,15 @@ def test_what_is_installed_for_testing_is_enough_for_running(dev: Any):
     dev.set_up("dev")
     dev.commands.clear()
     dev.set_up("run")
+    assert dev.commands == []
+
+
+def test_what_builds_the_bundle_joins_what_is_installed(dev: Any):
+    dev.set_up("dev")
+    dev.set_up("bundle")
+    dev.commands.clear()
+    for level in ("run", "dev", "bundle"):
+        dev.set_up(level)
     assert dev.commands == []
 
 
