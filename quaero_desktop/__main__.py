@@ -3,6 +3,7 @@
 Spawned parse processes import this module again under another name, so it imports nothing heavy by itself.
 """
 
+import gc
 import importlib
 import importlib.util
 import multiprocessing
@@ -27,6 +28,8 @@ def main() -> None:
     obstacle = window_obstacle(os.environ)
     if obstacle is not None:
         _refuse(obstacle)
+    # What is imported stays: to look for garbage in it takes a tenth of a start. The window collects by itself.
+    gc.disable()
     try:
         application = importlib.import_module("quaero_desktop.app")
     except ImportError as error:

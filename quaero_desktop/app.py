@@ -373,6 +373,8 @@ class Desktop(QObject):
     def _engine_says(self, notice: EngineNotice) -> None:
         if notice.message is None:
             self._notices.withdraw("engine")
+        elif notice.passing:
+            self._notices.show(notice.message, notice.hint, key="schedule")
         else:
             self._notices.post(Notice(message=notice.message, hint=notice.hint, kind="error", key="engine"))
 

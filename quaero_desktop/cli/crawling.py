@@ -8,11 +8,13 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 import msgspec
 
-from quaero_desktop.cli import output
+from quaero_desktop.cli import output, runs
 from quaero_desktop.cli.context import Options, run, stopping_by_signal
+from quaero_desktop.cli.credentials import ask_for_secrets
 from quaero_desktop.cli.ending import EXIT_FAILED, EXIT_OK, InterruptedByUserError, complain
 from quaero_desktop.domain.documents import changes_in_words, is_recrawl
-from quaero_desktop.domain.jobs import TERMINAL_STATUSES, Job, Status
+from quaero_desktop.domain.errors import UsageError
+from quaero_desktop.domain.jobs import TERMINAL_STATUSES, Job, JobType, Status
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.jobs import CrawlRequest
 
@@ -51,8 +53,13 @@ def run_command(options: Options, given: argparse.Namespace) -> int:
     """Run ``crawl`` or ``work``."""
     if given.command == "work":
         return run(options, _work(options, given.until_idle))
+    if not given.urls and given.source is None:
+        raise UsageError("URL is missing.", "Help: quaero crawl --help")
     if any(_USER_PART.match(url) for url in given.urls):
-        complain("The user name and password in the address are left out: Quaero does not log in yet.")
+        complain(
+            "The user name and password in the address are left out.",
+            "To sign in there: quaero credentials add NAME --site URL --kind basic",
+        )
     request = CrawlRequest(
         urls=tuple(given.urls),
         depth=given.depth,
@@ -78,7 +85,7 @@ async def run_crawl(
     *,
     create: bool = False,
 ) -> int:
-    """Run a crawl to its end, with live progress, and tell what came of it.
+    """Run a crawl, or the run of a definition, to its end, with live progress, and tell what came of it.
 
     Args:
         options: the global options.
@@ -90,6 +97,7 @@ async def run_crawl(
         engine = services.engine
         assert engine is not None
         job_id = await queue(services)
+        await ask_for_secrets(options, services, [job_id])
         ended_before = (await services.jobs.get(job_id)).progress_current
         with stopping_by_signal(engine.stop) as interrupted:
             async with _live_progress(options, services, [job_id]):
@@ -98,6 +106,9 @@ async def run_crawl(
         job, root = details.job, details.root
         assert root is not None
         ended = job.progress_current - ended_before
+        of_run = job.type == JobType.DEFINITION_RUN
+        part = "part" if of_run else "page"
+        run_result = runs.result(job, root, report.seconds)
         result = CrawlResult(
             job_id=job_id,
             status=job.status,
@@ -111,12 +122,14 @@ async def run_crawl(
         )
     if interrupted() and job.status not in TERMINAL_STATUSES:
         complain(
-            f"Stopped after {output.count(ended, 'page')}; {job.progress_total - job.progress_current:,} are queued.",
+            f"Stopped after {output.count(ended, part)}; {job.progress_total - job.progress_current:,} are queued.",
             f"Job {job_id} goes on where it was with: quaero work --until-idle",
         )
         raise InterruptedByUserError
     if options.json:
-        output.print_json(result)
+        output.print_json(run_result if of_run else result)
+    elif of_run:
+        runs.print_result(job, run_result)
     else:
         _print_result(job, result)
     if job.status == Status.PAUSED:
@@ -129,6 +142,7 @@ async def _work(options: Options, until_idle: bool) -> int:
         engine = services.engine
         assert engine is not None
         roots = await services.jobs.open_roots()
+        await ask_for_secrets(options, services)
         if not roots and not until_idle:
             complain("Nothing is queued. Waiting for jobs; Ctrl-C ends that.")
         with stopping_by_signal(engine.stop) as interrupted:

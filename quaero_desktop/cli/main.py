@@ -81,6 +81,14 @@ def _dispatch(given: argparse.Namespace) -> int:
             from quaero_desktop.cli import documents
 
             return documents.run_command(options, given)
+        case "sources" | "credentials":
+            from quaero_desktop.cli import sources
+
+            return sources.run_command(options, given)
+        case "definitions":
+            from quaero_desktop.cli import definitions
+
+            return definitions.run_command(options, given)
         case "cleanup":
             from quaero_desktop.cli import cleanup
 

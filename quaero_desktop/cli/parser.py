@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from quaero_desktop import __version__
-from quaero_desktop.cli import syntax
+from quaero_desktop.cli import definitions, sources, syntax
 from quaero_desktop.cli.ending import EXIT_USAGE
 from quaero_desktop.cli.syntax import Parser
 from quaero_desktop.domain.cleanup import CLEANABLE
@@ -98,6 +98,8 @@ def build() -> Parser:
     _add_rules_commands(commands)
     _add_documents(commands)
     _add_search(commands)
+    sources.add_syntax(commands)
+    definitions.add_syntax(commands)
     _add_cleanup(commands)
     _add_backup(commands)
     syntax.add_command(commands, "verify", "Check every promise that the library makes.", "quaero verify")
@@ -115,7 +117,12 @@ def _add_crawl(commands: Any) -> None:
         usage="URL...",
         more="A crawl that was stopped goes on with: quaero work --until-idle",
     )
-    crawl.add_argument("urls", metavar="URL", nargs="+", help="Where to start; https:// is added where it is missing.")
+    crawl.add_argument(
+        "urls",
+        metavar="URL",
+        nargs="*",
+        help="Where to start; https:// is added where it is missing. [default: where the source of --source begins]",
+    )
     add = crawl.add_argument
     add(
         "--depth",
@@ -144,7 +151,7 @@ def _add_crawl(commands: Any) -> None:
         "--source",
         metavar="ID",
         type=syntax.identifier,
-        help="The source to collect for. [default: one for the origin of URL]",
+        help="The source to collect for: its rules and its sign-in. [default: one for the origin of URL]",
     )
 
 

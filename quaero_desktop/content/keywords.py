@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the signs of Chinese and Japanese are meant
 """What a text is about in single words and short phrases, taken from the text itself.
 
 A word counts by how often its forms occur, more in the title, in headings and near the beginning, and more when it is
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from quaero_desktop.content.language import Lexicon, is_run, tokens
+from quaero_desktop.content.language import Lexicon, is_run
 
 _MOST_WORDS = 60_000
 _LONGEST_WORD = 40
@@ -20,7 +21,9 @@ _MOST_CANDIDATES = 400
 _MOST_CODE = 0.4
 """The share of keywords that may be identifiers: a reference page has nothing else to count."""
 
-_BREAK = re.compile(r"[,;:.!?()\[\]{}\"“”«»„/|—–=<>…。、，！？：；（）「」『』]+(?=\s|$)|[()\[\]{}\"“”«»„/|—–=<>。、，！？：；（）「」『』]")
+_BREAK = re.compile(
+    r"[,;:.!?()\[\]{}\"“”«»„/|—–=<>…。、，！？：；（）「」『』]+(?=\s|$)|[()\[\]{}\"“”«»„/|—–=<>。、，！？：；（）「」『』]"
+)
 # Who wrote it, which version, where else to look; and addresses.
 _NO_WORDS = re.compile(r"\([^()]{0,120}\)|https?://\S+")
 _CODE = re.compile(r"[_.]|[a-z][A-Z]|\d.*[a-zA-Z]|^-")
@@ -46,15 +49,18 @@ class _Found(NamedTuple):
     score: float
 
 
-def keywords(pieces: Iterable[Text], lexicon: Lexicon, most: int) -> tuple[str, ...]:
+def keywords(pieces: Iterable[Text], lexicon: Lexicon, most: int, title: str = "") -> tuple[str, ...]:
     """Return the most telling words and phrases of some text, the best first.
 
     Args:
         pieces: the text: sentences, headings, titles.
         lexicon: the words of its language.
         most: how many.
+        title: of the text. The words of a short one are subjects, also where a list says that they mean little: Russian
+            ones name water and war.
     """
-    counter = _Counter(lexicon)
+    named = [word.lower() for word in lexicon.words(title)]
+    counter = _Counter(lexicon, frozenset(word for word in named if len(word) > 3) if len(named) <= 3 else frozenset())
     for piece in pieces:
         counter.add(piece)
         if counter.words > _MOST_WORDS:
@@ -65,8 +71,9 @@ def keywords(pieces: Iterable[Text], lexicon: Lexicon, most: int) -> tuple[str, 
 class _Counter:
     """Counts words by their stems, and what stands together."""
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: Lexicon, subjects: frozenset[str]) -> None:
         self.words = 0
+        self._subjects = subjects
         self._lexicon = lexicon
         self._weights: defaultdict[tuple[str, ...], float] = defaultdict(float)
         self._counts: Counter[tuple[str, ...]] = Counter()
@@ -79,7 +86,7 @@ class _Counter:
         first = True
         for part in _BREAK.split(_NO_WORDS.sub(" , ", piece.text)):
             run: list[tuple[str, str]] = []
-            for word in tokens(part):
+            for word in self._lexicon.words(part):
                 self.words += 1
                 if is_run(word):
                     self._count_run(word, piece.weight)
@@ -103,7 +110,9 @@ class _Counter:
         if not 2 <= len(word) <= _LONGEST_WORD:
             return None
         lower = word.lower()
-        if self._lexicon.is_stop(lower) or sum(char.isalpha() for char in word) * 2 < len(word):
+        if self._lexicon.is_stop(lower) and lower not in self._subjects:
+            return None
+        if sum(char.isalpha() for char in word) * 2 < len(word):
             return None
         if len(word) == 2 and not word.isupper() and word.isascii():
             return None
@@ -131,7 +140,7 @@ class _Counter:
             for part in _CHINESE_GLUE.split(run):
                 words.extend(
                     part[start : start + length]
-                    for length in (2, 3, 4)
+                    for length in range(2, 7)
                     for start in range(max(0, min(len(part), 60) - length + 1))
                 )
         for word in words:
@@ -265,7 +274,7 @@ def overlap(first: Iterable[str], second: Iterable[str]) -> float:
 def content_stems(text: str, lexicon: Lexicon) -> list[str]:
     """Return the stems of the words of *text* that mean something; Chinese and Japanese as pairs of characters."""
     stems: list[str] = []
-    for word in tokens(text):
+    for word in lexicon.words(text):
         if is_run(word):
             pairs = [first + second for first, second in pairwise(word)] or [word]
             stems.extend(pair for pair in pairs if not lexicon.is_stop(pair) and not _CHINESE_GLUE.fullmatch(pair))

@@ -6,9 +6,8 @@ The lists come from stopwordsiso, the stems from Snowball: both are plain data a
 import re
 from collections import Counter
 from functools import lru_cache
-from typing import Final
 
-import snowballstemmer
+import snowballstemmer  # type: ignore[import-untyped]
 import stopwordsiso
 
 from quaero_desktop.domain.cjk import CJK
@@ -26,37 +25,42 @@ _SAME_LIST = {"nb": "no", "nn": "no", "in": "id", "iw": "he"}
 
 # The English list also names what web pages are full of and newspapers are not about: here these are subjects.
 _MEANINGFUL = frozenset(
-    "affected area areas auth beginning bill biol cases computer copy date effect end ends field fire group groups html http "
-    "index information interest interests invention join key keys kind length member members microsoft null number numbers "
-    "opening order orders ordering page pages part parts place point pointing points present problem problems recent "
-    "reference refs research room rooms section side sides site state states system test text thick thin value values "
-    "webpage website width work working works world zero empty lower null ring".split()
+    "affected area areas auth beginning bill biol cases computer copy date effect end ends field fire group "
+    "groups html http index information interest interests invention join key keys kind length member members "
+    "microsoft null number numbers opening order orders ordering page pages part parts place point pointing "
+    "points present problem problems recent reference refs research room rooms section side sides site state "
+    "states system test text thick thin value values webpage website width work working works world zero empty "
+    "lower null ring".split()
 )
 # What every manual says of everything.
 _EMPTY = {
     "en": frozenset(
-        "allow allowed allowing also apply applies applied argument arguments available based basic behavior behaviour "
-        "behave call called calling calls chapter common commonly create created creates creating currently default "
-        "defaults defined defines define depend depending depends described describes description details discussed "
-        "documentation documented effectively equivalent etc example examples existing explicitly expected extra "
-        "feature features following function functions given handle handled handling however ignored implementation "
-        "implemented implements include included includes initial instead introduction issue issues item items let list "
-        "listed main manner manual method methods module modules multiple must name named names needed note notes object "
-        "objects occur occurs operation operations option optional optionally options output overview particular pass "
-        "passed passing perform performed performs permit possible previous process produce produces produced provide "
-        "provided provides providing purpose purposes raise raised raises read refer reference references refers related "
-        "relevant remain remains represent represents require required requires respective result results return returned "
-        "returning returns run running runs section separate separately set sets setting simple simply single special "
-        "specific start started starts string strings subsection summary supply support supported supports table tables "
-        "thing things time times topic true false type types unless usage use used user users uses using usual usually valid "
-        "value values variable variables various version versions way ways write written yes changed added deprecated "
-        "removed removing remove removes add adding adds find finds determine determines specify avoid avoids simplest easy easily "
-        "normal normally typical typically entire additional additionally similar detail general generally people lot "
-        "lots kind kinds bit bits sort sorts case cases important note true false none null one two three four five six "
-        "seven eight nine ten new old good bad better best high higher low lower long longer short large small larger smaller "
-        "different same actual actually current right left able unable want wants happen happens happened change changes "
-        "changing contain contains containing contained consist consists meaning means mean purpose point points part parts "
-        "place number numbers order work works working end ends beginning".split()
+        "allow allowed allowing also apply applies applied argument arguments available based basic behavior "
+        "behaviour behave call called calling calls chapter common commonly create created creates creating "
+        "currently default defaults defined defines define depend depending depends described describes "
+        "description details discussed documentation documented effectively equivalent etc example examples "
+        "existing explicitly expected extra feature features following function functions given handle handled "
+        "handling however ignored implementation implemented implements include included includes initial "
+        "instead introduction issue issues item items let list listed main manner manual method methods module "
+        "modules multiple must name named names needed note notes object objects occur occurs operation "
+        "operations option optional optionally options output overview particular pass passed passing perform "
+        "performed performs permit possible previous process produce produces produced provide provided "
+        "provides providing purpose purposes raise raised raises read refer reference references refers "
+        "related relevant remain remains represent represents require required requires respective result "
+        "results return returned returning returns run running runs section separate separately set sets "
+        "setting simple simply single special specific start started starts string strings subsection summary "
+        "supply support supported supports table tables thing things time times topic true false type types "
+        "unless usage use used user users uses using usual usually valid value values variable variables "
+        "various version versions way ways write written yes changed added deprecated removed removing remove "
+        "removes add adding adds find finds determine determines specify avoid avoids simplest easy easily "
+        "normal normally typical typically entire additional additionally similar detail general generally "
+        "people lot lots kind kinds bit bits sort sorts case cases important note true false none null one two "
+        "three four five six seven eight nine ten new old good bad better best high higher low lower long "
+        "longer short large small larger smaller different same actual actually current right left able unable "
+        "want wants happen happens happened change changes synopsis parameter parameters compatibility "
+        "information copyright documentation changing contain contains containing contained consist consists "
+        "meaning means mean purpose point points part parts place number numbers order work works working end "
+        "ends beginning".split()
     )
 }
 
@@ -72,7 +76,27 @@ _SCRIPTS = (
     ("hy", re.compile("[\u0530-\u058f]")),
     ("ru", re.compile("[\u0400-\u04ff]")),
 )
-_GUESSED = ("en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "pl", "cs", "fi", "hu", "tr", "ro", "id", "vi", "ca")
+_GUESSED = (
+    "en",
+    "de",
+    "fr",
+    "es",
+    "it",
+    "pt",
+    "nl",
+    "sv",
+    "da",
+    "no",
+    "pl",
+    "cs",
+    "fi",
+    "hu",
+    "tr",
+    "ro",
+    "id",
+    "vi",
+    "ca",
+)
 _CYRILLIC = ("ru", "uk", "bg")
 _SAMPLE = 6_000
 _ENOUGH = 0.15
@@ -100,6 +124,11 @@ class Lexicon:
         algorithm = _STEMMERS.get(language)
         self._stemmer = snowballstemmer.stemmer(algorithm) if algorithm else None
         self._stems: dict[str, str] = {}
+        self._elides = language in _ELIDING
+
+    def words(self, text: str) -> list[str]:
+        """Return the words of *text*, without the articles that are written on to them (French, Italian)."""
+        return tokens(_ELIDED.sub("", text) if self._elides else text)
 
     def is_stop(self, word: str) -> bool:
         """Return whether a word (in lower case) only holds others together."""
@@ -116,11 +145,16 @@ class Lexicon:
             if len(self._stems) > _MOST_STEMS:
                 self._stems.clear()
             bare = word.removesuffix("'s").removesuffix("’s")
+            if self.language == "ko":
+                bare = _PARTICLE.sub("", bare)
             found = self._stems[word] = self._stemmer.stemWord(bare) if self._stemmer and len(bare) < 60 else bare
         return found
 
 
 _MOST_STEMS = 50_000
+_ELIDING = frozenset(("fr", "it", "ca", "pt"))
+_ELIDED = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|dell|all|nell|sull|dall|un|quest)['’](?=\w)", re.I)
+_PARTICLE = re.compile("(?<=..)(?:으로|에서|에게|까지|부터|하고|하며|한다|하다|은|는|이|가|을|를|의|에|로|와|과|도)$")
 
 
 @lru_cache(maxsize=8)

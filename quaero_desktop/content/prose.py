@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the signs of Chinese and Japanese are meant
 """The running text of a page: its markdown without code, tables and navigation, cut into sentences.
 
 Nothing here searches further than a line, and what is looked at has an upper bound, so that no page costs more than
@@ -54,15 +55,19 @@ _ASIDE = frozenset(
     "vedi anche|note|collegamenti esterni|indice|ver também|referências|ligações externas|"
     "zie ook|referenties|externe links|inhoud|zobacz też|przypisy|linki zewnętrzne|bibliografia|"
     "см. также|примечания|ссылки|литература|содержание|"
-    "参见|参考文献|外部链接|参考资料|目录|相关条目|関連項目|脚注|外部リンク|出典|目次|같이 보기|각주|외부 링크|목차".split("|")
+    "参见|参考文献|外部链接|参考资料|目录|相关条目|関連項目|脚注|外部リンク|出典|目次|"
+    "같이 보기|각주|외부 링크|목차".split("|")
 )
-_LABELS = frozenset("see also|siehe auch|voir aussi|véase también|vedi anche|ver também|zie ook|参见|関連項目".split("|"))
+_LABELS = frozenset(
+    "see also|siehe auch|voir aussi|véase también|vedi anche|ver também|zie ook|参见|関連項目".split("|")
+)
 
 _END = re.compile(r"[.!?…]+[\"'”’»)\]\x03\x05]*(?=\s|$)|[。！？｡．]+[」』”’）)\x03\x05]*")
 _ABBREVIATIONS = frozenset(
-    "e.g i.e eg ie etc vs cf viz mr mrs ms dr prof st fig figs sec sect ch chap no nos vol pp p al inc ltd co corp dept est "
-    "approx resp jr sr ed eds incl excl max min ref refs rev ver z.b d.h u.a o.ä u.ä bzw usw ca nr abb bspw ggf evtl vgl "
-    "sog inkl p.ex p.e p.ej ej pág págs art núm sig es ecc pag bijv d.w.z enz m.a.w np tj tzw itd т.е т.д т.п напр".split()
+    "e.g i.e eg ie etc vs cf viz mr mrs ms dr prof st fig figs sec sect ch chap no nos vol pp p al inc ltd co "
+    "corp dept est approx resp jr sr ed eds incl excl max min ref refs rev ver z.b d.h u.a o.ä u.ä bzw usw ca "
+    "nr abb bspw ggf evtl vgl sog inkl p.ex p.e p.ej ej pág págs art núm sig es ecc pag bijv d.w.z enz m.a.w "
+    "np tj tzw itd т.е т.д т.п напр".split()
 )
 _BEFORE_NUMBER = frozenset("no nos nr vol p pp ch fig sec abb ver rev núm pág art".split())
 

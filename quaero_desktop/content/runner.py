@@ -36,6 +36,7 @@ from quaero_desktop.domain.pages import (
     ParseResult,
     SitemapResult,
 )
+from quaero_desktop.domain.summaries import CorpusInput, Summary, SummaryFailed, SummaryInput
 from quaero_desktop.domain.text import single_line
 
 PARSE: Final = "quaero_desktop.content.extract:parse"
@@ -48,7 +49,8 @@ _REAP_SECONDS = 0.8  # the kernel needs a few milliseconds to end a killed proce
 _MAX_REPLY_BYTES = 256_000_000
 
 
-_Result = ParsedPage | ParsedSitemap | ParseFailed
+_Input = PageInput | SummaryInput | CorpusInput
+_Result = ParsedPage | ParsedSitemap | Summary | ParseFailed
 
 
 class _Job:
@@ -59,13 +61,15 @@ class _Job:
             and while it waits it is in memory once, while it is parsed not at all.
         kind: what is asked about it.
         wanted: what its answer must be.
+        done, doing: what becomes of it, for the sentences about its failure.
     """
 
-    __slots__ = ("future", "kind", "page", "url", "wanted")
+    __slots__ = ("doing", "done", "future", "kind", "page", "url", "wanted")
 
-    def __init__(self, page: PageInput, kind: Request, wanted: Reply, future: asyncio.Future[_Result]) -> None:
-        self.page: PageInput | None = page
-        self.url = page.url
+    def __init__(self, page: _Input, kind: Request, wanted: Reply, future: asyncio.Future[_Result]) -> None:
+        self.page: _Input | None = page
+        self.url = page.url if isinstance(page, PageInput) else ""
+        self.done, self.doing = ("parsed", "Parsing") if isinstance(page, PageInput) else ("summarised", "Summarising")
         self.kind = kind
         self.wanted = wanted
         self.future = future
@@ -134,7 +138,7 @@ class ParseRunner:
         running = self._run(page, Request.PAGE, Reply.PAGE)
         del page  # the job has it, and lets go of it
         result = await running
-        assert not isinstance(result, ParsedSitemap)
+        assert isinstance(result, ParsedPage | ParseFailed)
         return result
 
     async def read_sitemap(self, file: PageInput) -> SitemapResult:
@@ -149,10 +153,29 @@ class ParseRunner:
         running = self._run(file, Request.SITEMAP, Reply.SITEMAP)
         del file
         result = await running
-        assert not isinstance(result, ParsedPage)
+        assert isinstance(result, ParsedSitemap | ParseFailed)
         return result
 
-    async def _run(self, page: PageInput, kind: Request, wanted: Reply) -> _Result:
+    async def summarise(self, what: SummaryInput | CorpusInput) -> Summary | SummaryFailed:
+        """Say in short what a document, or a collection of them, is about, in a worker process.
+
+        Args:
+            what: the text and how much is wanted; a collection by what its documents say in short.
+
+        Returns:
+            The summary, or why there is none: PARSE (it gave up or wanted too much memory), PARSE_TIMEOUT or
+            PARSE_CRASH.
+
+        Raises:
+            CancelledError: as :meth:`parse` does.
+        """
+        running = self._run(what, Request.SUMMARY, Reply.SUMMARY)
+        del what
+        result = await running
+        assert isinstance(result, Summary | ParseFailed)
+        return SummaryFailed(cause=result.cause, message=result.message) if isinstance(result, ParseFailed) else result
+
+    async def _run(self, page: _Input, kind: Request, wanted: Reply) -> _Result:
         if self._closed:
             raise asyncio.CancelledError("The parse runner is closed")
         job = _Job(page, kind, wanted, asyncio.get_running_loop().create_future())
@@ -259,7 +282,7 @@ class ParseRunner:
             case Reply.READY if not worker.ready:
                 worker.ready = True
                 worker.deadline = math.inf
-            case Reply.PAGE | Reply.SITEMAP if job is not None and kind == job.wanted:
+            case Reply.PAGE | Reply.SITEMAP | Reply.SUMMARY if job is not None and kind == job.wanted:
                 try:
                     page = _DECODERS[job.wanted].decode(body)
                 except (msgspec.MsgspecError, ValueError):
@@ -269,10 +292,10 @@ class ParseRunner:
                     job.settle(page)
                     worker.rest()
             case Reply.FAILED if job is not None:
-                job.fail(Cause.PARSE, f"The page cannot be parsed: {_text(body)}.")
+                job.fail(Cause.PARSE, f"The page cannot be {job.done}: {_text(body)}.")
                 worker.rest()
             case Reply.LEAVING if job is not None:
-                job.fail(Cause.PARSE, f"The page cannot be parsed: {_text(body)}.")
+                job.fail(Cause.PARSE, f"The page cannot be {job.done}: {_text(body)}.")
                 self._dismiss(worker)
             case Reply.BROKEN if not worker.ready:
                 self._dismiss(worker)
@@ -334,7 +357,9 @@ class ParseRunner:
                 worker.deadline += late + _GRACE_SECONDS
         for worker in [worker for worker in self._workers if worker.deadline <= now]:
             if worker.job is not None:
-                worker.job.fail(Cause.PARSE_TIMEOUT, f"Parsing the page took longer than {self._timeout:g} s.")
+                worker.job.fail(
+                    Cause.PARSE_TIMEOUT, f"{worker.job.doing} the page took longer than {self._timeout:g} s."
+                )
             elif not worker.ready:
                 self._fail_start(f"it was not ready after {_START_SECONDS:g} s")
             self._dismiss(worker)
@@ -377,7 +402,7 @@ class _Worker(asyncio.Protocol):
         try:
             message = _request(job.page, job.kind)
         except ValueError as error:  # a lone surrogate in the URL, for example
-            job.fail(Cause.PARSE, f"The page cannot be parsed: {error}.")
+            job.fail(Cause.PARSE, f"The page cannot be {job.done}: {error}.")
             return
         job.page = None
         self.job = job
@@ -426,13 +451,14 @@ class _Worker(asyncio.Protocol):
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODERS: dict[Reply, msgspec.msgpack.Decoder[ParsedPage] | msgspec.msgpack.Decoder[ParsedSitemap]] = {
+_DECODERS: dict[Reply, msgspec.msgpack.Decoder[ParsedPage | ParsedSitemap | Summary]] = {
     Reply.PAGE: msgspec.msgpack.Decoder(ParsedPage),
     Reply.SITEMAP: msgspec.msgpack.Decoder(ParsedSitemap),
+    Reply.SUMMARY: msgspec.msgpack.Decoder(Summary),
 }
 
 
-def _request(page: PageInput, kind: Request) -> bytearray:
+def _request(page: _Input, kind: Request) -> bytearray:
     message = bytearray(REQUEST_HEADER.size)
     _ENCODER.encode_into(page, message, REQUEST_HEADER.size)
     REQUEST_HEADER.pack_into(message, 0, len(message) - REQUEST_HEADER.size, kind)

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the signs of Chinese and Japanese are meant
 """A document in a few of its own sentences, and in keywords: offline, deterministic, without a model.
 
 Manuals and articles say first what they are about, so a sentence counts by where it stands, by how many of the words
@@ -15,9 +16,10 @@ import re
 from collections import Counter
 from typing import Final, NamedTuple
 
+from quaero_desktop.content.excerpt import excerpt
 from quaero_desktop.content.keywords import Text, content_stems, keywords, overlap
 from quaero_desktop.content.language import Lexicon, language_of, lexicon
-from quaero_desktop.content.prose import Kind, Prose, Sentence, read
+from quaero_desktop.content.prose import MAX_TEXT, Kind, Prose, Sentence, read
 from quaero_desktop.domain.summaries import Summary, SummaryInput
 from quaero_desktop.domain.text import storable
 
@@ -32,57 +34,67 @@ _HEADING = 2.0
 
 # Words at the beginning that refer to what was said before.
 _REFERS = re.compile(
-    r"(?:this|these|those|that|it|its|they|their|them|he|she|his|her|such|here|there|both|another|other|others|each|"
-    r"however|therefore|thus|hence|so|also|moreover|furthermore|additionally|besides|instead|otherwise|then|again|"
-    r"nevertheless|nonetheless|consequently|accordingly|similarly|likewise|conversely|alternatively|finally|"
-    r"meanwhile|afterwards|but|and|or|yet|nor|because|since|in addition|in this|in that|in these|in such|"
-    r"in other words|in contrast|in particular|in either|in both|in general|in fact|for example|for instance|for this|for these|for that|"
-    r"as a result|as such|as before|as noted|as mentioned|as you|as with|as well|to this|on the other|at this|at that|by this|"
-    r"with this|with these|under this|under these|if so|if this|if you|if it|note|the same|the above|the following|the latter|the former|"
-    r"the next|the previous|the other|the second|the third|the first|the second|one|two|some|once|now|next|see|hopefully|"
-    r"first|second|third|secondly|thirdly|lastly|unfortunately|obviously|of course|yes|no|ok|okay|well|even|only|even so|"
-    r"dies|diese|dieser|dieses|diesem|diesen|es|sie|er|jedoch|aber|daher|deshalb|außerdem|auch|so|dann|dabei|damit|"
-    r"dadurch|hierbei|hier|dazu|siehe|zum beispiel|beispielsweise|"
-    r"ce|cet|cette|ces|il|elle|ils|elles|cependant|toutefois|ainsi|donc|mais|de plus|par exemple|en outre|voir|"
-    r"esto|esta|este|estos|estas|ese|esa|eso|sin embargo|además|por ejemplo|pero|así|por lo tanto|véase|"
-    r"questo|questa|questi|queste|tuttavia|inoltre|per esempio|ad esempio|ma|quindi|"
-    r"isto|isso|este|esta|porém|no entanto|além disso|por exemplo|mas|portanto|"
-    r"dit|deze|dat|die|echter|daarom|bovendien|bijvoorbeeld|maar|zie|"
-    r"это|эти|этот|эта|он|она|оно|они|однако|поэтому|также|например|но|кроме того|см)\b"
-    r"|(?:このため|しかし|また|これ|それ|この|その|ただし|例えば|したがって|なお|这|那|它|但|因此|所以|此外|例如|而且|不过|其中|同时"
-    r"|이것|그것|그러나|또한|따라서|예를 들어|하지만|이는)",
+    r"(?:this|these|those|that|it|its|they|their|them|he|she|his|her|such|here|there|both|another|other|others|"
+    r"each|however|therefore|thus|hence|so|also|moreover|furthermore|additionally|besides|instead|otherwise|"
+    r"then|again|nevertheless|nonetheless|consequently|accordingly|similarly|likewise|conversely|alternatively|"
+    r"finally|meanwhile|afterwards|but|and|or|yet|nor|because|since|in addition|in this|in that|in these|"
+    r"in such|in other words|in contrast|in particular|in either|in both|in general|in fact|for example|"
+    r"for instance|for this|for these|for that|as a result|as such|as before|as noted|as mentioned|as you|"
+    r"as with|as well|to this|on the other|at this|at that|by this|with this|with these|under this|under these|"
+    r"if so|if this|if you|if it|note|the same|the above|the following|the latter|the former|the next|"
+    r"the previous|the other|the second|the third|the first|the second|one|two|some|once|now|next|see|"
+    r"hopefully|first|second|third|secondly|thirdly|lastly|unfortunately|obviously|of course|yes|no|ok|okay|"
+    r"well|even|only|even so|dies|diese|dieser|dieses|diesem|diesen|es|sie|er|jedoch|aber|daher|deshalb|"
+    r"außerdem|auch|so|dann|dabei|damit|dadurch|hierbei|hier|dazu|siehe|zum beispiel|beispielsweise|ce|cet|"
+    r"cette|ces|il|elle|ils|elles|cependant|toutefois|ainsi|donc|mais|de plus|par exemple|en outre|voir|esto|"
+    r"esta|este|estos|estas|ese|esa|eso|sin embargo|además|por ejemplo|pero|así|por lo tanto|véase|questo|"
+    r"questa|questi|queste|tuttavia|inoltre|per esempio|ad esempio|ma|quindi|isto|isso|este|esta|porém|"
+    r"no entanto|além disso|por exemplo|mas|portanto|dit|deze|dat|die|echter|daarom|bovendien|bijvoorbeeld|"
+    r"maar|zie|это|эти|этот|эта|он|она|оно|они|однако|поэтому|также|например|но|кроме того|см)\b"
+    r"|(?:このため|しかし|また|これ|それ|この|その|ただし|例えば|したがって|なお|"
+    r"这|那|它|但|因此|所以|此外|例如|而且|不过|其中|同时|"
+    r"이것|그것|그러나|또한|따라서|예를 들어|하지만|이는)",
     re.I,
 )
 # What is about the page, the version or the reader, and not about the subject.
 _ASIDE = re.compile(
-    r"\b(?:(?:new|changed|added|deprecated|removed) (?:in|since) (?:version )?[\dv]|deprecated since|"
-    r"copyright|all rights reserved|cookies?\b.*\b(?:accept|consent|policy)|javascript|subscribe|newsletter|log in|sign in|sign up|"
-    r"click (?:here|on|the)|last (?:updated|modified|edited)|this (?:page|section|chapter|document|tutorial|article|faq|manual|guide|text|list|table|index|appendix|how-?to)"
-    r"|the following|as follows|shown (?:above|below)|see (?:also|section|the|below|above|chapter)|described (?:in|below|above)|"
-    r"discussed (?:in|below|above)|default (?:value |setting )?is|for (?:more|further|details|additional) (?:information|details)?|for details|refer to|learn more|see\W*$|see (?:the|this|our|also)|"
+    r"\b(?:(?:new|changed|added|deprecated|removed) (?:in|since) (?:version )?[\dv]|deprecated since|copyright|"
+    r"all rights reserved|cookies?\b.*\b(?:accept|consent|policy)|javascript|subscribe|newsletter|log in|"
+    r"sign in|sign up|click (?:here|on|the)|last (?:updated|modified|edited)|this (?:page|section|chapter|"
+    r"document|tutorial|article|faq|manual|guide|text|list|table|index|appendix|how-?to)|the following|"
+    r"as follows|shown (?:above|below)|see (?:also|section|the|below|above|chapter)|described (?:in|below|"
+    r"above)|discussed (?:in|below|above)|default (?:value |setting )?is|for (?:more|further|details|"
+    r"additional) (?:information|details)?|for details|refer to|learn more|see\W*$|see (?:the|this|our|also)|"
     r"author of|thanks to|contributed by|licensed under|page was|edit this|table of contents|figure \d|"
-    r"we (?:will|shall|have|are|can|do)|let us|let's|let’s|i (?:am|have|will|do|think)|you can find|you(?:'|’)ll|"
-    r"diese[rs]? (?:seite|abschnitt|kapitel|dokument)|cette (?:page|section)|esta (?:página|sección)|siehe|voir|"
-    r"本页|本章|本节|このページ|この章|この節)\b",
+    r"we (?:will|shall|have|are|can|do)|let us|let's|let’s|i (?:am|have|will|do|think)|you can find|you(?:'|"
+    r"’)ll|diese[rs]? (?:seite|abschnitt|kapitel|dokument)|cette (?:page|section)|esta (?:página|sección)|"
+    r"siehe|voir|本页|本章|本节|このページ|この章|この節)\b",
     re.I,
 )
 _DEFINES = re.compile(
-    r"^(?:(?:the|a|an|le|la|les|el|los|las|il|lo|der|die|das|het|de|o|os|as)\s+)?(?:[^\s,]+\s+){1,7}?(?:\([^)]{1,60}\),?\s+)?"
-    r"(?:is|are|provides?|implements?|defines?|offers?|allows?|enables?|lets|contains?|describes?|supports?|constructs?|creates?|returns?|"
-    r"ist|sind|bietet|bezeichnet|est|sont|désigne|fournit|es|son|proporciona|è|sono|fornisce|é|são|fornece|"
-    r"is|zijn|biedt|är|er|jest|to|—|это|является)\s",
+    r"^(?:(?:the|a|an|le|la|les|el|los|las|il|lo|der|die|das|het|de|o|os|"
+    r"as)\s+)?(?:[^\s,]+\s+){1,7}?(?:\([^)]{1,60}\),?\s+)?(?:is|are|provides?|implements?|defines?|offers?|"
+    r"allows?|enables?|lets|contains?|describes?|supports?|constructs?|creates?|returns?|ist|sind|bietet|"
+    r"bezeichnet|est|sont|désigne|fournit|es|son|proporciona|è|sono|fornisce|é|são|fornece|is|zijn|biedt|är|er|"
+    r"jest|to|—|это|является)\s",
     re.I,
 )
-_PURPOSE = re.compile(r"^(?:this|the) (?:[\w`.-]+ ){0,2}?(?:module|package|library|class|function|command|tool|program|framework|"
-                      r"protocol|library|utility|extension|api|interface|type|statement|project) (?:is|are|provides?|defines?|implements?|"
-                      r"contains?|offers?|supports?|supplies|exports?|can|will|allows?|lets|describes?|creates?|adds?|gives?|makes?)\b", re.I)  # fmt: skip
+_PURPOSE = re.compile(
+    r"(?:this|the|these|those) (?:[\w`.-]+ ){0,2}?(?:modules?|packages?|library|libraries|class|classes|functions?|"
+    r"commands?|"
+    r"tools?|programs?|framework|protocol|utility|utilities|extension|api|interfaces?|types?|statements?|project|"
+    r"routines?|methods?) (?:is|are|provides?|defines?|implements?|contains?|offers?|supports?|supplies|supply|"
+    r"exports?|can|will|allows?|lets|describes?|creates?|adds?|gives?|makes?|opens?|returns?)\b",
+    re.I,
+)
 _POINTS = re.compile(r"(?:this|these|it|dies|diese[rs]?|ce|cette|ces|est[eao]s?|quest[oaei])\b", re.I)
 _ANNOUNCES = re.compile(
-    r"(?:this|the present) (?:page|section|chapter|document|tutorial|article|faq|manual|guide|text|appendix|how-?to|paper|book|part)"
-    r" (?:is|explains?|describes?|covers?|discusses|provides?|introduces?|contains?|documents?|gives?|shows?|presents?|lists?|"
-    r"summari[sz]es|outlines)\b",
+    r"(?:this|the present) (?:page|section|chapter|document|tutorial|article|faq|manual|guide|text|appendix|"
+    r"how-?to|paper|book|part) (?:is|explains?|describes?|covers?|discusses|provides?|introduces?|contains?|"
+    r"documents?|gives?|shows?|presents?|lists?|summari[sz]es|outlines)\b",
     re.I,
 )
+_QUESTIONS = ("?", "？", "?”", '?"', "?)", "？」")
 _SIGNS = re.compile(r"[=<>{}\\^~#$%&*+/|@_\[\]]")
 _ELSEWHERE = re.compile(r"\b(?:above|below|earlier|later|preceding|previous|oben|unten|ci-dessus|ci-dessous)\b", re.I)
 _FIRST_PERSON = re.compile(r"\b(?:I|me|my|mine|ich|mir|je|yo)\b")
@@ -90,16 +102,17 @@ _COPYRIGHT = re.compile(r"©|\(c\) \d{4}|\bISBN\b|https?://|www\.", re.I)
 _LEAD = frozenset(
     "description|overview|introduction|abstract|summary|about|background|beschreibung|überblick|einleitung|einführung|"
     "übersicht|introduction|présentation|aperçu|résumé|introducción|descripción|resumen|introduzione|descrizione|"
-    "panoramica|introdução|descrição|visão geral|inleiding|beschrijving|overzicht|概要|はじめに|简介|概述|介绍|개요|소개|введение|описание|обзор".split("|")
+    "panoramica|introdução|descrição|visão geral|inleiding|beschrijving|overzicht|"
+    "概要|はじめに|简介|概述|介绍|개요|소개|введение|описание|обзор".split("|")
 )
 
 
 class _Scored(NamedTuple):
     sentence: Sentence
-    index: int
+    number: int
     stems: frozenset[str]
     score: float
-    refers: bool
+    backwards: bool
 
 
 def summarise(document: SummaryInput) -> Summary:
@@ -110,12 +123,25 @@ def summarise(document: SummaryInput) -> Summary:
     words = lexicon(language)
     title = _bare_title(document.title, prose.headings)
     chosen = _choose(prose, title, words, document.sentences)
-    found = keywords(_pieces(prose, title), words, document.keywords)
+    found = keywords(_pieces(prose, title), words, document.keywords, title)
+    text, is_cut = excerpt(prose, document.excerpt) if document.excerpt > 0 else ("", False)
     return Summary(
         text=storable(join([sentence.text for sentence in chosen])),
         keywords=tuple(storable(keyword) for keyword in found),
         language=language,
+        excerpt=storable(text),
+        is_cut=is_cut or (document.excerpt > 0 and len(document.text) > MAX_TEXT),
     )
+
+
+def refers(sentence: str) -> bool:
+    """Return whether a sentence needs one before it to be understood."""
+    return _REFERS.match(sentence.lstrip("\"'“‘«([「『")) is not None and not _PURPOSE.match(sentence)
+
+
+def defines(sentence: str) -> bool:
+    """Return whether a sentence says what something is or does."""
+    return _DEFINES.match(sentence) is not None
 
 
 def join(sentences: list[str]) -> str:
@@ -127,7 +153,7 @@ def join(sentences: list[str]) -> str:
 
 
 def _bare_title(title: str, headings: list[str]) -> str:
-    """Return what of a title is about the page: “json — JSON encoder — Python 3.11 documentation” ends with the site."""
+    """Return what of a title is about the page, and not the name of the site behind it."""
     if headings and (not title or headings[0].casefold() in title.casefold()):
         return headings[0]
     for mark in (" | ", " — ", " – ", " - ", " :: ", " · "):
@@ -151,19 +177,19 @@ def _choose(prose: Prose, title: str, words: Lexicon, most: int) -> list[Sentenc
     by_place = {(each.sentence.paragraph, each.sentence.place): each for each in scored}
     chosen: dict[int, _Scored] = {}
     length = 0
-    for each in sorted(scored, key=lambda each: (-each.score, each.index)):
+    for each in sorted(scored, key=lambda each: (-each.score, each.number)):
         if len(chosen) >= most:
             break
-        if each.index in chosen:
+        if each.number in chosen:
             continue
         group = [each]
-        if each.refers:
+        if each.backwards:
             # It comes with what it refers to, or not at all.
             before = by_place.get((each.sentence.paragraph, each.sentence.place - 1))
             if before is None:
                 continue
-            if before.index not in chosen:
-                if before.refers or len(chosen) + 2 > most:
+            if before.number not in chosen:
+                if before.backwards or len(chosen) + 2 > most:
                     continue
                 group = [before, each]
         added = sum(len(member.sentence.text) for member in group)
@@ -172,7 +198,7 @@ def _choose(prose: Prose, title: str, words: Lexicon, most: int) -> list[Sentenc
         if any(overlap(member.stems, other.stems) > _ALIKE for member in group for other in chosen.values()):
             continue
         for member in group:
-            chosen[member.index] = member
+            chosen[member.number] = member
         length += added
     return [chosen[index].sentence for index in sorted(chosen)]
 
@@ -187,9 +213,9 @@ def _scored(prose: Prose, title: str, words: Lexicon) -> list[_Scored]:
         stem: math.log1p(count) * (1.6 if stem in of_title else 1.25 if stem in of_headings else 1.0)
         for stem, count in frequency.items()
     }
-    candidates = [
-        index for index, sentence in enumerate(prose.sentences) if sentence.whole and stems[index]
-    ][:_MOST_CANDIDATES]
+    candidates = [index for index, sentence in enumerate(prose.sentences) if sentence.whole and stems[index]][
+        :_MOST_CANDIDATES
+    ]
     if not candidates:
         return []
     centrality = {
@@ -197,22 +223,25 @@ def _scored(prose: Prose, title: str, words: Lexicon) -> list[_Scored]:
     }
     greatest = max(centrality.values()) or 1.0
     lead = _lead_section(prose)
-    order = {number: place for place, number in enumerate(dict.fromkeys(s.paragraph for s in prose.sentences if s.section >= lead))}
+    order = {
+        number: place
+        for place, number in enumerate(dict.fromkeys(s.paragraph for s in prose.sentences if s.section >= lead))
+    }
     first = candidates[0]
     scored = []
     for index in candidates:
         sentence = prose.sentences[index]
-        refers = _REFERS.match(sentence.text.lstrip("\"'“‘«([「『")) is not None and not _PURPOSE.match(sentence.text)
+        backwards = refers(sentence.text)
         if index == first and _POINTS.match(sentence.text):
-            refers = False  # to the title
+            backwards = False  # it points to the title
         score = (
             _position(sentence, order.get(sentence.paragraph, 40), lead)
             + 0.45 * centrality[index] / greatest
             + 0.25 * overlap(stems[index] & of_title, of_title)
             + _manner(sentence)
-            - (0.12 if refers else 0.0)
+            - (0.12 if backwards else 0.0)
         )
-        scored.append(_Scored(sentence, index, stems[index], score, refers))
+        scored.append(_Scored(sentence, index, stems[index], score, backwards))
     return scored
 
 
@@ -252,7 +281,7 @@ def _manner(sentence: Sentence) -> float:
         worth -= 0.2
     if _COPYRIGHT.search(text):
         worth -= 0.6
-    if text.rstrip("\"'”’»)]」』”）").endswith(("?", "？")):
+    if text.endswith(_QUESTIONS):
         worth -= 0.4
     if text.rstrip().endswith(("!", "！")):
         worth -= 0.3

@@ -22,6 +22,7 @@ from collections.abc import Callable
 import msgspec
 
 from quaero_desktop.domain.pages import PageInput, ParsedPage, ParsedSitemap
+from quaero_desktop.domain.summaries import CorpusInput, Summary, SummaryInput
 from quaero_desktop.domain.text import single_line
 
 REQUEST_HEADER = struct.Struct("!IB")
@@ -41,10 +42,11 @@ _WATCHER_STACK = 256 * 1024
 
 
 class Request(enum.IntEnum):
-    """What a parser process is asked for; either with a PageInput."""
+    """What a parser process is asked for: the first two with a PageInput, the last with what is to be summarised."""
 
     PAGE = 0
     SITEMAP = 1
+    SUMMARY = 2
 
 
 class Reply(enum.IntEnum):
@@ -56,6 +58,7 @@ class Reply(enum.IntEnum):
     LEAVING = 3  # a sentence: this page failed for want of memory, and the process ends itself
     BROKEN = 4  # a sentence: the process could not even start
     SITEMAP = 5  # a ParsedSitemap
+    SUMMARY = 6  # a Summary
 
 
 def serve(connection: socket.socket, function: str, memory_bytes: int) -> None:
@@ -90,8 +93,11 @@ def _serve(connection: socket.socket, function: str, memory_bytes: int) -> None:
         length, kind = REQUEST_HEADER.unpack(header)
         body = requests.read(length)
         try:
-            page = decoder.decode(body)
-            reply = _read_sitemap(page) if kind == Request.SITEMAP else _parse(parse, page)
+            if kind == Request.SUMMARY:
+                reply = _summarise(body)
+            else:
+                page = decoder.decode(body)
+                reply = _read_sitemap(page) if kind == Request.SITEMAP else _parse(parse, page)
         except MemoryError:
             # The heap of this process is full of holes now: in it the next page, an innocent one, could fail as well.
             _reply_text(connection, Reply.LEAVING, f"it needs more than {memory_bytes // 1_000_000:,} MB of memory")
@@ -115,7 +121,15 @@ def _read_sitemap(file: PageInput) -> bytearray:
     return _message(sitemaps.read(file), Reply.SITEMAP)
 
 
-def _message(value: ParsedPage | ParsedSitemap, kind: Reply) -> bytearray:
+def _summarise(body: bytes) -> bytearray:
+    from quaero_desktop.content import corpus, summary  # with the word lists: nothing that a crawl needs
+
+    asked = msgspec.msgpack.decode(body, type=SummaryInput | CorpusInput)
+    made = corpus.summarise(asked) if isinstance(asked, CorpusInput) else summary.summarise(asked)
+    return _message(made, Reply.SUMMARY)
+
+
+def _message(value: ParsedPage | ParsedSitemap | Summary, kind: Reply) -> bytearray:
     message = bytearray(REPLY_HEADER.size)
     msgspec.msgpack.Encoder().encode_into(value, message, REPLY_HEADER.size)
     REPLY_HEADER.pack_into(message, 0, len(message) - REPLY_HEADER.size, kind)

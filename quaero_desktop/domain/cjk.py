@@ -5,6 +5,7 @@ apart, in what is indexed and in what is asked for alike, so that every characte
 """
 
 import re
+from functools import cache
 
 # Ideographs with their extensions and compatibility forms, radicals, kana in both widths, bopomofo and Hangul.
 CJK = (
@@ -13,11 +14,14 @@ CJK = (
     "\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uf900-\ufaff\uff66-\uff9d\uffa0-\uffdc"
     "\U00016fe0-\U0001b2ff\U00020000-\U0003fffd]"
 )
-_RUN = re.compile(f"{CJK}+")
 # Curly quotes and dashes are the usual characters outside Latin-1; two plain ranges are quicker to look for than CJK.
-_MAYBE = re.compile("[\u1100-\u11ff\u2e80-\U0010ffff]")
+_MAYBE = "[\u1100-\u11ff\u2e80-\U0010ffff]"
 _MARKS = "[\x01-\x08]*"
-_SPLIT_RUN = re.compile(f" ?({_MARKS}{CJK}(?:{_MARKS} {_MARKS}{CJK})*{_MARKS}) ?")
+_SPLIT_RUN = f" ?({_MARKS}{CJK}(?:{_MARKS} {_MARKS}{CJK})*{_MARKS}) ?"
+
+
+# Compiled when they are first needed, not at each start: sets of characters as large as these take some 15 ms.
+_compiled = cache(re.compile)
 
 
 def split_cjk(text: str) -> str:
@@ -25,9 +29,9 @@ def split_cjk(text: str) -> str:
 
     Blanks that were there stay, so that :func:`join_cjk` can tell them from the added ones.
     """
-    if text.isascii() or not _MAYBE.search(text):
+    if text.isascii() or not _compiled(_MAYBE).search(text):
         return text
-    return _RUN.sub(lambda run: f" {' '.join(run[0])} ", text)
+    return _compiled(f"{CJK}+").sub(lambda run: f" {' '.join(run[0])} ", text)
 
 
 def join_cjk(text: str) -> str:
@@ -39,4 +43,4 @@ def join_cjk(text: str) -> str:
     """
     if text.isascii():
         return text
-    return _SPLIT_RUN.sub(lambda run: run[1].replace(" ", ""), text)
+    return _compiled(_SPLIT_RUN).sub(lambda run: run[1].replace(" ", ""), text)

@@ -1,6 +1,7 @@
 """Job definitions: named recipes of ordered steps, and the snapshot of one that a run carries along (J3, J4)."""
 
 import re
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -160,6 +161,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
         pre_jobs, post_jobs: ids of definitions.
         max_attempts: how often a job that is no page is tried.
         defaults: what crawl steps began with, for the definitions that this one triggers.
+        sources: what its steps are about where none of them crawls; empty for all that there is.
     """
 
     definition: str
@@ -170,6 +172,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     post_jobs: tuple[int, ...] = ()
     max_attempts: int = 4
     defaults: CrawlConfig = CrawlConfig(seeds=())
+    sources: tuple[int, ...] = ()
 
 
 class StepState(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,3 +225,26 @@ def check_step_shape(step: Step, number: int) -> None:
         raise FieldError(f"steps[{number}].name", f"steps[{number}].name is empty.")
     check_among(f"steps[{number}].action", step.action, tuple(Action))
     check_among(f"steps[{number}].on_error", step.on_error, tuple(OnError))
+
+
+def find_circle(start: int, edges: Mapping[int, Sequence[int]]) -> tuple[int, ...]:
+    """Return a way along *edges* from *start* back to it, with it at both ends; empty when there is none.
+
+    Args:
+        start: the id of a definition.
+        edges: which definitions each one runs, before or after itself.
+    """
+    came_from: dict[int, int] = {}
+    waiting = [start]
+    while waiting:
+        here = waiting.pop()
+        for there in edges.get(here, ()):
+            if there == start:
+                way = [start, here]
+                while way[-1] != start:
+                    way.append(came_from[way[-1]])
+                return tuple(reversed(way))
+            if there not in came_from:
+                came_from[there] = here
+                waiting.append(there)
+    return ()

@@ -57,8 +57,28 @@ class SettingsError(KnownError):
     """The settings file cannot be read or changed as it is."""
 
 
+class SecretError(KnownError):
+    """The keyring does not give, keep or delete a secret."""
+
+
 class ExportError(KnownError):
     """An export cannot be written where it was asked for."""
+
+
+class ModelError(KnownError):
+    """A language model did not do what was asked of it: it is away, refuses, or answers with nonsense.
+
+    Args:
+        message: one plain sentence.
+        hint: what the person can do about it.
+        cause: the same as a :class:`quaero_desktop.domain.jobs.Cause`.
+        is_passing: whether trying again later makes sense.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, cause: str, is_passing: bool = False) -> None:
+        super().__init__(message, hint)
+        self.cause = cause
+        self.is_passing = is_passing
 
 
 class LibraryInUseError(KnownError):

@@ -6,10 +6,15 @@ from quaero_desktop.domain.jobs import Job
 
 
 class EngineNotice(msgspec.Struct, frozen=True):
-    """Something about the engine as a whole that a person should see, like a full disk; None when it is over."""
+    """Something about the engine as a whole that a person should see, like a full disk; None when it is over.
+
+    Attributes:
+        passing: whether it is news and no trouble that lasts until it is said to be over.
+    """
 
     message: str | None
     hint: str = ""
+    passing: bool = False
 
 
 class FeedUpdate(msgspec.Struct, frozen=True, kw_only=True):

@@ -80,6 +80,7 @@ class Cause(StrEnum):
     NO_EXECUTOR = "no_executor"
     BAD_PAYLOAD = "bad_payload"
     CANCELLED = "cancelled"
+    MODEL = "model"  # a language model is away, refuses, or answers with nonsense
     LIMIT = "limit"  # more children failed than were tolerated
     STEP = "step"  # the step before failed, or no step of a run brought anything
     PREREQUISITE = "prerequisite"  # the run of another definition, which had to come first, failed

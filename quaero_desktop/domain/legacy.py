@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from quaero_desktop.domain import rules, urls
+from quaero_desktop.domain import credentials, rules, urls
 from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.credentials import Secret
 from quaero_desktop.domain.definitions import (
     Action,
     Definition,
@@ -26,7 +27,8 @@ from quaero_desktop.domain.definitions import (
 )
 from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.jobs import Cause, JobType, Phase, Status
-from quaero_desktop.domain.sources import CredentialKind, SourceRules
+from quaero_desktop.domain.schedule import check_schedule
+from quaero_desktop.domain.sources import MAX_NAME, CredentialKind, SourceRules
 from quaero_desktop.domain.text import single_line, storable
 
 Row = Mapping[str, Any]
@@ -42,24 +44,22 @@ class UnusableError(Exception):
 
 
 class LegacyCredential(msgspec.Struct, frozen=True, kw_only=True):
-    """A credential; its secret goes to the keyring and nowhere else.
+    """A credential.
 
     Attributes:
-        secret: as a request bears it: ``a=1; b=2``, a token, ``user:password``; empty when there is none.
+        secret: as a keyring keeps it, which is the only place that it goes to; None when there is none.
+        tail: its last four characters, as far as they may be shown.
     """
 
     legacy_id: str
     name: str
     origin: str
     kind: CredentialKind
-    secret: str
+    secret: Secret | None
+    tail: str
     login_url: str
     created_at: int
     updated_at: int
-
-    def __repr__(self) -> str:
-        """Without the secret (J8)."""
-        return f"LegacyCredential({self.legacy_id!r}, {self.origin!r}, {self.kind!r})"
 
 
 class LegacySource(msgspec.Struct, frozen=True, kw_only=True):
@@ -307,23 +307,28 @@ def credential(row: Row, now: int, note: Note) -> LegacyCredential:
     if origin is None:
         raise UnusableError("it names no site that it belongs to")
     cookies = _cookies(_either(row, "cookies", note), urls.host_of(f"{origin}/"))
-    tokens = nested(row, "tokens", dict, note)
-    kind, secret = CredentialKind.COOKIES, cookies
-    others = _secrets(tokens) or _secrets(nested(row, "data", dict, note))
-    if not cookies:
-        kind, secret = others or (CredentialKind.COOKIES, "")
-        if not secret:
-            note("no secret that can be used is stored with it, so it comes without one")
-    elif _secrets(tokens):
+    tokens = _secrets(nested(row, "tokens", dict, note))
+    others = tokens or _secrets(nested(row, "data", dict, note))
+    found = (CredentialKind.COOKIES, cookies) if cookies else others
+    if cookies and tokens:
         note("it has cookies and tokens, and only the cookies come")
+    pasted = None
+    if found is None:
+        note("no secret that can be used is stored with it, so it comes without one")
+    else:
+        try:
+            pasted = credentials.read(found[1], now=now, kind=found[0], origin=origin)
+        except UsageError as error:
+            note(f"its secret cannot be used, so it comes without one: {error.message}")
     created, updated = _times(row, now)
     base = urls.identity(text(row, "base_url"))
     return LegacyCredential(
         legacy_id=legacy_id,
-        name=_line(text(row, "name")) or urls.host_of(f"{origin}/"),
+        name=_line(text(row, "name"))[:MAX_NAME] or urls.host_of(f"{origin}/"),
         origin=origin,
-        kind=kind,
-        secret=secret,
+        kind=found[0] if found is not None else CredentialKind.COOKIES,
+        secret=None if pasted is None else pasted.secret,
+        tail="" if pasted is None else pasted.tail,
         login_url=base if base is not None and urls.path_of(base) != "/" else "",
         created_at=created,
         updated_at=updated,
@@ -348,36 +353,34 @@ def _either(row: Row, column: str, note: Note) -> list[Any] | dict[str, Any]:
 
 
 def _cookies(found: list[Any] | dict[str, Any], host: str) -> str:
-    """Return cookies as a request bears them, but for those of other hosts."""
-    pairs: dict[str, str] = {}
-    name_of_host = host.partition(":")[0]
+    """Return cookies as browsers export them; empty when there are none."""
     if isinstance(found, dict):
         found = [{"name": name, "value": value} for name, value in found.items()]
+    cookies = []
     for cookie in found:
         if not isinstance(cookie, dict):
             continue
         fields = {str(key).lower(): value for key, value in cookie.items()}
-        name, value, domain = (fields.get(key) for key in ("name", "value", "domain"))
+        name, value = fields.get("name"), fields.get("value")
         if not isinstance(name, str) or not isinstance(value, str) or not name:
             continue
-        domain = domain.lower().lstrip(".") if isinstance(domain, str) else ""
-        if domain and name_of_host != domain and not name_of_host.endswith(f".{domain}"):
-            continue
-        if _fits_in_header(name) and _fits_in_header(value) and not set(name) & set("=; "):
-            pairs[name] = value
-    return "; ".join(f"{name}={value}" for name, value in pairs.items() if ";" not in value)
-
-
-def _fits_in_header(value: str) -> bool:
-    return value.isascii() and value.isprintable()
+        domain, path = fields.get("domain"), fields.get("path")
+        expires = whole(fields.get("expires") or fields.get("expirationdate"))
+        cookies.append(
+            {
+                "name": name,
+                "value": value,
+                "domain": domain if isinstance(domain, str) and domain else host.partition(":")[0],
+                "path": path if isinstance(path, str) and path else "/",
+                "secure": yes(fields.get("secure"), default=False),
+                "expirationDate": expires if expires is not None and expires > 0 else None,
+            }
+        )
+    return msgspec.json.encode(cookies).decode() if cookies else ""
 
 
 def _secrets(found: dict[str, Any]) -> tuple[CredentialKind, str] | None:
-    fields = {
-        key.lower(): value.strip()
-        for key, value in found.items()
-        if isinstance(value, str) and value.strip() and _fits_in_header(value.strip())
-    }
+    fields = {key.lower(): value.strip() for key, value in found.items() if isinstance(value, str) and value.strip()}
     user = next((fields[key] for key in _USERS if key in fields), None)
     password = next((fields[key] for key in _PASSWORDS if key in fields), None)
     if user and password:
@@ -419,7 +422,7 @@ def source(row: Row, now: int, note: Note) -> LegacySource:
     created, updated = _times(row, now)
     return LegacySource(
         legacy_id=legacy_id,
-        name=_line(text(row, "name")) or urls.host_of(base_url),
+        name=_line(text(row, "name"))[:MAX_NAME] or urls.host_of(base_url),
         base_url=base_url,
         enabled=yes(row.get("enabled"), default=True),
         rules=SourceRules(
@@ -483,7 +486,7 @@ _MOST_STEPS = 100
 
 
 def definition(row: Row, now: int, note: Note) -> LegacyDefinition:
-    """Return what a row of ``job_definitions`` means; its schedule is not looked at here.
+    """Return what a row of ``job_definitions`` means.
 
     An action that we do not know stays as it is, so that it fails with a clear error when it is met.
 
@@ -502,10 +505,10 @@ def definition(row: Row, now: int, note: Note) -> LegacyDefinition:
     return LegacyDefinition(
         legacy_id=legacy_id,
         definition=Definition(
-            name=_line(text(row, "name")) or legacy_id[:_MOST_NAME],
+            name=_line(text(row, "name"))[:MAX_NAME] or legacy_id[:MAX_NAME],
             type=_TYPES.get(text(row, "type").lower(), DefinitionType.CUSTOM),
             description=text(row, "description")[:_MOST_MESSAGE],
-            schedule=" ".join(text(row, "schedule").split()),
+            schedule=_schedule(text(row, "schedule"), note),
             timeout=_duration(text(row, "timeout"), note),
             enabled=yes(row.get("enabled"), default=True),
             auto_start=yes(row.get("auto_start"), default=False),
@@ -585,6 +588,18 @@ def _cleanup_options(config: dict[str, Any]) -> dict[str, Any]:
     if statuses := texts(config.get("status")):
         options["status"] = list(statuses)
     return options
+
+
+def _schedule(written: str, note: Note) -> str:
+    written = " ".join(written.split())
+    if not written:
+        return ""
+    try:
+        check_schedule(written)
+    except UsageError:
+        note(f"its schedule cannot be used, so it comes without one: {_line(written)}")
+        return ""
+    return written
 
 
 def _duration(written: str, note: Note) -> str:
@@ -668,6 +683,7 @@ _PHASE_OF_TYPE = {
     JobType.VALIDATE: Phase.PRE, JobType.CORPUS_SUMMARY: Phase.POST, JobType.REINDEX: Phase.POST,
     JobType.CLEANUP: Phase.POST,
 }  # fmt: skip
+_PHASES = frozenset(map(str, Phase))
 _STATUSES = {
     "completed": Status.COMPLETED, "complete": Status.COMPLETED, "success": Status.COMPLETED, "done": Status.COMPLETED,
     "failed": Status.FAILED, "error": Status.FAILED,
@@ -726,7 +742,7 @@ def job(row: Row, now: int, note: Note) -> LegacyJob:
         http_status=code,
         warnings=min(max(failed, 0), _MOST_PAGES) if parent is None and status == Status.COMPLETED else 0,
         config=_config(config, seeds, note) if parent is None and seeds and type_ == JobType.CRAWL else None,
-        result=_noted(row, progress, about, note),
+        result=_noted(row, progress, about, note) if type_ != JobType.CRAWLER_URL else None,
         definition=definition_id if isinstance(definition_id, str) and definition_id else None,
     )
 
@@ -745,7 +761,9 @@ def _seeds(row: Row, note: Note) -> tuple[str, ...]:
 
 def _url_of_page(row: Row, seeds: tuple[str, ...], payload: dict[str, Any], progress: dict[str, Any]) -> str | None:
     """Return the canonical URL of a page: its only seed, what its message said, or its name."""
-    candidates = [*seeds[:1], payload.get("url"), row.get("url"), row.get("name"), progress.get("current_url")]
+    if seeds and len(seeds[0]) <= urls.MAX_URL_LENGTH:
+        return seeds[0]
+    candidates = [payload.get("url"), row.get("url"), row.get("name"), progress.get("current_url")]
     for each in candidates:
         if not isinstance(each, str):
             continue
@@ -772,7 +790,7 @@ def _status(row: Row, parent: str | None, note: Note) -> tuple[Status, bool]:
 
 def _phase(written: str, type_: JobType | None) -> str:
     written = written.strip().lower()
-    if written in tuple(Phase):
+    if written in _PHASES:
         return written
     return str(_PHASE_OF_TYPE.get(type_, Phase.CORE)) if type_ is not None else str(Phase.CORE)
 
@@ -835,9 +853,8 @@ def _noted(row: Row, progress: dict[str, Any], about: dict[str, Any], note: Note
         number = whole(row.get(column))
         if number is not None and 0 < number < 2**63:
             found[column] = number
-    for name, value in (("progress", progress), ("metadata", about), ("result", nested(row, "result", dict, note))):
-        if value:
-            found[name] = value
+    parts = {"progress": progress, "metadata": about, "result": nested(row, "result", dict, note)}
+    found |= {name: value for name, value in parts.items() if value}
     if not found:
         return None
     if len(msgspec.json.encode(found)) > _MOST_NESTED:

@@ -10,11 +10,12 @@ import msgspec
 
 from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.definitions import NO_STEP, Action
-from quaero_desktop.domain.jobs import JobRef, Status
+from quaero_desktop.domain.jobs import OPEN_STATUSES, JobRef, Status
 from quaero_desktop.domain.outcomes import Completed, Discovered, Failed, Part
 from quaero_desktop.domain.queue import Delivery, Receipt, Turns
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges
 from quaero_desktop.domain.sources import Credential
+from quaero_desktop.domain.summaries import SummariesPort
 
 
 class NewRoot(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +69,35 @@ class RootPlan(msgspec.Struct, frozen=True):
     credential: Credential | None = None
 
 
+class Required(msgspec.Struct, frozen=True):
+    """The run of a definition that another run waits for."""
+
+    id: int
+    status: str
+    name: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended."""
+        return self.status in OPEN_STATUSES
+
+
+class StepDocument(msgspec.Struct, frozen=True):
+    """A document that a step of a run is about."""
+
+    id: int
+    title: str
+
+
+class PageSource(msgspec.Struct, frozen=True):
+    """What a server had sent of a page that is stored, so that it can be extracted again without asking for it."""
+
+    url: str
+    content_type: str
+    charset: str
+    body: bytes
+
+
 class Received(msgspec.Struct, frozen=True, kw_only=True):
     """What a receive brought.
 
@@ -75,11 +105,13 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
         assignments: at most as many as were asked for.
         ended: roots that ended, because their last open child turned out to be dead.
         next_due: when something that waits becomes ready, in milliseconds UTC; None when nothing waits.
+        deadline: when the next run will have taken too long, in milliseconds UTC; None when none has a limit.
     """
 
     assignments: tuple[Assignment, ...]
     ended: tuple[int, ...] = ()
     next_due: int | None = None
+    deadline: int | None = None
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,8 +140,81 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     ended: tuple[int, ...] = ()
 
 
+class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
+    """A definition that may run by itself, as far as the scheduler must know it.
+
+    Attributes:
+        schedule: five fields; empty when it has none, or rests.
+        checked_until: up to when its moments are dealt with, in milliseconds UTC; None for never yet.
+        auto_start: whether it runs when Quaero starts.
+    """
+
+    id: int
+    name: str
+    schedule: str
+    checked_until: int | None
+    auto_start: bool
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a run that was due.
+
+    Attributes:
+        job_id: the root that was started.
+        running: the root of a run that has not ended, so that no other was started.
+        problem, hint: why none could be started.
+    """
+
+    job_id: int | None = None
+    running: int | None = None
+    problem: str = ""
+    hint: str = ""
+
+
+class SchedulePort(Protocol):
+    """Where the scheduler finds what may run, and starts it."""
+
+    async def schedules(self) -> tuple[Scheduled, ...]:
+        """Return the definitions that may run by themselves."""
+
+    async def deal_with(self, definition_id: int, until: int) -> None:
+        """Note that the moments of a schedule up to *until*, in milliseconds UTC, are dealt with."""
+
+    async def start_due(self, scheduled: Scheduled, due: int | None, now: int, defaults: CrawlConfig) -> Turn | None:
+        """Start a run unless one is under way, and note that it is dealt with; None when all has changed meanwhile."""
+
+
+class MaterialPort(Protocol):
+    """What the steps of a run work on."""
+
+    async def documents(
+        self, root_id: int, step: int, after: int = 0, limit: int = 500, *, with_source: bool = False
+    ) -> tuple[StepDocument, ...]:
+        """Return the next documents that a step of a run is about, by id."""
+
+    async def page_source(self, document_id: int) -> PageSource | None:
+        """Return what the server of a document had sent, if that is kept."""
+
+    async def search_index_is_sound(self) -> bool:
+        """Return whether the full-text index says of each document exactly what stands in it."""
+
+    async def rebuild_search_index(self) -> None:
+        """Make the full-text index anew from the documents."""
+
+    async def merge_search_index(self, *, begin: bool) -> bool:
+        """Merge a little of the full-text index; return whether more is left."""
+
+
 class LedgerPort(Protocol):
     """The only code that changes queue, jobs, documents and counters; each call is one whole transaction."""
+
+    @property
+    def material(self) -> MaterialPort:
+        """What the steps of a run work on, of the same library."""
+
+    @property
+    def summaries(self) -> SummariesPort:
+        """What documents say in short, and what that is made from."""
 
     async def start(self, root: NewRoot) -> int:
         """Store a root, its seeds and their messages; return its id."""
@@ -117,10 +222,11 @@ class LedgerPort(Protocol):
     async def receive(self, n: int, turns: Turns) -> Received:
         """Lease up to *n* jobs whose turn has come and mark them running."""
 
-    async def start_run(
-        self, definition_id: int, defaults: CrawlConfig, *, triggered_by: int | None = None
-    ) -> int:
+    async def start_run(self, definition_id: int, defaults: CrawlConfig, *, triggered_by: int | None = None) -> int:
         """Store a run of a definition as one root; return its id."""
+
+    async def require(self, job_id: int) -> Required:
+        """Return the run of the definition that a running job waits for; it is started where there is none yet."""
 
     async def complete(self, receipt: Receipt, outcome: Completed) -> Settled:
         """Store the whole outcome of a job."""

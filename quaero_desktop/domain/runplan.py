@@ -76,6 +76,7 @@ def plan_run(definition: Definition, sources: Mapping[int, Source], defaults: Cr
         post_jobs=definition.post_jobs,
         max_attempts=defaults.max_attempts,
         defaults=msgspec.structs.replace(defaults, seeds=()),
+        sources=definition.sources,
     )
 
 

@@ -23,7 +23,8 @@ _PASSWORD_FIELD = re.compile(rb"""<input\b[^>]{0,2000}?\btype\s{0,20}=\s{0,20}["
 _SEARCHED = 1_000_000
 _HIDDEN = re.compile(rb"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _ALIKE = 0.8
-_COMPARED = 200_000
+COMPARED = 200_000
+"""So many bytes of a page are compared with another one."""
 
 
 def is_login(url: str, login_url: str = "") -> bool:
@@ -66,7 +67,7 @@ def are_alike(one: bytes, other: bytes) -> bool:
 
 
 def _words(body: bytes) -> frozenset[bytes]:
-    return frozenset(_HIDDEN.sub(b" ", body[:_COMPARED]).lower().split())
+    return frozenset(_HIDDEN.sub(b" ", body[:COMPARED]).lower().split())
 
 
 def _same_page(url: str, login_url: str) -> bool:

@@ -1,6 +1,6 @@
 """What documents say in short: the questions and the answers of summarising."""
 
-from typing import Any, Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -21,6 +21,7 @@ class SummaryInput(msgspec.Struct, frozen=True, kw_only=True, tag="document"):
         language: its language as a BCP 47 tag; empty to find it out.
         sentences: the most sentences of the summary.
         keywords: the most keywords.
+        excerpt: how much of the running text is wanted beside, for a language model, in its tokens; 0 for none.
     """
 
     text: str
@@ -28,6 +29,7 @@ class SummaryInput(msgspec.Struct, frozen=True, kw_only=True, tag="document"):
     language: str = ""
     sentences: int = DEFAULT_SENTENCES
     keywords: int = DEFAULT_KEYWORDS
+    excerpt: int = 0
 
 
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,11 +66,15 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         text: whole sentences in their order, separated by blanks; empty when there is no running text.
         keywords: the most telling first; no two are forms of the same word.
         language: what the text was taken for; empty when nobody knows.
+        excerpt: the running text without code and tables, as long as was asked for.
+        is_cut: whether the running text is longer than that.
     """
 
     text: str = ""
     keywords: tuple[str, ...] = ()
     language: str = ""
+    excerpt: str = ""
+    is_cut: bool = False
 
 
 class SummaryFailed(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +103,57 @@ class StoredSummary(msgspec.Struct, frozen=True, kw_only=True):
     made_at: int
     stale: bool = False
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as programs get it."""
-        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
+
+class DocumentText(msgspec.Struct, frozen=True):
+    """A document with what a summary of it is made from.
+
+    Attributes:
+        summary: what it had been summarised as, or None.
+    """
+
+    id: int
+    title: str
+    url: str
+    language: str
+    content_hash: str
+    markdown: str
+    summary: StoredSummary | None = None
+
+
+class CollectedDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A document of a collection.
+
+    Attributes:
+        digest: what it says in short; None when it has not been summarised as it is now.
+        level: how deep its address is.
+    """
+
+    id: int
+    digest: Digest | None
+    level: int
+
+
+class Collection(msgspec.Struct, frozen=True, kw_only=True):
+    """The documents that a step of a run is about, or a sample of them.
+
+    Attributes:
+        documents: in the order of their ids.
+        total: how many there are altogether.
+    """
+
+    documents: tuple[CollectedDocument, ...]
+    total: int
+
+
+class SummariesPort(Protocol):
+    """Reads what summaries are made from."""
+
+    async def text(self, document_id: int) -> DocumentText:
+        """Return a document.
+
+        Raises:
+            NotFoundError: it is gone.
+        """
+
+    async def collection(self, root_id: int, step: int, most: int) -> Collection:
+        """Return the documents that a step is about, or a sample of *most* of them."""

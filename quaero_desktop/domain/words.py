@@ -40,6 +40,7 @@ CAUSES: dict[str, str] = {
     Cause.NO_EXECUTOR: "this version cannot run jobs of that type",
     Cause.BAD_PAYLOAD: "its message makes no sense",
     Cause.CANCELLED: "cancelled",
+    Cause.MODEL: "the language model did not do what was asked",
     Cause.LIMIT: "over a limit of the crawl",
     Cause.STEP: "a step before it failed",
     Cause.PREREQUISITE: "a definition that has to run before it failed",

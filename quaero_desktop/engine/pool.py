@@ -17,7 +17,7 @@ from quaero_desktop.domain.errors import (
 )
 from quaero_desktop.domain.events import EngineNotice
 from quaero_desktop.domain.jobs import Cause, JobRef
-from quaero_desktop.domain.outcomes import Failed, Outcome, Snoozed
+from quaero_desktop.domain.outcomes import Failed, Outcome, Parked, SignInNeeded, Snoozed
 from quaero_desktop.domain.ports import Assignment, LedgerPort, Settled
 from quaero_desktop.domain.queue import Receipt
 from quaero_desktop.domain.text import single_line
@@ -98,6 +98,8 @@ class WorkerPool:
         self._starved: set[Receipt] = set()
         # The time of the turns that were offered last; None while no worker is idle and no turn can be taken.
         self._turns_at: int | None = None
+        # When the next run has taken too long, as the last receive said.
+        self._deadline: int | None = None
         self._fatal: BaseException | None = None
         self._abandoned: list[Receipt] = []
         self._completed = 0
@@ -145,6 +147,10 @@ class WorkerPool:
         await self._roots.reload(root_id)
         self.poke()
 
+    async def credentials_changed(self) -> None:
+        """Show sites the credentials that their sources have now."""
+        await self._roots.renew_credentials()
+
     async def run(self, *, until_idle: bool = False, only: frozenset[int] | None = None) -> PoolReport:
         """Run jobs until :meth:`stop`. Cancelling stops without a grace, and nothing stays leased.
 
@@ -166,6 +172,7 @@ class WorkerPool:
         try:
             while not self._stopping.is_set() and self._fatal is None:
                 self._wake.clear()
+                await self._expire()
                 next_due = await self._fill(only)
                 if until_idle and not self._running and await self._ledger.is_idle(only):
                     break
@@ -219,11 +226,25 @@ class WorkerPool:
             self._note_full(error)
             return self._clock.now_ms() + round(_ROOM_CHECK_SECONDS * 1000)
         self._note_room()
+        self._deadline = received.deadline
         for root_id in received.ended:
             self._forget(root_id)
         for assignment in received.assignments:
             self._begin(assignment)
         return received.next_due
+
+    async def _expire(self) -> None:
+        """Cancel the runs that have taken too long; what runs of them stops at once."""
+        if self._deadline is None or self._clock.now_ms() < self._deadline:
+            return
+        try:
+            expired = await self._ledger.expire()
+            self._deadline = await self._ledger.next_deadline()
+        except DiskFullError as error:
+            self._note_full(error)
+            return
+        for root_id in expired:
+            self.cancel(root_id)
 
     def _begin(self, assignment: Assignment) -> None:
         self._politeness.started(assignment.job.root_id, assignment.delivery.lane)
@@ -269,7 +290,7 @@ class WorkerPool:
     async def _judge(self, assignment: Assignment, outcome: Outcome) -> Judgement:
         tries = 1
         if isinstance(outcome, Failed):
-            tries = (await self._roots.get(assignment.job.root_id)).config.max_attempts
+            tries = (await self._roots.get(assignment.job.root_id, assignment.job.step)).config.max_attempts
         return self._hosts.judge(assignment, outcome, tries)
 
     async def _pause(self, root_id: int, reason: str) -> None:
@@ -289,7 +310,7 @@ class WorkerPool:
             self._gathered -= 1
 
     async def _perform(self, job: JobRef) -> Outcome:
-        root = await self._roots.get(job.root_id)
+        root = await self._roots.get(job.root_id, job.step)
         if self._politeness.admit(root.id, root.config.per_host, root.config.delay_ms):
             # Until now it could start one page only, since nobody knew its pace.
             self.poke()
@@ -336,6 +357,12 @@ class WorkerPool:
                 case Snoozed():
                     await self._ledger.snooze(receipt, outcome.until, outcome.reason)
                     return None
+                case Parked():
+                    await self._ledger.park(receipt, outcome.until, outcome.reason)
+                    return None
+                case SignInNeeded():
+                    await self._ledger.sign_in_needed(receipt, outcome.reason)
+                    return None
                 case Failed():
                     return await self._ledger.fail(receipt, outcome)
                 case _:
@@ -350,7 +377,15 @@ class WorkerPool:
         else:
             self._completed += settled.retry_at is None
         if settled.root_status is not None:
+            # Nothing else runs of a root that ended by itself; of one that was ended, nothing is wanted any more.
+            self._stop_others(settled.root_id)
             self._forget(settled.root_id)
+
+    def _stop_others(self, root_id: int) -> None:
+        this = asyncio.current_task()
+        for task, assignment in list(self._running.values()):
+            if assignment.job.root_id == root_id and task is not this:
+                task.cancel()
 
     def _forget(self, root_id: int) -> None:
         self._roots.forget(root_id)
@@ -389,7 +424,7 @@ class WorkerPool:
     async def _sleep(self, next_due: int | None, only: frozenset[int] | None) -> None:
         """Wait until a job ends, somebody pokes, or something becomes due."""
         turn = None if self._turns_at is None else self._politeness.next_turn(self._turns_at, only)
-        dues = [due for due in (next_due, turn) if due is not None]
+        dues = [due for due in (next_due, turn, self._deadline) if due is not None]
         seconds = _LONGEST_WAIT_SECONDS
         if dues:
             seconds = min(seconds, max(0.001, (min(dues) - self._clock.now_ms()) / 1000))

@@ -1,10 +1,12 @@
-"""The roots that are running: their configuration and scope, kept while their pages pass through."""
+"""The roots that are running: the configuration and scope of each step, kept while its pages pass through."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope
 from quaero_desktop.domain.definitions import NO_STEP, Action
+from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.ports import LedgerPort
 from quaero_desktop.domain.sources import Credential
 from quaero_desktop.domain.urls import host_of
@@ -12,11 +14,11 @@ from quaero_desktop.engine.traps import Traps
 
 
 class RootContext:
-    """What the executors of one root's jobs share.
+    """What the executors of the jobs of one step of a root share; a plain crawl has one.
 
     Attributes:
         id: the root job.
-        config: its stored configuration.
+        config: the step's stored configuration.
         scope: decides what becomes of links.
         traps: watches for pages without an end.
         step: which step of the root's run this is; 0 for a plain crawl, and before the steps.
@@ -111,30 +113,46 @@ class RootContext:
 
 
 class Roots:
-    """Reads the context of a root once, when its first job comes up."""
+    """Reads the context of each step of a root once, when its first job comes up."""
 
     def __init__(self, ledger: LedgerPort) -> None:
         self._ledger = ledger
-        self._contexts: dict[int, RootContext] = {}
+        self._contexts: dict[int, dict[int, RootContext]] = {}
 
-    async def get(self, root_id: int) -> RootContext:
-        """Return the context of a root.
+    async def get(self, root_id: int, step: int = NO_STEP) -> RootContext:
+        """Return the context of a step of a root.
 
         Raises:
             NotFoundError: the root is gone.
         """
-        context = self._contexts.get(root_id)
+        context = self._contexts.get(root_id, {}).get(step)
         if context is None:
-            plan = await self._ledger.plan(root_id)
-            context = self._contexts.setdefault(root_id, RootContext(plan.id, plan.config, plan.scope_roots))
+            plan = await self._ledger.plan(root_id, step)
+            made = RootContext(
+                plan.id,
+                plan.config,
+                plan.scope_roots,
+                step=plan.step,
+                action=plan.action,
+                options=plan.options,
+                source_id=plan.source_id,
+                credential=plan.credential,
+            )
+            context = self._contexts.setdefault(root_id, {}).setdefault(step, made)
         return context
 
     async def reload(self, root_id: int) -> None:
         """Read the configuration of a root anew, after it changed."""
-        if root_id in self._contexts:
-            plan = await self._ledger.plan(root_id)
-            if (context := self._contexts.get(root_id)) is not None:
-                context.change(plan.config)
+        for step, context in list(self._contexts.get(root_id, {}).items()):
+            plan = await self._ledger.plan(root_id, step)
+            context.change(plan.config)
+
+    async def renew_credentials(self) -> None:
+        """Read anew what the sites of the roots ask for, after a source or a credential changed."""
+        for steps in list(self._contexts.values()):
+            for context in list(steps.values()):
+                with contextlib.suppress(NotFoundError):
+                    context.credential = (await self._ledger.plan(context.id, context.step)).credential
 
     def forget(self, root_id: int) -> None:
         """Drop a root that ended."""

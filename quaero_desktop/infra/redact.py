@@ -69,7 +69,7 @@ _Span = tuple[int, int]
 
 
 def redact(text: str) -> str:
-    """Return *text* without what looks like a secret."""
+    """Return *text* without what looks like a secret, and without those that this process knows."""
     spans = list(_user_parts(text))
     lowered = text.lower()
     if any(clue in lowered for clue in _CLUES):
@@ -77,15 +77,15 @@ def redact(text: str) -> str:
         spans += _values(text, _IN_TEXT)
     elif "=" in text or "%3" in text:
         spans += _values(text, _IN_URLS)
-    return _masked(text, spans)
+    return known.hide(_masked(text, spans))
 
 
 def redact_url(url: str) -> str:
-    """Return *url* without user name and password, and without the values of parameters that name a secret."""
+    """Return *url* without user name and password, without the values of parameters that name a secret, and so on."""
     spans = list(_user_parts(url))
     if "=" in url or "%3" in url:
         spans += _values(url, _IN_URLS)
-    return _masked(url, spans)
+    return known.hide(_masked(url, spans))
 
 
 def _user_parts(text: str) -> Iterator[_Span]:
@@ -155,11 +155,14 @@ class Redactor:
 
     def scrub(self, text: str) -> str:
         """Return *text* without secrets: known ones leave their last four characters, suspected ones nothing."""
-        text = redact(text)
-        known = self._known
-        if known is None:
+        return self.hide(redact(text))
+
+    def hide(self, text: str) -> str:
+        """Return *text* without the secrets that this one was told; :meth:`scrub` takes out suspected ones, too."""
+        told = self._known
+        if told is None:
             return text
-        pattern, masks = known
+        pattern, masks = told
         scrubbed = pattern.sub(lambda match: masks[match[0]], text)
         # The four characters that were left may form a secret again with what follows them.
         return scrubbed if scrubbed is text else pattern.sub(MASK, scrubbed)
@@ -167,14 +170,14 @@ class Redactor:
     def _rebuild(self) -> None:
         masks: dict[str, str] = {}
         for secret in self._secrets:
-            for spelling in _spellings(secret):
+            for spelling in spellings(secret):
                 masks[spelling] = mask(secret)
         # Longest first: of two secrets, one may be the beginning of the other.
         ordered = sorted(masks, key=len, reverse=True)
         self._known = (re.compile("|".join(map(re.escape, ordered))), masks) if ordered else None
 
 
-def _spellings(secret: str) -> set[str]:
+def spellings(secret: str) -> set[str]:
     """Return the forms in which *secret* turns up: as it is, in URLs, in JSON and in a ``repr``."""
     encoded = {
         quote(secret, safe="", errors="replace"),
@@ -190,3 +193,7 @@ def _spellings(secret: str) -> set[str]:
         json.dumps(secret, ensure_ascii=False)[1:-1],
         repr(secret)[1:-1],
     }
+
+
+known = Redactor()
+"""The secrets that this process itself works with; what they are in is masked by :func:`redact`, wherever it stands."""

@@ -132,6 +132,45 @@ class ParseSettings(msgspec.Struct, frozen=True, kw_only=True):
     )
 
 
+class SummariesSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Summaries of documents. They are made on this computer; nothing is sent anywhere unless an endpoint is set."""
+
+    endpoint: Annotated[
+        str,
+        Meta(
+            max_length=500,
+            pattern=r"\A(?:https?://[!-.0->A-Z\[-~]+(?:/[!-\"$->A-~]*)?)?\Z",
+            description="Where a language model of yours answers as OpenAI does (llama.cpp, Ollama and others do);"
+            " empty for none. The text of documents is sent there, and only there.",
+            extra={"expected": "the http or https address of a server without a password in it, or empty"},
+        ),
+    ] = ""
+    model: Annotated[
+        str,
+        Meta(
+            max_length=200,
+            pattern=_HEADER_TEXT,
+            description="Which model to ask there; empty for the first that the server offers.",
+        ),
+    ] = ""
+    context_tokens: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            le=1_000_000,
+            description="How much the model can read at a time, in tokens of some four letters; of a longer document it"
+            " gets the beginning and what the other parts begin with.",
+        ),
+    ] = 4096
+    timeout_seconds: Annotated[float, Meta(ge=1, le=3600, description="The most time for one answer of the model.")] = (
+        120.0
+    )
+    sentences: Annotated[int, Meta(ge=1, le=50, description="The most sentences of a summary.")] = 3
+    at_once: Annotated[
+        int, Meta(ge=1, le=16, description="How many documents the model is asked about at the same time.")
+    ] = 1
+
+
 class StorageSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The library."""
 
@@ -175,6 +214,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     crawl: CrawlSettings = msgspec.field(default_factory=CrawlSettings)
     fetch: FetchSettings = msgspec.field(default_factory=FetchSettings)
     parse: ParseSettings = msgspec.field(default_factory=ParseSettings)
+    summaries: SummariesSettings = msgspec.field(default_factory=SummariesSettings)
     storage: StorageSettings = msgspec.field(default_factory=StorageSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
     window: WindowSettings = msgspec.field(default_factory=WindowSettings)

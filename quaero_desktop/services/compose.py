@@ -1,5 +1,6 @@
 """Builds an open library with its services, for the window, the command line and the tests alike."""
 
+import functools
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,9 +18,11 @@ from quaero_desktop.infra.clock import Clock, SystemClock
 from quaero_desktop.infra.lock import InstanceLock, is_held
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.redact import Redactor, redact
+from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.infra.settings import LoadedSettings, LogLevel, Settings, load
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.services.cleanup import CleanupService
+from quaero_desktop.services.definitions import DefinitionService
 from quaero_desktop.services.export import ExportService
 from quaero_desktop.services.feed import ChangeFeed
 from quaero_desktop.services.jobs import JobService
@@ -27,6 +30,7 @@ from quaero_desktop.services.later import LaterEngine
 from quaero_desktop.services.library import LibraryService
 from quaero_desktop.services.maintenance import BackupShelf, MaintenanceService
 from quaero_desktop.services.pages import PageService
+from quaero_desktop.services.sources import CredentialService, SourceService
 from quaero_desktop.storage import opening, sqlite
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.ledger import Backoff, Ledger
@@ -34,6 +38,7 @@ from quaero_desktop.storage.queue import Queue
 
 if TYPE_CHECKING:
     from quaero_desktop.services.engine import Engine
+    from quaero_desktop.services.importing import ImportService
 
 QUEUE_NAME = "jobs"
 
@@ -43,7 +48,7 @@ class Services:
 
     Attributes:
         files: where the library is.
-        jobs, library, maintenance, cleanup, pages, export: the services.
+        jobs, definitions, library, maintenance, cleanup, pages, export: the services.
         engine: runs jobs; None when the library was opened without one.
         recovery: what the start found and put right; None for a library that is only read.
     """
@@ -56,18 +61,35 @@ class Services:
         clock: Clock,
         engine: "Engine | LaterEngine | None" = None,
         ledger: Ledger | None = None,
+        secret_store: SecretStore | None = None,
     ) -> None:
         self.files = files
         self.engine = engine
         self._database = database
+        self._clock = clock
         self.recovery: Recovery | None = None
         self._feed: ChangeFeed | None = None
-        self.jobs = JobService(database, ledger or _ledger(database, settings), settings, clock, engine)
+        ledger = ledger or _ledger(database, settings)
+        self.jobs = JobService(database, ledger, settings, clock, engine)
+        self.definitions = DefinitionService(database, ledger, settings, clock, engine)
         self.library = LibraryService(database)
         self.pages = PageService(database)
         self.export = ExportService(files)
         self.maintenance = MaintenanceService(database, files, clock, settings.storage.keep_backups)
         self.cleanup = CleanupService(database, self.jobs.deletion, settings, clock)
+        self.secrets = secret_store or SecretStore()
+        self.sources = SourceService(database, engine)
+        self.credentials = CredentialService(database, self.secrets, settings, clock, engine)
+        if engine is not None:
+            engine.attach(self.cleanup.run, self.definitions.stored)
+
+    @functools.cached_property
+    def importing(self) -> "ImportService":
+        """Takes over what is in a database of the old Quaero."""
+        # What makes documents of markdown takes long to import, and nobody imports twice.
+        from quaero_desktop.services.importing import ImportService
+
+        return ImportService(self._database, self.secrets, self._clock, gently=self.engine is not None)
 
     @property
     def feed(self) -> ChangeFeed:
@@ -91,6 +113,8 @@ class Services:
             settings: the settings now in force.
         """
         self.jobs.apply(settings)
+        self.definitions.apply(settings)
+        self.credentials.apply(settings)
         self.maintenance.keep_backups = settings.storage.keep_backups
         self.cleanup.apply(settings)
         if self.engine is not None:
@@ -201,15 +225,16 @@ async def writing(
     with InstanceLock(files.lock):
         database = await opening.open_library(files, clock=clock, create=create)
         running: Engine | LaterEngine | None = None
+        secret_store = SecretStore()
         services: Services | None = None
         try:
             ledger = _ledger(database, settings)
             recovery = await ledger.recover()
             if engine == "later":
-                running = LaterEngine(ledger, settings, clock, notify)
+                running = LaterEngine(ledger, settings, clock, notify, secret_store)
             elif engine:
-                running = _engine(ledger, settings, clock, notify)
-            services = Services(files, database, settings, clock, running, ledger)
+                running = _engine(ledger, settings, clock, notify, secret_store)
+            services = Services(files, database, settings, clock, running, ledger, secret_store)
             services.recovery = recovery
             await services.open_feed()
             await services.jobs.deletion.start()
@@ -219,13 +244,20 @@ async def writing(
         finally:
             # Before the lock is given back, whoever is cancelled meanwhile.
             await to_the_end(_close(services, running, database))
+            secret_store.close()
 
 
-def _engine(ledger: Ledger, settings: Settings, clock: Clock, notify: Callable[[EngineNotice], None]) -> "Engine":
+def _engine(
+    ledger: Ledger,
+    settings: Settings,
+    clock: Clock,
+    notify: Callable[[EngineNotice], None],
+    secret_store: SecretStore,
+) -> "Engine":
     # What fetches and parses takes most of a second to import, and only who runs jobs needs it.
     from quaero_desktop.services.engine import Engine
 
-    return Engine(ledger, settings, clock, notify)
+    return Engine(ledger, settings, clock, notify, secret_store)
 
 
 async def _close(services: Services | None, engine: "Engine | LaterEngine | None", database: Database) -> None:

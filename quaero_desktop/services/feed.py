@@ -15,6 +15,9 @@ _log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 0.2
 """Updates come no closer than this."""
+STEADY_SECONDS = 0.4
+"""Nor than this once they have come for some time: nobody reads faster, and showing them costs the crawl."""
+_SOME_TIME = 2.0
 _PATIENCE_SECONDS = 1.0
 
 __all__ = ["INTERVAL_SECONDS", "ChangeFeed", "FeedUpdate"]
@@ -54,7 +57,9 @@ class ChangeFeed:
         self._watched = parent_ids
 
     async def updates(self) -> AsyncIterator[FeedUpdate]:
-        """Yield an update after commits: the first at once, then at most five a second. It ends with the library.
+        """Yield an update after commits: the first at once, then at most five a second, and fewer after some seconds.
+
+        It ends with the library.
 
         Only one iteration at a time; the next one goes on where the one before was left.
 
@@ -62,8 +67,12 @@ class ChangeFeed:
             LibraryDamagedError: there will be no more.
         """
         loop = asyncio.get_running_loop()
+        steady_at = loop.time() + _SOME_TIME
         while True:
-            await self._heard.wait()
+            if not self._heard.is_set():
+                await self._heard.wait()
+                if loop.time() > self._not_before + STEADY_SECONDS:
+                    steady_at = loop.time() + _SOME_TIME
             # A timer may be early by its resolution.
             while (rest := self._not_before - loop.time()) > 0:  # noqa: ASYNC110
                 await asyncio.sleep(rest)
@@ -78,7 +87,8 @@ class ChangeFeed:
                 self._not_before = loop.time() + _PATIENCE_SECONDS
                 continue
             # From here and not from before the reading, whose length varies: updates come no closer than that.
-            self._not_before = loop.time() + INTERVAL_SECONDS
+            now = loop.time()
+            self._not_before = now + (STEADY_SECONDS if now > steady_at else INTERVAL_SECONDS)
             if update is not None:
                 yield update
 

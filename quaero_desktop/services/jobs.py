@@ -8,19 +8,20 @@ import msgspec
 from quaero_desktop.domain import urls
 from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope, ScopeKind
 from quaero_desktop.domain.deletion import Deletion, DeletionPlan
-from quaero_desktop.domain.errors import NotFoundError, UsageError
+from quaero_desktop.domain.errors import NotAllowedError, UsageError
 from quaero_desktop.domain.identity import Identity, alias_origin
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, LogLine, TailLine
 from quaero_desktop.domain.listing import Attempt, GroupedPage, JobFilter, JobPage, RootDetails, SkipPage, SourceName
 from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.domain.ports import NewRoot
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges
+from quaero_desktop.domain.sources import Source
 from quaero_desktop.domain.text import storable
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.settings import Settings
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.services.deletion import DeletionService
-from quaero_desktop.storage import logtail, queries
+from quaero_desktop.storage import logtail, queries, sources
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.ledger import Ledger
 
@@ -33,10 +34,11 @@ class CrawlRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a person asks for when they start a crawl; None takes the setting.
 
     Attributes:
-        urls: web addresses as typed; https:// is added where the scheme is missing.
+        urls: web addresses as typed; https:// is added where the scheme is missing. Empty for where the source begins.
         depth: the most links to follow from them.
         max_pages: the most pages; None for no limit.
-        source_id: the source to collect for; None makes one for each origin.
+        source_id: the source to collect for, whose rules hold where nothing else is said; None makes one for each
+            origin.
         scope: how far it goes: host, prefix or domain.
         include, exclude: rules in plain words; see :mod:`quaero_desktop.domain.rules`.
         per_host: the most requests under way at one host.
@@ -103,6 +105,25 @@ def crawl_config(request: CrawlRequest, settings: Settings) -> CrawlConfig:
     ).checked()
 
 
+def with_rules_of(source: Source, request: CrawlRequest) -> CrawlRequest:
+    """Return *request* with the rules of the source that it collects for, where it says nothing itself."""
+    rules = source.rules
+    delay = None if rules.delay_ms is None else rules.delay_ms / 1000
+    return msgspec.structs.replace(
+        request,
+        urls=request.urls or (source.start_url,),
+        depth=rules.depth if request.depth is None else request.depth,
+        max_pages=rules.max_pages if request.max_pages is None else request.max_pages,
+        scope=request.scope or rules.scope,
+        include=request.include or rules.include,
+        exclude=request.exclude or rules.exclude,
+        per_host=rules.per_host if request.per_host is None else request.per_host,
+        delay_seconds=delay if request.delay_seconds is None else request.delay_seconds,
+        obey_robots=rules.obey_robots if request.obey_robots is None else request.obey_robots,
+        name=request.name or (None if request.urls else source.name),
+    )
+
+
 def _check_text(*patterns: str) -> None:
     for pattern in patterns:
         if storable(pattern) != pattern:
@@ -144,12 +165,15 @@ class JobService:
         Raises:
             UsageError: naming what makes no sense.
             NotFoundError: there is no such source.
+            NotAllowedError: the source is switched off.
         """
+        source_id = request.source_id
+        if source_id is not None:
+            source = await self._database.read(lambda connection: sources.source(connection, source_id))
+            if not source.enabled:
+                raise NotAllowedError(f"The source “{source.name}” is switched off.", "Switch it on first.")
+            request = with_rules_of(source, request)
         config = self.crawl_config(request)
-        if request.source_id is not None and not await self._database.read(
-            lambda connection: queries.has_source(connection, request.source_id or 0)
-        ):
-            raise NotFoundError(f"There is no source {request.source_id}.")
         name = request.name or ", ".join(dict.fromkeys(urls.host_of(url) for url in config.seeds))
         return await to_the_end(
             self._start(NewRoot(name=name, config=config, source_id=request.source_id, validated=True))

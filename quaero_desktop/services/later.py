@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from quaero_desktop.domain.events import EngineNotice
+from quaero_desktop.domain.ports import SchedulePort
 from quaero_desktop.infra.clock import Clock
+from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.infra.settings import Settings
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.storage.ledger import Ledger
 
 if TYPE_CHECKING:
+    from quaero_desktop.engine.executors.cleanup import CleansUp
     from quaero_desktop.engine.pool import PoolReport
     from quaero_desktop.services.engine import Engine
 
@@ -29,17 +32,34 @@ class LaterEngine:
         settings: those in force.
         clock: time.
         notify: told of things that a person should know.
+        secrets: what sites that ask for a sign-in are shown.
     """
 
     def __init__(
-        self, ledger: Ledger, settings: Settings, clock: Clock, notify: Callable[[EngineNotice], None]
+        self,
+        ledger: Ledger,
+        settings: Settings,
+        clock: Clock,
+        notify: Callable[[EngineNotice], None],
+        secrets: SecretStore,
     ) -> None:
         self._ledger = ledger
         self._settings = settings
         self._clock = clock
         self._notify = notify
+        self._secrets = secrets
         self._engine: Engine | None = None
+        self._attached: tuple[CleansUp, SchedulePort] | None = None
         self._stops = 0
+
+    def attach(self, clean_up: "CleansUp", schedules: SchedulePort) -> None:
+        """Use what was put together after this; see the engine's own ``attach``."""
+        self._attached = clean_up, schedules
+
+    def definitions_changed(self) -> None:
+        """Look at the schedules now: a definition is new or different."""
+        if self._engine is not None:
+            self._engine.definitions_changed()
 
     async def run(
         self, *, workers: int | None = None, until_idle: bool = False, only: frozenset[int] | None = None
@@ -47,7 +67,9 @@ class LaterEngine:
         """Put the engine together and run jobs; see the engine's own ``run``."""
         if self._engine is None:
             make = await to_the_end(_imported())
-            self._engine = make(self._ledger, self._settings, self._clock, self._notify)
+            self._engine = make(self._ledger, self._settings, self._clock, self._notify, self._secrets)
+            if self._attached is not None:
+                self._engine.attach(*self._attached)
             for _ in range(self._stops):
                 self._engine.stop()
         return await self._engine.run(workers=workers, until_idle=until_idle, only=only)
@@ -73,6 +95,11 @@ class LaterEngine:
         """Look at the queue now, since a person wants something."""
         if self._engine is not None:
             self._engine.queued()
+
+    async def credentials_changed(self) -> None:
+        """Show sites the credentials that their sources have now."""
+        if self._engine is not None:
+            await self._engine.credentials_changed()
 
     def cancel(self, job_id: int) -> None:
         """Stop at once what runs of a job that was cancelled."""

@@ -655,8 +655,11 @@ def _set_free(tx: Tx, ids: Iterable[int]) -> None:
 
 def _delete_skips(tx: Tx, root_id: int, most: int) -> int:
     """Delete the next URLs that a root refused; return how many. There can be as many as pages."""
-    sql = "DELETE FROM skips WHERE root_id = ? AND url IN (SELECT url FROM skips WHERE root_id = ? LIMIT ?)"
-    return tx.execute(sql, (root_id, root_id, most)).rowcount
+    return tx.execute(
+        "DELETE FROM skips WHERE root_id = :root AND (url, step) IN"
+        " (SELECT url, step FROM skips WHERE root_id = :root LIMIT :most)",
+        {"root": root_id, "most": most},
+    ).rowcount
 
 
 def _note(tx: Tx, action: str, level: str, about: Iterable[tuple[int | None, dict[str, Any]]]) -> None:

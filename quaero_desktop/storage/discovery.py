@@ -101,8 +101,11 @@ class Frontier:
 
     def pages(self) -> int:
         """Return how many pages the crawl has, but for those that were withdrawn and so never fetched."""
-        sql = "SELECT coalesce(sum(n), 0) FROM child_counts WHERE parent_id = ? AND type = ? AND status <> 'skipped'"
-        return int(self._tx.value(sql, (self._root_id, JobType.CRAWLER_URL)))
+        sql = (
+            "SELECT coalesce(sum(n), 0) FROM child_counts"
+            " WHERE parent_id = ? AND type = ? AND status <> 'skipped' AND step = ?"
+        )
+        return int(self._tx.value(sql, (self._root_id, JobType.CRAWLER_URL, self._step)))
 
     def _met(self, count: int) -> None:
         if count:
@@ -145,8 +148,8 @@ class Frontier:
             urls = urls[:room]
         # A URL that was skipped before (too deep then, or out of scope before a redirect widened it) is not a new one.
         met_before = self._tx.execute(
-            "DELETE FROM skips WHERE root_id = ? AND url IN (SELECT value FROM json_each(?))",
-            (self._root_id, _encode(urls).decode()),
+            "DELETE FROM skips WHERE root_id = ? AND step = ? AND url IN (SELECT value FROM json_each(?))",
+            (self._root_id, self._step, _encode(urls).decode()),
         ).rowcount
         for url in urls:
             payload = {"hops": hops} if hops else {}
@@ -195,8 +198,8 @@ class Frontier:
         """Make jobs of those sitemaps whose URLs are neither a page nor a sitemap of the crawl yet."""
         if not files:
             return
-        sql = "SELECT coalesce(sum(n), 0) FROM child_counts WHERE parent_id = ? AND type = ?"
-        room = MAX_SITEMAPS - int(self._tx.value(sql, (self._root_id, JobType.SITEMAP)))
+        sql = "SELECT coalesce(sum(n), 0) FROM child_counts WHERE parent_id = ? AND type = ? AND step = ?"
+        room = MAX_SITEMAPS - int(self._tx.value(sql, (self._root_id, JobType.SITEMAP, self._step)))
         for file in files:
             if room <= 0:
                 return
@@ -257,8 +260,8 @@ class Frontier:
     def _insert_skips(self, rows: Sequence[tuple[str, str, str]], depth: int, found_on: int | None) -> int:
         before = self._skipped()
         self._tx.execute(
-            "INSERT INTO skips (root_id, url, depth, reason, rule, found_on, found_at)"
-            " SELECT :root, value ->> 0, :depth, value ->> 1, value ->> 2, :found_on, :now FROM json_each(:rows)"
+            "INSERT INTO skips (root_id, step, url, depth, reason, rule, found_on, found_at)"
+            " SELECT :root, :step, value ->> 0, :depth, value ->> 1, value ->> 2, :found_on, :now FROM json_each(:rows)"
             " WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE root_id = :root AND step = :step AND url = value ->> 0)"
             # The shortest way there counts, should the rules change and let it in.
             " ON CONFLICT DO UPDATE SET depth = excluded.depth WHERE excluded.depth < skips.depth",
@@ -317,15 +320,16 @@ class Frontier:
         if not links:
             return 0
         self._tx.execute(
-            "UPDATE skips SET depth = :depth WHERE root_id = :root AND depth > :depth"
+            "UPDATE skips SET depth = :depth WHERE root_id = :root AND step = :step AND depth > :depth"
             " AND url IN (SELECT value FROM json_each(:links))",
-            {"root": self._root_id, "depth": depth, "links": _encode(links).decode()},
+            {"root": self._root_id, "step": self._step, "depth": depth, "links": _encode(links).decode()},
         )
         if depth > self._config.max_depth:
             return 0
         rows: list[Any] = self._tx.execute(
-            "SELECT url FROM skips WHERE root_id = ? AND reason = ? AND url IN (SELECT value FROM json_each(?))",
-            (self._root_id, SkipReason.DEPTH, _encode(links).decode()),
+            "SELECT url FROM skips WHERE root_id = ? AND step = ? AND reason = ?"
+            " AND url IN (SELECT value FROM json_each(?))",
+            (self._root_id, self._step, SkipReason.DEPTH, _encode(links).decode()),
         ).fetchall()
         return self._add([url for (url,) in rows], depth, found_on)
 

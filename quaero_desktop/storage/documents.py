@@ -7,6 +7,7 @@ import msgspec
 from quaero_desktop.domain.cjk import split_cjk
 from quaero_desktop.domain.documents import Change, KnownPage
 from quaero_desktop.domain.outcomes import Stored
+from quaero_desktop.domain.pages import ParsedPage
 from quaero_desktop.domain.urls import origin_of
 from quaero_desktop.storage.database import Tx
 
@@ -27,17 +28,7 @@ def store(tx: Tx, stored: Stored, source_id: int | None) -> tuple[int, Change]:
     page, fetched = stored.page, stored.fetched
     if source_id is None:
         source_id = automatic_source(tx, page.url)
-    about: dict[str, object] = {
-        "title": page.title,
-        "description": page.description,
-        "language": page.language,
-        "author": page.author,
-        "published_at": page.published,
-        "metadata": _json.encode({"headings": page.headings, "canonical": page.canonical}).decode(),
-        "truncated": int(page.truncated),
-        "thin": int(page.thin),
-        "extractor": page.extractor,
-    }
+    about = _about(page)
     seen: dict[str, object] = {
         "content_type": page.content_type,
         "etag": fetched.headers.get("etag"),
@@ -77,7 +68,43 @@ def store(tx: Tx, stored: Stored, source_id: int | None) -> tuple[int, Change]:
     return document_id, change
 
 
-def known(tx: Tx, root_id: int, url: str) -> KnownPage | None:
+def transform(tx: Tx, document_id: int, page: ParsedPage) -> Change | None:
+    """Store what was extracted again from what the server had sent; None when the document is gone.
+
+    A document whose text is the same keeps its version. What is known of the page's links stays: it is what the crawl
+    made of them.
+
+    Args:
+        tx: the running transaction.
+        document_id: the document.
+        page: what it holds.
+    """
+    sql = f"SELECT source_id, url, content_hash, {', '.join(_ABOUT)} FROM documents WHERE id = ?"
+    row = tx.one(sql, (document_id,))
+    if row is None:
+        return None
+    about = _about(page)
+    indexed = {"search_title": split_cjk(page.title), "search_text": page.search_text}
+    if row[2] == page.content_hash:
+        if tuple(row[3:]) != tuple(about.values()):
+            names = (*_ABOUT, "search_title", "search_text")
+            tx.execute(f"UPDATE documents SET {_set(*names)} WHERE id = :id", about | indexed | {"id": document_id})
+        return Change.UNCHANGED
+    content = {
+        **about,
+        **indexed,
+        "content_hash": page.content_hash,
+        "markdown": page.markdown,
+        "duplicate_of": _original_of(tx, row[0], row[1], page.content_hash) if page.markdown else None,
+        "now": tx.now,
+    }
+    _keep_version(tx, document_id)
+    tx.execute(_REWRITE, content | {"id": document_id})
+    _disown_duplicates(tx, document_id)
+    return Change.CHANGED
+
+
+def known(tx: Tx, root_id: int, url: str, source_id: int | None = None) -> KnownPage | None:
     """Return what the library has of a page that a root is about to fetch, if its server can tell whether it changed.
 
     One look-up: some 5 us for a page that the library does not have, 20 us for one that it has
@@ -87,13 +114,14 @@ def known(tx: Tx, root_id: int, url: str) -> KnownPage | None:
         tx: the running transaction.
         root_id: the root; it says which source the page belongs to.
         url: the page.
+        source_id: that of the root's step, where it has one of its own.
     """
     row = tx.one(
         "SELECT d.id, d.etag, d.last_modified, d.fetched_at, d.extractor, s.links FROM jobs r CROSS JOIN documents d"
-        f" ON d.source_id = coalesce(r.source_id, {_AUTOMATIC_SOURCE}) AND d.url = :url"
+        f" ON d.source_id = coalesce(:source, r.source_id, {_AUTOMATIC_SOURCE}) AND d.url = :url"
         " CROSS JOIN page_sources s ON s.document_id = d.id"
         " WHERE r.id = :root AND (d.etag IS NOT NULL OR d.last_modified IS NOT NULL)",
-        {"origin": origin_of(url), "url": url, "root": root_id},
+        {"origin": origin_of(url), "url": url, "root": root_id, "source": source_id},
     )
     if row is None:
         return None
@@ -160,6 +188,21 @@ def _unpacked(links: bytes) -> list[str]:
     return zlib.decompress(links).decode().splitlines()
 
 
+def _about(page: ParsedPage) -> dict[str, object]:
+    """Return what is kept of a page beside its text, in the order of the columns."""
+    return {
+        "title": page.title,
+        "description": page.description,
+        "language": page.language,
+        "author": page.author,
+        "published_at": page.published,
+        "metadata": _json.encode({"headings": page.headings, "canonical": page.canonical}).decode(),
+        "truncated": int(page.truncated),
+        "thin": int(page.thin),
+        "extractor": page.extractor,
+    }
+
+
 def _original_of(tx: Tx, source_id: int, url: str, content_hash: str) -> int | None:
     """Return the oldest document of the source with the same content under another URL (J2), or None."""
     row = tx.one(
@@ -194,18 +237,28 @@ _UPDATE = (
 )
 
 
+_REWRITE = (
+    f"UPDATE documents SET {_set(*(name for name in _CONTENT if name not in _SEEN))}, version = version + 1,"
+    " changed_at = :now WHERE id = :id"
+)
+
+
 def _insert(tx: Tx, source_id: int, url: str, content: dict[str, object]) -> int:
     document_id = tx.execute(_INSERT, content | {"source_id": source_id, "url": url}).lastrowid
     assert document_id is not None
     return document_id
 
 
-def _replace(tx: Tx, document_id: int, content: dict[str, object]) -> int:
+def _keep_version(tx: Tx, document_id: int) -> None:
     tx.execute(
         "INSERT INTO document_versions (document_id, version, title, content_hash, changed_at, markdown)"
         " SELECT id, version, title, content_hash, changed_at, markdown FROM documents WHERE id = ?",
         (document_id,),
     )
+
+
+def _replace(tx: Tx, document_id: int, content: dict[str, object]) -> int:
+    _keep_version(tx, document_id)
     tx.execute(_UPDATE, content | {"id": document_id})
     _disown_duplicates(tx, document_id)
     return document_id

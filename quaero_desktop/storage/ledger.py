@@ -13,20 +13,39 @@ from typing import Any
 
 import msgspec
 
-from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope
-from quaero_desktop.domain.documents import Change, changes_in_words, is_recrawl
+from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.definitions import NO_STEP
+from quaero_desktop.domain.documents import Change
 from quaero_desktop.domain.errors import NotAllowedError, NotFoundError, RootClosedError, StaleReceiptError
-from quaero_desktop.domain.jobs import HOST_FAULTS, LOG_LEVELS, OPEN_STATUSES, Cause, JobRef, JobType, Status
-from quaero_desktop.domain.outcomes import Completed, Discovered, Failed, Part, Recorded, Stored, Unchanged, Withdrawn
+from quaero_desktop.domain.jobs import OPEN_STATUSES, Cause, JobRef, JobType, Phase, Status
+from quaero_desktop.domain.outcomes import (
+    Completed,
+    CorpusSummary,
+    Discovered,
+    Failed,
+    Part,
+    Recorded,
+    Stored,
+    Summarised,
+    Transformed,
+    Unchanged,
+    Withdrawn,
+)
 from quaero_desktop.domain.pagelist import PageFilter
-from quaero_desktop.domain.ports import Assignment, NewRoot, Received, Recovery, RootPlan, Settled
-from quaero_desktop.domain.queue import DeadLetter, Delivery, Receipt, Turns
+from quaero_desktop.domain.ports import Assignment, NewRoot, Received, Recovery, Required, RootPlan, Settled
+from quaero_desktop.domain.queue import DeadLetter, Delivery, NewMessage, Receipt, Turns
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges, difference
 from quaero_desktop.domain.text import single_line, storable, storable_integer
-from quaero_desktop.storage import documents, retry, rules, trash
+from quaero_desktop.storage import documents, plans, retry, roots, rules, runs, summaries, trash
 from quaero_desktop.storage.database import Database, Tx
 from quaero_desktop.storage.discovery import Frontier
+from quaero_desktop.storage.joblog import count
+from quaero_desktop.storage.joblog import write as log
+from quaero_desktop.storage.material import Material
+from quaero_desktop.storage.plans import Plans, StepPlan
 from quaero_desktop.storage.queue import Queue, backoff_ms
+from quaero_desktop.storage.runs import Runs
+from quaero_desktop.storage.settling import Settling
 
 _DEAD_LETTER_CAUSES = frozenset({Cause.NO_EXECUTOR, Cause.BAD_PAYLOAD, Cause.EXECUTOR_ERROR, Cause.CRASHED})
 """Failures that say nothing about the page: its message is kept as a dead letter even though no retry is due."""
@@ -69,10 +88,12 @@ class Ledger:
         self._queue = queue
         self._backoff = backoff or Backoff()
         self._rng = rng or random.Random()
-        # Both are only touched on the writer's thread, but to undo. Configurations change by change_rules() alone.
-        self._configs: dict[int, CrawlConfig] = {}
-        # Of the roots whose rules changed in this run: pages under way then were told the old ones.
-        self._scopes: dict[int, CrawlScope] = {}
+        self._material = Material(database)
+        self._summaries = summaries.Summaries(database)
+        # Only touched on the writer's thread, but to undo.
+        self._plans = Plans()
+        self._runs = Runs(queue, self._plans, self._backoff.base_ms, self._backoff.most_ms)
+        self._settling = Settling(queue, self._plans, self._runs)
 
     async def start(self, root: NewRoot) -> int:
         """Store a root, its seeds, their messages and the first log line; return the root's id."""
@@ -103,9 +124,22 @@ class Ledger:
 
         Raises:
             NotFoundError: there is no such definition.
-            NotAllowedError: it is not enabled, or cannot be used as it is.
+            NotAllowedError: it is not enabled, or would run for ever.
+            UsageError: something in it makes no sense.
         """
-        raise NotImplementedError
+        return await self._database.write(
+            lambda tx: self._settling.start_run(tx, definition_id, defaults, triggered_by)
+        )
+
+    async def require(self, job_id: int) -> Required:
+        """Return the run of the definition that a running job waits for; it is started where there is none yet.
+
+        Raises:
+            NotFoundError: there is no such definition.
+            NotAllowedError: it is not enabled, or would run for ever.
+            UsageError: something in it makes no sense.
+        """
+        return await self._database.write(lambda tx: self._require(tx, job_id))
 
     async def park(self, receipt: Receipt, until: int, reason: str) -> None:
         """Give a job back uncounted until something else has ended, or *until*, in milliseconds UTC.
@@ -113,7 +147,7 @@ class Ledger:
         Raises:
             StaleReceiptError: somebody else has the message now; nothing was stored.
         """
-        raise NotImplementedError
+        await self._database.write(lambda tx: self._park(tx, receipt, until, reason))
 
     async def sign_in_needed(self, receipt: Receipt, reason: str) -> None:
         """Give a job back uncounted and pause its root, with *reason* for a person, in one transaction.
@@ -121,7 +155,7 @@ class Ledger:
         Raises:
             StaleReceiptError: somebody else has the message now; nothing was stored.
         """
-        raise NotImplementedError
+        await self._database.write(lambda tx: self._sign_in_needed(tx, receipt, reason))
 
     async def spawn(self, job_id: int, parts: Sequence[Part], mark: dict[str, Any]) -> int:
         """Store jobs that a running planner asks for, with their messages; return how many.
@@ -135,15 +169,15 @@ class Ledger:
             StaleReceiptError: the planner does not run here any more; nothing was stored.
             RootClosedError: its root was cancelled or trashed; nothing was stored.
         """
-        raise NotImplementedError
+        return await self._database.write(lambda tx: self._spawn(tx, job_id, parts, mark))
 
     async def next_deadline(self) -> int | None:
         """Return when the next run has taken too long, in milliseconds UTC; None when none has a limit."""
-        raise NotImplementedError
+        return await self._database.read(runs.next_deadline)
 
     async def expire(self) -> tuple[int, ...]:
         """Cancel the runs that have taken too long; return their roots."""
-        raise NotImplementedError
+        return await self._database.write(self._expire)
 
     async def fail(self, receipt: Receipt, failure: Failed) -> Settled:
         """Store a failed try: the message goes back with a backoff (never before Retry-After), or the job ends.
@@ -219,24 +253,23 @@ class Ledger:
             NotAllowedError: it is no crawl, or has ended.
             UsageError: the rules make no sense.
         """
-        scope = self._scopes.get(root_id)
+        scopes = self._plans.scopes(root_id)
         try:
             return await self._database.write(lambda tx: self._change_rules(tx, root_id, changes))
         except Exception:
             # Rolled back, perhaps as late as by its commit.
-            self._forget(root_id)
-            if scope is not None:
-                self._scopes[root_id] = scope
+            self._plans.forget(root_id)
+            self._plans.remember(scopes)
             raise
 
     async def rerun(self, root_id: int) -> int:
-        """Start a crawl as another one was started, by its stored configuration; return the new root's id.
+        """Start a crawl or a run as another one was started, by its stored snapshot; return the new root's id.
 
         Raises:
             NotFoundError: there is no such job.
-            NotAllowedError: it is no crawl, or none whose configuration can be read.
+            NotAllowedError: it is no root, or none whose configuration can be read.
         """
-        return await self._database.write(lambda tx: self._start(tx, retry.repeated(tx, root_id)))
+        return await self._database.write(lambda tx: self._rerun(tx, root_id))
 
     async def retry(self, root_id: int, which: PageFilter | None = None, ids: Sequence[int] | None = None) -> int:
         """Run failed children of a root again, each as one attempt more; a root that has ended opens again.
@@ -266,13 +299,13 @@ class Ledger:
         """
         return await self._database.write(self._recover)
 
-    async def plan(self, root_id: int) -> RootPlan:
-        """Read what the engine needs to run pages of a root.
+    async def plan(self, root_id: int, step: int = NO_STEP) -> RootPlan:
+        """Read what the engine needs to run jobs of a step of a root.
 
         Raises:
             NotFoundError: there is no such root.
         """
-        return await self._database.read(lambda connection: _plan(connection, root_id))
+        return await self._database.read(lambda connection: plans.read(connection, root_id, step))
 
     async def discover(self, job_id: int, discovered: Discovered) -> int:
         """Store a part of what a running job finds, which is too much for one transaction; return how many are new.
@@ -286,8 +319,22 @@ class Ledger:
         return await self._database.write(lambda tx: self._discover_part(tx, job_id, discovered))
 
     async def is_idle(self, only: frozenset[int] | None = None) -> bool:
-        """Return whether nothing is ready, leased or delayed (of the roots *only*); paused roots do not count."""
-        return await self._database.read(lambda connection: self._queue.is_idle(connection, only))
+        """Return whether nothing is ready, leased or delayed; paused roots do not count.
+
+        Args:
+            only: of these roots, and of those that they led to.
+        """
+        return await self._database.read(lambda connection: self._is_idle(connection, only))
+
+    @property
+    def material(self) -> Material:
+        """What the steps of a run work on, of the same library."""
+        return self._material
+
+    @property
+    def summaries(self) -> summaries.Summaries:
+        """What documents say in short, and what that is made from."""
+        return self._summaries
 
     # What storage.deletion does in transactions of its own.
 
@@ -295,6 +342,10 @@ class Ledger:
     def queue(self) -> Queue:
         """The queue of the jobs."""
         return self._queue
+
+    def begin_run(self, tx: Tx, definition_id: int, defaults: CrawlConfig, *, triggered_by: int | None = None) -> int:
+        """Start a run of a definition as a part of a transaction; see :meth:`start_run`."""
+        return self._settling.start_run(tx, definition_id, defaults, triggered_by)
 
     def stop_running(self, tx: Tx, roots: Sequence[int], jobs: Sequence[int]) -> list[int]:
         """Put the running jobs among *jobs* and below *roots* back to pending; return them.
@@ -307,42 +358,36 @@ class Ledger:
         return [delivery.job_id for delivery in deliveries if delivery.job_id is not None]
 
     def settle(self, tx: Tx, root_id: int) -> None:
-        """Mark a root changed, and end it when nothing below it is open."""
-        self._settle(tx, root_id)
+        """Mark a root changed, and end it, or go on, when nothing below it is open."""
+        self._settling.settle(tx, root_id)
 
     def forget(self, root_id: int) -> None:
         """Forget what is remembered of a root; on the writer's thread."""
-        self._forget(root_id)
+        self._plans.forget(root_id)
 
     # The transactions themselves, each on the writer's thread.
 
     def _start(self, tx: Tx, root: NewRoot) -> int:
-        root_id = int(
-            tx.value(
-                "INSERT INTO jobs (type, status, name, config, source_id, definition_id, rerun_of, triggered_by,"
-                " created_at, revision) VALUES (?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-                (
-                    root.type,
-                    single_line(root.name),
-                    _encode(root.config).decode(),
-                    root.source_id,
-                    root.definition_id,
-                    root.rerun_of,
-                    root.triggered_by,
-                    tx.now,
-                    tx.revision,
-                ),
-            )
+        root_id = roots.insert(
+            tx,
+            root.type,
+            root.name,
+            root.config,
+            source_id=root.source_id,
+            definition_id=root.definition_id,
+            rerun_of=root.rerun_of,
+            triggered_by=root.triggered_by,
         )
-        tx.execute("INSERT INTO root_progress (root_id) VALUES (?)", (root_id,))
+        # Its id may be that of one whose start was rolled back.
+        self._plans.forget(root_id)
         frontier = Frontier(tx, self._queue, root_id, root.config)
         if root.validated:
             frontier.add_validation()
         frontier.add_seeds(root.config.seeds)
         again = "" if root.rerun_of is None else f" again, as job {root.rerun_of} was"
-        _log(tx, root_id, root_id, "info", f"Started{again} with {', '.join(root.config.seeds[:5])}")
+        log(tx, root_id, root_id, "info", f"Started{again} with {', '.join(root.config.seeds[:5])}")
         if not root.config.obey_robots:
-            _log(
+            log(
                 tx,
                 root_id,
                 root_id,
@@ -352,6 +397,8 @@ class Ledger:
         return root_id
 
     def _receive(self, tx: Tx, n: int, turns: Turns) -> Received:
+        if turns.only is not None:
+            turns = msgspec.structs.replace(turns, only=runs.with_triggered(tx.connection, turns.only))
         received = self._queue.receive(tx, n, turns)
         ended = self._bury_jobs(tx, received.dead)
         for job_id in received.expired:
@@ -364,17 +411,21 @@ class Ledger:
         for delivery in received.deliveries:
             row = tx.one(
                 "UPDATE jobs SET status = 'running', started_at = ?, revision = ? WHERE id = ?"
-                " RETURNING id, coalesce(root_id, id), url, depth, attempt",
+                " RETURNING id, coalesce(root_id, id), url, depth, attempt, step, document_id",
                 (tx.now, tx.revision, delivery.job_id),
             )
             if row is None:
                 # An error here would repeat itself at each receive, and nothing would ever run again.
                 self._queue.bury(tx, delivery.receipt.message_id, "it belongs to no job")
                 continue
-            known = documents.known(tx, row[1], row[2]) if row[2] is not None else None
+            known = None
+            if row[2] is not None:
+                source_id = self._plans.of(tx, row[1], row[5]).source_id if row[5] != NO_STEP else None
+                known = documents.known(tx, row[1], row[2], source_id)
             job = JobRef(
-                row[0], row[1], delivery.type, row[2], row[3], row[4], delivery.payload, delivery.crashes, known
-            )
+                row[0], row[1], delivery.type, row[2], row[3], row[4], delivery.payload, delivery.crashes, known,
+                row[5], row[6],
+            )  # fmt: skip
             assignments.append(Assignment(delivery, job))
             # What is no page has no URL, and is not what people watch.
             current[job.root_id] = job.url or current.get(job.root_id)
@@ -388,7 +439,13 @@ class Ledger:
                 "UPDATE root_progress SET current_url = coalesce(?, current_url), heartbeat_at = ? WHERE root_id = ?",
                 (url, tx.now, root_id),
             )
-        return Received(assignments=tuple(assignments), ended=tuple(ended), next_due=received.next_due)
+            runs.begin_deadline(tx, root_id)
+        return Received(
+            assignments=tuple(assignments),
+            ended=tuple(ended),
+            next_due=received.next_due,
+            deadline=runs.next_deadline(tx.connection),
+        )
 
     def _complete(self, tx: Tx, receipt: Receipt, outcome: Completed) -> Settled:
         if isinstance(outcome, Unchanged) and not documents.confirm(tx, outcome.document_id):
@@ -409,7 +466,7 @@ class Ledger:
                 tx.execute(_COUNT_DOCUMENT[change], (fetched.wire_bytes, job.root_id))
                 found = self._discover(tx, job, outcome.discovered)
                 lost = ", but something of it was lost: it is nested too deeply or too large" if page.truncated else ""
-                _log(
+                log(
                     tx, job.id, job.root_id, "warn" if page.truncated else "info",
                     f"{_VERBS[change]} “{single_line(page.title, 120)}” ({fetched.status},"
                     f" {fetched.wire_bytes / 1e3:.1f} KB, {fetched.elapsed_ms} ms, {found} new links){lost}",
@@ -421,22 +478,51 @@ class Ledger:
                 )  # fmt: skip
                 tx.execute(_COUNT_DOCUMENT[Change.UNCHANGED], (0, job.root_id))
                 found = self._discover(tx, job, outcome.discovered)
-                _log(tx, job.id, job.root_id, "info", f"Unchanged (304, {elapsed_ms} ms, {found} new links)")
+                log(tx, job.id, job.root_id, "info", f"Unchanged (304, {elapsed_ms} ms, {found} new links)")
             case Recorded():
                 self._end_job(tx, job, Status.COMPLETED, http_status=outcome.status, result=outcome.result)
                 found = self._discover(tx, job, outcome.discovered)
-                _log(tx, job.id, job.root_id, outcome.level, outcome.message)
+                log(tx, job.id, job.root_id, outcome.level, outcome.message)
             case Withdrawn(reason=reason, rule=rule):
                 self._end_job(tx, job, Status.SKIPPED, cause=reason, error=rule)
-                _log(tx, job.id, job.root_id, "info", f"Skipped: {rule}")
-        return Settled(root_id=job.root_id, new_pages=found, root_status=self._settle(tx, job.root_id))
+                log(tx, job.id, job.root_id, "info", f"Skipped: {rule}")
+            case Transformed() | Summarised() | CorpusSummary():
+                self._complete_part(tx, job, outcome)
+        return Settled(root_id=job.root_id, new_pages=found, root_status=self._settling.settle(tx, job.root_id))
+
+    def _complete_part(self, tx: Tx, job: "_RunningJob", outcome: Transformed | Summarised | CorpusSummary) -> None:
+        match outcome:
+            case Transformed(document_id=document_id, page=page):
+                change = documents.transform(tx, document_id, page)
+                if change is None:
+                    self._end_job(tx, job, Status.COMPLETED, result={"reason": "deleted"})
+                    log(tx, job.id, job.root_id, "info", "Its document was deleted meanwhile")
+                    return
+                self._end_job(tx, job, Status.COMPLETED, document_id=document_id, result={"change": change})
+                words = "Extracted again: its text is another" if change == Change.CHANGED else "Its text is the same"
+                log(tx, job.id, job.root_id, "info", words)
+            case Summarised(document_id=document_id, method=method):
+                if not summaries.store(tx, outcome):
+                    self._end_job(tx, job, Status.COMPLETED, result={"reason": "deleted"})
+                    log(tx, job.id, job.root_id, "info", "Its document was deleted meanwhile")
+                    return
+                self._end_job(tx, job, Status.COMPLETED, document_id=document_id, result={"method": method})
+                log(tx, job.id, job.root_id, "info", f"Summarised ({method})")
+            case CorpusSummary():
+                said = msgspec.structs.asdict(outcome)
+                self._end_job(tx, job, Status.COMPLETED, result=said)
+                tx.execute(
+                    "UPDATE jobs SET result = json_patch(coalesce(result, '{}'), ?), revision = ? WHERE id = ?",
+                    (_encode(said).decode(), tx.revision, job.root_id),
+                )
+                log(tx, job.id, job.root_id, "info", f"Summarised {count(outcome.documents, 'document')}")
 
     def _fail(self, tx: Tx, receipt: Receipt, failure: Failed) -> Settled:
         delivery = self._queue.held(tx, receipt)
         job = self._job_of(tx, delivery)
         if failure.hold_ms is not None:
             self._queue.hold_lane(tx, delivery.lane, tx.now + failure.hold_ms, single_line(failure.message))
-        config = self._config(tx, job.root_id)
+        config = self._plan(tx, job).config
         message = storable(failure.message)
         if failure.retryable and delivery.tries < config.max_attempts:
             wait = backoff_ms(delivery.tries, self._backoff.base_ms, self._backoff.most_ms, self._rng)
@@ -444,7 +530,7 @@ class Ledger:
             self._queue.retry_later(tx, receipt, wait)
             tx.execute("UPDATE jobs SET status = 'pending', revision = ? WHERE id = ?", (tx.revision, job.id))
             self._attempt(tx, job, "retried", failure.cause, message, failure.status)
-            _log(tx, job.id, job.root_id, "warn", f"{message} Trying again in {wait / 1000:.0f} s.")
+            log(tx, job.id, job.root_id, "warn", f"{message} Trying again in {wait / 1000:.0f} s.")
             return Settled(root_id=job.root_id, retry_at=tx.now + wait)
         dead = failure.retryable or failure.cause in _DEAD_LETTER_CAUSES
         if dead:
@@ -464,28 +550,18 @@ class Ledger:
         )  # fmt: skip
         if gone:
             tx.execute("UPDATE root_progress SET gone_documents = gone_documents + 1 WHERE root_id = ?", (job.root_id,))
-        _log(tx, job.id, job.root_id, "error", f"{message} The library keeps what it has of it." if gone else message)
-        if failure.ends_root:
-            self._fail_rest(tx, job.root_id, failure.cause, message)
-        return Settled(root_id=job.root_id, dead=dead, root_status=self._settle(tx, job.root_id))
+        log(tx, job.id, job.root_id, "error", f"{message} The library keeps what it has of it." if gone else message)
+        if failure.ends_root and not self._runs.stored_in_step(tx, job.root_id, job.step):
+            roots.withdraw_open(tx, job.root_id, Status.FAILED, failure.cause, message)
+        return Settled(root_id=job.root_id, dead=dead, root_status=self._after_failure(tx, job.root_id))
 
-    def _fail_rest(self, tx: Tx, root_id: int, cause: Cause, error: str) -> None:
-        """Fail all that is open of a root that has stored nothing yet; what runs of it finds its message gone."""
-        if tx.value("SELECT documents FROM root_progress WHERE root_id = ?", (root_id,)):
-            return
-        parameters = {"root": root_id, "cause": cause, "error": error, "now": tx.now, "revision": tx.revision}
-        tx.execute(
-            "INSERT INTO attempts (job_id, attempt, delivery, started_at, ended_at, outcome, cause, error)"
-            " SELECT j.id, j.attempt, m.delivery + (m.state <> 'leased'), j.started_at, :now, 'failed', :cause, :error"
-            " FROM messages m JOIN jobs j ON j.id = m.job_id WHERE m.root_id = :root AND m.state <> 'dead'",
-            parameters,
-        )
-        tx.execute("DELETE FROM messages WHERE root_id = :root AND state <> 'dead'", parameters)
-        tx.execute(
-            "UPDATE jobs SET status = 'failed', cause = :cause, error = :error, completed_at = :now,"
-            " revision = :revision WHERE root_id = :root AND status IN ('pending', 'running')",
-            parameters,
-        )
+    def _after_failure(self, tx: Tx, root_id: int) -> Status | None:
+        """Settle a root below which something failed: that may have been once too often (J4)."""
+        too_many = self._runs.too_many_failures(tx, root_id)
+        if too_many is None:
+            return self._settling.settle(tx, root_id)
+        self._settling.stop(tx, root_id, Status.FAILED, Cause.LIMIT, too_many, f"Failed: {too_many}")
+        return Status.FAILED
 
     def _snooze(self, tx: Tx, receipt: Receipt, until: int, reason: str) -> None:
         delivery = self._queue.release(tx, receipt)
@@ -494,7 +570,72 @@ class Ledger:
         self._interrupt(tx, delivery, "released", reason)
         if delivery.job_id is not None:
             seconds = max(0, until - tx.now) / 1000
-            _log(tx, delivery.job_id, delivery.root_id, "info", f"Waits {seconds:,.3g} s: {reason}")
+            log(tx, delivery.job_id, delivery.root_id, "info", f"Waits {seconds:,.3g} s: {reason}")
+
+    def _park(self, tx: Tx, receipt: Receipt, until: int, reason: str) -> None:
+        delivery = self._queue.held(tx, receipt)
+        assert delivery.job_id is not None
+        # What it waits for may have ended since it was asked.
+        awaited = delivery.type != JobType.PREREQUISITE or self._runs.is_awaited(tx, delivery.job_id)
+        self._queue.park(tx, receipt, until if awaited else tx.now)
+        self._interrupt(tx, delivery, "released", single_line(reason))
+
+    def _sign_in_needed(self, tx: Tx, receipt: Receipt, reason: str) -> None:
+        delivery = self._queue.release(tx, receipt)
+        self._interrupt(tx, delivery, "released", single_line(reason))
+        status = tx.value("SELECT status FROM jobs WHERE id = ?", (delivery.root_id,))
+        if status in (Status.PENDING, Status.RUNNING):
+            self._pause(tx, delivery.root_id, reason, Cause.SIGN_IN)
+
+    def _require(self, tx: Tx, job_id: int) -> Required:
+        required, root_id, definition_id, defaults = self._runs.required(tx, job_id)
+        if required is not None:
+            return required
+        started = self._settling.start_run(tx, definition_id, defaults, root_id)
+        log(tx, job_id, root_id, "info", f"Started as job {started}")
+        status, name = tx.execute("SELECT status, name FROM jobs WHERE id = ?", (started,)).fetchone()
+        return Required(started, status, name)
+
+    def _spawn(self, tx: Tx, job_id: int, parts: Sequence[Part], mark: dict[str, Any]) -> int:
+        job = self._job_of(tx, self._queue.held_for(tx, job_id))
+        phase = tx.value("SELECT phase FROM jobs WHERE id = ?", (job_id,))
+        for part in parts:
+            self._insert_part(tx, job, part, phase)
+        # With the parts and not after them: a crash asks for nothing twice, and for everything once.
+        text = _encode(mark).decode()
+        tx.execute("UPDATE messages SET payload = ? WHERE job_id = ?", (text, job_id))
+        tx.execute("UPDATE jobs SET payload = ?, revision = ? WHERE id = ?", (text, tx.revision, job_id))
+        tx.execute("UPDATE jobs SET revision = ? WHERE id = ?", (tx.revision, job.root_id))
+        return len(parts)
+
+    def _insert_part(self, tx: Tx, planner: "_RunningJob", part: Part, phase: Phase) -> None:
+        payload = _encode(part.payload).decode() if part.payload else None
+        part_id = tx.execute(
+            "INSERT INTO jobs (parent_id, root_id, type, phase, status, step, name, document_id, payload, created_at,"
+            " revision) VALUES (?, ?, ?, ?, 'pending', ?, ?, (SELECT id FROM documents WHERE id = ?), ?, ?, ?)",
+            (
+                planner.root_id, planner.root_id, part.type, phase, planner.step, single_line(part.name),
+                part.document_id, payload, tx.now, tx.revision,
+            ),
+        ).lastrowid  # fmt: skip
+        message = NewMessage(type=part.type, payload=part.payload, job_id=part_id, root_id=planner.root_id)
+        self._queue.send(tx, message)
+
+    def _expire(self, tx: Tx) -> tuple[int, ...]:
+        expired = runs.overdue(tx)
+        for root_id in expired:
+            run = self._plans.run(tx, root_id)
+            error = f"took longer than {runs.how_long(run.timeout_ms if run and run.timeout_ms else 0)}"
+            self._settling.stop(tx, root_id, Status.CANCELLED, Cause.TIMEOUT, error, f"Cancelled: it {error}")
+        return tuple(expired)
+
+    def _is_idle(self, connection: sqlite3.Connection, only: frozenset[int] | None) -> bool:
+        return self._queue.is_idle(connection, None if only is None else runs.with_triggered(connection, only))
+
+    def _rerun(self, tx: Tx, root_id: int) -> int:
+        if retry.is_run(tx, root_id):
+            return self._settling.repeat_run(tx, root_id)
+        return self._start(tx, retry.repeated(tx, root_id))
 
     def _release(self, tx: Tx, receipts: Sequence[Receipt]) -> int:
         released = 0
@@ -520,11 +661,11 @@ class Ledger:
         parent_id, root_id, status = _place(tx, job_id)
         if status not in OPEN_STATUSES:
             raise NotAllowedError(f"Job {job_id} is {status} already.")
-        # A root's tree is flat but for a few; that of a child is walked.
+        if parent_id is None:
+            self._settling.stop(tx, root_id, Status.CANCELLED, Cause.CANCELLED, None, "Cancelled")
+            return root_id
         tree = (
-            "SELECT :job UNION ALL SELECT id FROM jobs WHERE root_id = :job"
-            if parent_id is None
-            else "WITH RECURSIVE below (id) AS (SELECT :job UNION SELECT jobs.id FROM jobs JOIN below"
+            "WITH RECURSIVE below (id) AS (SELECT :job UNION SELECT jobs.id FROM jobs JOIN below"
             " ON jobs.parent_id = below.id) SELECT id FROM below"
         )
         parameters = {"job": job_id, "now": tx.now, "revision": tx.revision}
@@ -541,35 +682,33 @@ class Ledger:
             f" WHERE id IN ({tree}) AND status IN ('pending', 'running', 'paused')",
             parameters,
         )
-        _log(tx, job_id, root_id, "warn", "Cancelled")
-        if parent_id is not None:
-            self._settle(tx, root_id)
-        else:
-            tx.execute("UPDATE root_progress SET current_url = NULL WHERE root_id = ?", (root_id,))
-            self._forget(root_id)
+        log(tx, job_id, root_id, "warn", "Cancelled")
+        self._settling.settle(tx, root_id)
         return root_id
 
-    def _pause(self, tx: Tx, root_id: int, reason: str) -> None:
+    def _pause(self, tx: Tx, root_id: int, reason: str, cause: Cause | None = None) -> None:
         parent_id, _, status = _place(tx, root_id)
         if parent_id is not None:
             raise NotAllowedError(f"Job {root_id} is a child; only a whole crawl can be paused.")
         if status not in (Status.PENDING, Status.RUNNING):
             raise NotAllowedError(f"Job {root_id} is {status}, so it cannot be paused.")
         reason = single_line(reason)
-        sql = "UPDATE jobs SET status = 'paused', error = ?, revision = ? WHERE id = ?"
-        tx.execute(sql, (reason or None, tx.revision, root_id))
-        _log(tx, root_id, root_id, "warn" if reason else "info", f"Paused: {reason}" if reason else "Paused")
+        sql = "UPDATE jobs SET status = 'paused', error = ?, cause = ?, revision = ? WHERE id = ?"
+        tx.execute(sql, (reason or None, cause, tx.revision, root_id))
+        runs.stop_clock(tx, root_id)
+        log(tx, root_id, root_id, "warn" if reason else "info", f"Paused: {reason}" if reason else "Paused")
 
     def _resume(self, tx: Tx, root_id: int) -> None:
         _, _, status = _place(tx, root_id)
         if status != Status.PAUSED:
             raise NotAllowedError(f"Job {root_id} is {status}, not paused.")
         tx.execute(
-            "UPDATE jobs SET status = iif(started_at IS NULL, 'pending', 'running'), error = NULL, revision = ?"
-            " WHERE id = ?",
+            "UPDATE jobs SET status = iif(started_at IS NULL, 'pending', 'running'), error = NULL, cause = NULL,"
+            " revision = ? WHERE id = ?",
             (tx.revision, root_id),
         )
-        _log(tx, root_id, root_id, "info", "Resumed")
+        runs.start_clock(tx, root_id)
+        log(tx, root_id, root_id, "info", "Resumed")
 
     def _change_rules(self, tx: Tx, root_id: int, changes: RuleChanges) -> RuleChange:
         parent_id, _, status = _place(tx, root_id)
@@ -580,31 +719,38 @@ class Ledger:
             raise NotAllowedError(f"Job {root_id} is no crawl, so it has no rules.")
         if status not in OPEN_STATUSES:
             raise NotAllowedError(f"Job {root_id} is {status}, so its rules cannot be changed.")
-        before = _decode_config(stored)
+        run = self._plans.run(tx, root_id)
+        step = NO_STEP
+        if run is not None:
+            step = int(tx.value("SELECT step FROM root_progress WHERE root_id = ?", (root_id,)))
+            if not 0 < step <= len(run.steps) or run.steps[step - 1].crawl is None:
+                raise NotAllowedError(f"No crawl of job {root_id} is under way just now, so it has no rules to change.")
+        before = self._plans.of(tx, root_id, step).config
         config = changes.applied_to(before)
         if config == before:
             return RuleChange()
-        tx.execute("UPDATE jobs SET config = ? WHERE id = ?", (_encode(config).decode(), root_id))
-        revision = rules.Revision(tx, self._queue, root_id, config)
+        self._plans.change_crawl(tx, root_id, step, config)
+        revision = rules.Revision(tx, self._queue, root_id, config, step)
         change = revision.apply()
-        self._configs[root_id] = config
-        self._scopes[root_id] = revision.scope
-        _log(
+        self._plans.note_scope(root_id, step, revision.scope)
+        log(
             tx, root_id, root_id, "info",
             f"Rules changed: {single_line(difference(before, config), 1_000)};"
-            f" {_count(change.withdrawn, 'queued page')} withdrawn, {_count(change.queued, 'skipped link')} queued",
+            f" {count(change.withdrawn, 'queued page')} withdrawn, {count(change.queued, 'skipped link')} queued",
         )  # fmt: skip
-        self._settle(tx, root_id)
+        self._settling.settle(tx, root_id)
         return change
 
     def _retry(self, tx: Tx, root_id: int, which: PageFilter | None, ids: Sequence[int] | None) -> int:
-        config = retry.configuration(tx, root_id, "retried")
-        queued, withdrawn = retry.Retry(tx, self._queue, root_id, config).run(which, ids)
-        if queued or withdrawn:
-            left_out = f"; {withdrawn:,} withdrawn by the rules of now" if withdrawn else ""
-            _log(tx, root_id, root_id, "info", f"Trying again: {_count(queued, 'page')} queued{left_out}")
-            self._settle(tx, root_id)
-        return queued
+        retry.check_root(tx, root_id, "retried")
+        retried = retry.Retry(tx, self._queue, root_id, self._plans).run(which, ids)
+        if retried.queued or retried.withdrawn:
+            self._runs.reopened(tx, root_id, retried.steps)
+            left_out = f"; {retried.withdrawn:,} withdrawn by the rules of now" if retried.withdrawn else ""
+            what = "page" if self._plans.run(tx, root_id) is None else "job"
+            log(tx, root_id, root_id, "info", f"Trying again: {count(retried.queued, what)} queued{left_out}")
+            self._settling.settle(tx, root_id)
+        return retried.queued
 
     def _recover(self, tx: Tx) -> Recovery:
         back, dead = self._queue.recover(tx)
@@ -618,7 +764,8 @@ class Ledger:
             )
         ]
         recounted = sum(_recount(tx, root_id) for root_id in open_roots)
-        ended += [root_id for root_id in open_roots if self._settle(tx, root_id) is not None]
+        runs.leave_out_absence(tx)
+        ended += [root_id for root_id in open_roots if self._settling.settle(tx, root_id) is not None]
         return Recovery(returned=len(back), dead=len(dead), recounted=recounted, ended=tuple(ended))
 
     # Parts of transactions.
@@ -646,7 +793,7 @@ class Ledger:
             started_at=row[4],
             root_status=row[5],
             root_trashed=row[6] is not None,
-            source_id=row[7],
+            source_id=row[7] if row[8] == NO_STEP else self._source_of(tx, row[1], row[8], row[7]),
             step=row[8],
             url=row[9],
             delivery=delivery.receipt.delivery,
@@ -658,20 +805,24 @@ class Ledger:
         tx.execute("UPDATE jobs SET status = 'pending', revision = ? WHERE id = ?", (tx.revision, job.id))
         self._attempt(tx, job, outcome, error=error)
 
-    def _config(self, tx: Tx, root_id: int) -> CrawlConfig:
-        config = self._configs.get(root_id)
-        if config is None:
-            config = _decode_config(tx.value("SELECT config FROM jobs WHERE id = ?", (root_id,)))
-            self._configs[root_id] = config
-        return config
+    def _source_of(self, tx: Tx, root_id: int, step: int, root_source: int | None) -> int | None:
+        """Return the source that a step of a run collects for; None for one for each origin, or if it was deleted."""
+        source_id = self._plans.of(tx, root_id, step).source_id
+        if source_id is None or source_id == root_source:
+            return root_source
+        return source_id if tx.one("SELECT 1 FROM sources WHERE id = ?", (source_id,)) is not None else None
+
+    def _plan(self, tx: Tx, job: "_RunningJob") -> StepPlan:
+        return self._plans.of(tx, job.root_id, job.step)
 
     def _discover(self, tx: Tx, job: "_RunningJob", discovered: Discovered) -> int:
         if not discovered.follow and not discovered.refused and not discovered.sitemaps:
             return 0
-        scope = self._scopes.get(job.root_id)
+        scope = self._plans.scope(job.root_id, job.step)
         if scope is not None:
-            discovered, self._scopes[job.root_id] = rules.decided_anew(scope, job.depth, discovered)
-        frontier = Frontier(tx, self._queue, job.root_id, self._config(tx, job.root_id), job.step)
+            discovered, scope = rules.decided_anew(scope, job.depth, discovered)
+            self._plans.note_scope(job.root_id, job.step, scope)
+        frontier = Frontier(tx, self._queue, job.root_id, self._plan(tx, job).config, job.step)
         return frontier.add(job.id, job.depth, discovered)
 
     def _discover_part(self, tx: Tx, job_id: int, discovered: Discovered) -> int:
@@ -697,7 +848,8 @@ class Ledger:
         error = None if error is None else storable(error)
         tx.execute(
             "UPDATE jobs SET status = ?, completed_at = ?, cause = ?, error = ?, http_status = ?, bytes = ?,"
-            " elapsed_ms = ?, document_id = ?, result = ?, revision = ?,"
+            # What a part of a step is about stays with it.
+            " elapsed_ms = ?, document_id = coalesce(?, document_id), result = ?, revision = ?,"
             f" title = (SELECT nullif(substr(title, 1, {_TITLE_CHARACTERS}), '') FROM documents WHERE id = ?)"
             " WHERE id = ?",
             (
@@ -750,48 +902,10 @@ class Ledger:
                 " FROM messages m JOIN jobs j ON j.id = m.job_id WHERE m.id = ?",
                 (tx.now, cause, error, letter.message_id),
             )
-            _log(tx, letter.job_id, letter.root_id, "error", error)
-            if self._settle(tx, letter.root_id) is not None:
+            log(tx, letter.job_id, letter.root_id, "error", error)
+            if self._after_failure(tx, letter.root_id) is not None:
                 ended.append(letter.root_id)
         return ended
-
-    def _settle(self, tx: Tx, root_id: int) -> Status | None:
-        """Mark the root changed, and end it when nothing below it is open (J2a); return its final status then."""
-        row = tx.one("UPDATE jobs SET revision = ? WHERE id = ? RETURNING status", (tx.revision, root_id))
-        if row is None or row[0] not in OPEN_STATUSES:
-            return None
-        open_children, failed = tx.execute(
-            "SELECT coalesce(sum(n) FILTER (WHERE status IN ('pending', 'running')), 0),"
-            " coalesce(sum(n) FILTER (WHERE status = 'failed'), 0) FROM child_counts WHERE parent_id = ?",
-            (root_id,),
-        ).fetchone()
-        if open_children:
-            return None
-        stored, *counts = tx.execute(
-            "SELECT documents, new_documents, changed_documents, unchanged_documents, gone_documents"
-            " FROM root_progress WHERE root_id = ?",
-            (root_id,),
-        ).fetchone()
-        status = Status.COMPLETED if stored else Status.FAILED
-        error = None if stored else _why_nothing_was_stored(tx, root_id)
-        tx.execute(
-            "UPDATE jobs SET status = ?, completed_at = ?, warnings = ?, error = ?, cause = ? WHERE id = ?",
-            (status, tx.now, failed, error and error[0], error and error[1], root_id),
-        )
-        tx.execute("UPDATE root_progress SET current_url = NULL WHERE root_id = ?", (root_id,))
-        warnings = f" with {failed} warning{'s' if failed != 1 else ''}" if failed and stored else ""
-        what = f"{stored} page{'s' if stored != 1 else ''} stored"
-        changes = dict(zip(Change, counts, strict=True))
-        if is_recrawl(changes):
-            what = changes_in_words(changes)
-        message = f"Completed{warnings}: {what}" if error is None else f"Failed: {error[0]}"
-        _log(tx, root_id, root_id, "info" if error is None else "error", message)
-        self._forget(root_id)
-        return status
-
-    def _forget(self, root_id: int) -> None:
-        self._configs.pop(root_id, None)
-        self._scopes.pop(root_id, None)
 
 
 class _RunningJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -810,15 +924,6 @@ class _RunningJob(msgspec.Struct, frozen=True, kw_only=True):
     delivery: int
 
 
-def _decode_config(text: str) -> CrawlConfig:
-    try:
-        return msgspec.json.decode(text, type=CrawlConfig)
-    except msgspec.MsgspecError:
-        # One root whose snapshot makes no sense must not stop all others; its pages go on under the defaults.
-        _diagnostics.exception("the configuration of a root cannot be read; the defaults are used")
-        return CrawlConfig(seeds=())
-
-
 def _place(tx: Tx, job_id: int) -> tuple[int | None, int, str]:
     # A number of any size may be asked for.
     sql = "SELECT parent_id, coalesce(root_id, id), status FROM jobs WHERE id = ?"
@@ -830,66 +935,24 @@ def _place(tx: Tx, job_id: int) -> tuple[int | None, int, str]:
     return row[0], row[1], row[2]
 
 
-def _plan(connection: sqlite3.Connection, root_id: int) -> RootPlan:
-    row = connection.execute("SELECT config FROM jobs WHERE id = ? AND parent_id IS NULL", (root_id,)).fetchone()
-    if row is None or row[0] is None:
-        raise NotFoundError(f"There is no root job {root_id}.")
-    pages = connection.execute(
-        "SELECT url FROM jobs WHERE parent_id = ? AND type = ? AND depth = 0", (root_id, JobType.CRAWLER_URL)
-    )
-    return RootPlan(root_id, _decode_config(row[0]), tuple(url for (url,) in pages))
-
-
 def _recount(tx: Tx, root_id: int) -> int:
     """Put the counters of a root right; return 1 when they were wrong (only a damaged file makes them so)."""
     kept = tx.execute(
-        "SELECT type, status, n FROM child_counts WHERE parent_id = ? AND n <> 0 ORDER BY 1, 2", (root_id,)
+        "SELECT type, status, step, n FROM child_counts WHERE parent_id = ? AND n <> 0 ORDER BY 1, 2, 3", (root_id,)
     ).fetchall()
     true = tx.execute(
-        "SELECT type, status, count(*) FROM jobs WHERE parent_id = ? AND trashed_at IS NULL GROUP BY 1, 2"
-        " ORDER BY 1, 2",
+        "SELECT type, status, step, count(*) FROM jobs WHERE parent_id = ? AND trashed_at IS NULL GROUP BY 1, 2, 3"
+        " ORDER BY 1, 2, 3",
         (root_id,),
     ).fetchall()
     if kept == true:
         return 0
     tx.execute("DELETE FROM child_counts WHERE parent_id = ?", (root_id,))
-    tx.executemany("INSERT INTO child_counts VALUES (?, ?, ?, ?)", [(root_id, *row) for row in true])
-    _log(tx, root_id, root_id, "warn", "The counters of this job were wrong and have been counted anew.")
+    tx.executemany("INSERT INTO child_counts VALUES (?, ?, ?, ?, ?)", [(root_id, *row) for row in true])
+    log(tx, root_id, root_id, "warn", "The counters of this job were wrong and have been counted anew.")
     return 1
-
-
-def _why_nothing_was_stored(tx: Tx, root_id: int) -> tuple[str, str | None]:
-    row = tx.one(
-        "SELECT error, cause FROM jobs WHERE parent_id = ? AND status = 'failed' AND type = ?"
-        " AND cause IN (SELECT value FROM json_each(?))",
-        (root_id, JobType.VALIDATE, _encode(HOST_FAULTS).decode()),
-    )
-    if row is not None:
-        return row[0], row[1]
-    row = tx.one(
-        "SELECT CASE status WHEN 'failed' THEN error WHEN 'skipped' THEN 'Left out by ' || error"
-        " ELSE 'What was left to do was cancelled.' END, cause, count(*) FROM jobs"
-        " WHERE parent_id = ? AND phase = 'core' AND status IN ('failed', 'skipped', 'cancelled') GROUP BY 1, 2"
-        " ORDER BY 3 DESC, 1 LIMIT 1",
-        (root_id,),
-    )
-    if row is None:
-        what = "what was found there is no text" if trash.has_pages(tx, root_id) else "they were deleted"
-        return f"No page could be stored: {what}.", None
-    return f"No page could be stored. {row[0]}", row[1]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' if number != 1 else ''}"
 
 
 def _note(tx: Tx, root_id: int, level: str, message: str) -> None:
     if tx.one("SELECT 1 FROM jobs WHERE id = ?", (root_id,)) is not None:
-        _log(tx, root_id, root_id, level, message)
-
-
-def _log(tx: Tx, job_id: int, root_id: int, level: str, message: str) -> None:
-    tx.execute(
-        "INSERT INTO job_logs (job_id, root_id, at, level, message) VALUES (?, ?, ?, ?, ?)",
-        (job_id, root_id, tx.now, LOG_LEVELS.index(level), storable(message)),
-    )
+        log(tx, root_id, root_id, level, message)

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope
 from quaero_desktop.domain.definitions import NO_STEP, Action, RunConfig
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.jobs import JobType
 from quaero_desktop.domain.ports import RootPlan
-from quaero_desktop.domain.sources import Credential, CredentialKind
 from quaero_desktop.domain.urls import origin_of
+from quaero_desktop.storage import sources
 from quaero_desktop.storage.database import Tx
 
 _diagnostics = logging.getLogger(__name__)
@@ -45,6 +45,8 @@ class Plans:
     def __init__(self) -> None:
         self._steps: dict[tuple[int, int], StepPlan] = {}
         self._runs: dict[int, RunConfig | None] = {}
+        # Of the crawls whose rules changed in this run of the engine: pages under way then were told the old ones.
+        self._scopes: dict[tuple[int, int], CrawlScope] = {}
 
     def of(self, tx: Tx, root_id: int, step: int) -> StepPlan:
         """Return what a step of a root is to do."""
@@ -54,9 +56,7 @@ class Plans:
             if run is not None:
                 plan = _step_plan(run, step)
             else:
-                plan = StepPlan(
-                    config=_decode_crawl(tx.value("SELECT config FROM jobs WHERE id = ?", (root_id,))),
-                )
+                plan = StepPlan(config=_decode_crawl(tx.value("SELECT config FROM jobs WHERE id = ?", (root_id,))))
             self._steps[root_id, step] = plan
         return plan
 
@@ -78,13 +78,29 @@ class Plans:
         tx.execute("UPDATE jobs SET config = ? WHERE id = ?", (_encode(stored).decode(), root_id))
         self._steps[root_id, step] = msgspec.structs.replace(self.of(tx, root_id, step), config=config)
 
+    def scope(self, root_id: int, step: int) -> CrawlScope | None:
+        """Return what decides about links since the rules of a crawl changed; None when they did not."""
+        return self._scopes.get((root_id, step))
+
+    def note_scope(self, root_id: int, step: int, scope: CrawlScope) -> None:
+        """Let *scope* decide about the links of a crawl from now on."""
+        self._scopes[root_id, step] = scope
+
+    def scopes(self, root_id: int) -> dict[tuple[int, int], CrawlScope]:
+        """Return what is noted of a root's scopes, for :meth:`remember`."""
+        return {key: scope for key, scope in self._scopes.items() if key[0] == root_id}
+
+    def remember(self, scopes: dict[tuple[int, int], CrawlScope]) -> None:
+        """Note scopes once more, after a transaction was rolled back."""
+        self._scopes.update(scopes)
+
     def forget(self, root_id: int) -> None:
         """Forget a root that ended."""
+        self._scopes = {key: scope for key, scope in self._scopes.items() if key[0] != root_id}
         if self._runs.pop(root_id, None) is None:
             self._steps.pop((root_id, NO_STEP), None)
         else:
-            for key in [key for key in self._steps if key[0] == root_id]:
-                del self._steps[key]
+            self._steps = {key: plan for key, plan in self._steps.items() if key[0] != root_id}
 
 
 def read(connection: sqlite3.Connection, root_id: int, step: int) -> RootPlan:
@@ -116,7 +132,10 @@ def read(connection: sqlite3.Connection, root_id: int, step: int) -> RootPlan:
         action=plan.action,
         options=plan.options,
         source_id=source_id,
-        credential=_credential(connection, source_id, plan.config),
+        # It may be that of the source which was made for the origin of the start.
+        credential=sources.credential_of(
+            connection, source_id, origin_of(plan.config.seeds[0]) if plan.config.seeds else ""
+        ),
     )
 
 
@@ -149,27 +168,3 @@ def _decode_run(text: str | None) -> RunConfig:
         # It ends, since it has nothing to do.
         _diagnostics.exception("the configuration of a run cannot be read")
         return RunConfig(definition="", steps=())
-
-
-def _credential(connection: sqlite3.Connection, source_id: int | None, config: CrawlConfig) -> Credential | None:
-    """Return what the site asks for: that of the source, which may be the one made for the origin of the start."""
-    origin = origin_of(config.seeds[0]) if config.seeds else ""
-    row = connection.execute(
-        "SELECT c.id, c.name, c.origin, c.kind, c.keyring_id IS NOT NULL, c.tail, c.login_url, c.created_at,"
-        " c.updated_at FROM sources s JOIN credentials c ON c.id = s.credential_id"
-        " WHERE s.id = coalesce(:source, (SELECT id FROM sources WHERE base_url = :origin AND automatic = 1))",
-        {"source": source_id, "origin": origin},
-    ).fetchone()
-    if row is None:
-        return None
-    return Credential(
-        id=row[0],
-        name=row[1],
-        origin=row[2],
-        kind=CredentialKind(row[3]),
-        kept=bool(row[4]),
-        tail=row[5],
-        login_url=row[6],
-        created_at=row[7],
-        updated_at=row[8],
-    )

@@ -34,6 +34,7 @@ from quaero_desktop.domain.listing import (
 )
 from quaero_desktop.domain.text import storable, storable_integer
 from quaero_desktop.infra.redact import redact
+from quaero_desktop.storage import steps
 from quaero_desktop.storage.filters import as_id, at_most, like
 from quaero_desktop.storage.masking import masked_json
 
@@ -41,6 +42,9 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 Parameters = dict[str, Any]
+
+_PREPARATIONS = frozenset({JobType.VALIDATE, JobType.SITEMAP, JobType.PREREQUISITE})
+"""Jobs of a run that are no part of its work, and so of its progress."""
 
 _FEW = 500
 """Up to so many jobs in the trash are told apart by their ids."""
@@ -364,19 +368,21 @@ def _is_interrupt(error: sqlite3.Error) -> bool:
 _COLUMNS = (
     "j.id, j.parent_id, coalesce(j.root_id, j.id), j.type, j.phase, j.status, j.name, j.url, j.warnings, j.created_at,"
     " j.started_at, j.completed_at, j.error, j.cause, coalesce(j.payload, j.config), j.result, j.definition_id,"
-    " j.source_id, j.rerun_of, j.triggered_by, j.attempt, j.depth, j.revision"
+    " j.source_id, j.rerun_of, j.triggered_by, j.attempt, j.depth, j.revision, j.step"
 )
 
 
 class _Counts:
-    """The direct children of one job, by status, and how many of them are pages."""
+    """The direct children of one job, by status, and how many of them are pages, or any work of a run."""
 
-    __slots__ = ("by_status", "finished_pages", "pages")
+    __slots__ = ("by_status", "finished_pages", "finished_work", "pages", "work")
 
     def __init__(self) -> None:
         self.by_status: dict[str, int] = {}
         self.pages = 0
         self.finished_pages = 0
+        self.work = 0
+        self.finished_work = 0
 
     def add(self, type: str, status: str, n: int) -> None:
         left = self.by_status.get(status, 0) + n
@@ -388,6 +394,10 @@ class _Counts:
             self.pages += n
             if status in TERMINAL_STATUSES:
                 self.finished_pages += n
+        if type not in _PREPARATIONS:
+            self.work += n
+            if status in TERMINAL_STATUSES:
+                self.finished_work += n
 
 
 def _rows(connection: sqlite3.Connection, ids: list[int]) -> tuple[tuple[Job, ...], str | None]:
@@ -399,8 +409,8 @@ def _rows(connection: sqlite3.Connection, ids: list[int]) -> tuple[tuple[Job, ..
     warning = None
     try:
         rows = connection.execute(
-            "SELECT parent_id, type, status, n FROM child_counts"
-            " WHERE parent_id IN (SELECT value FROM json_each(?)) AND n <> 0",
+            "SELECT parent_id, type, status, sum(n) FROM child_counts"
+            " WHERE parent_id IN (SELECT value FROM json_each(?)) GROUP BY 1, 2, 3",
             (wanted,),
         ).fetchall()
         for parent_id, *row in rows:
@@ -419,7 +429,10 @@ def _rows(connection: sqlite3.Connection, ids: list[int]) -> tuple[tuple[Job, ..
 def _job(row: tuple[Any, ...], counts: _Counts | None) -> Job:
     by_status = counts.by_status if counts is not None else {}
     children = sum(by_status.values())
-    if counts is not None and counts.pages:
+    if row[3] == JobType.DEFINITION_RUN and counts is not None and children:
+        # Pages are a part of what it does.
+        current, total = counts.finished_work, max(1, counts.work)
+    elif counts is not None and counts.pages:
         current, total = counts.finished_pages, counts.pages
     elif children:
         current, total = sum(n for status, n in by_status.items() if status in TERMINAL_STATUSES), children
@@ -456,6 +469,7 @@ def _job(row: tuple[Any, ...], counts: _Counts | None) -> Job:
         attempt=row[20],
         depth=row[21],
         revision=row[22],
+        step=row[23],
     )
 
 
@@ -689,12 +703,14 @@ def root_details(connection: sqlite3.Connection, root_id: int, *, now: int) -> R
         seconds_left=left / pace if pace and root.status == Status.RUNNING else None,
         waiting=_waiting(connection, root_id, now) if root.status in OPEN_STATUSES else (),
         warning=warning,
+        steps=steps.states(connection, root_id),
     )
 
 
 def _pages_by_status(connection: sqlite3.Connection, root_id: int) -> dict[str, int]:
     rows = connection.execute(
-        "SELECT status, n FROM child_counts WHERE parent_id = ? AND type = ? AND n > 0", (root_id, JobType.CRAWLER_URL)
+        "SELECT status, sum(n) FROM child_counts WHERE parent_id = ? AND type = ? GROUP BY 1 HAVING sum(n) > 0",
+        (root_id, JobType.CRAWLER_URL),
     )
     return dict(rows.fetchall())
 

@@ -208,6 +208,29 @@ class Queue:
         self._put_back(tx, receipt.message_id, delivery.crashes)
         return delivery
 
+    def park(self, tx: Tx, receipt: Receipt, until: int) -> Delivery:
+        """Give a message back uncounted; nobody receives it before *until*, or before :meth:`wake`.
+
+        Args:
+            tx: the running transaction.
+            receipt: proof of holding it.
+            until: in milliseconds UTC.
+
+        Raises:
+            StaleReceiptError: the message is not leased under this receipt any more.
+        """
+        delivery = self.release(tx, receipt)
+        sql = "UPDATE messages SET state = 'delayed', ready_at = ? WHERE id = ?"
+        tx.execute(sql, (max(until, tx.now + 1), receipt.message_id))
+        return delivery
+
+    def wake(self, tx: Tx, root_id: int, message_type: str) -> None:
+        """Make the messages of a root that were parked ready again, as if their time had come."""
+        tx.execute(
+            "UPDATE messages SET ready_at = ? WHERE root_id = ? AND queue = ? AND type = ? AND state = 'delayed'",
+            (tx.now, root_id, self.name, message_type),
+        )
+
     def interrupt(self, tx: Tx, roots: Sequence[int], jobs: Sequence[int]) -> list[Delivery]:
         """Give back, uncounted, what is leased of these roots and of these jobs; whoever runs it has no receipt now."""
         rows = tx.execute(

@@ -31,19 +31,21 @@ class Revision:
         queue: the messages of the root's pages.
         root_id: the root.
         config: its new configuration.
+        step: the step of the root that they belong to.
     """
 
-    def __init__(self, tx: Tx, queue: Queue, root_id: int, config: CrawlConfig) -> None:
+    def __init__(self, tx: Tx, queue: Queue, root_id: int, config: CrawlConfig, step: int = 0) -> None:
         self._tx = tx
         self._root_id = root_id
         self._config = config
-        self._frontier = Frontier(tx, queue, root_id, config)
+        self._step = step
+        self._frontier = Frontier(tx, queue, root_id, config, step)
         self._seeds = frozenset(config.seeds)
         # What a seed redirects to spans the scope, also where a rule keeps it from being a page.
         spanning = tx.execute(
             "SELECT url FROM jobs WHERE parent_id = :root AND type = :type AND depth = 0 AND url IS NOT NULL"
-            " UNION SELECT url FROM skips WHERE root_id = :root AND depth = 0",
-            {"root": root_id, "type": JobType.CRAWLER_URL},
+            " AND step = :step UNION SELECT url FROM skips WHERE root_id = :root AND depth = 0 AND step = :step",
+            {"root": root_id, "type": JobType.CRAWLER_URL, "step": step},
         )
         self.scope = CrawlScope(config, tuple(dict.fromkeys((*config.seeds, *(url for (url,) in spanning)))))
 
@@ -65,8 +67,8 @@ class Revision:
         rows = self._tx.execute(
             "SELECT j.id, j.url, j.depth, m.state = 'leased' FROM jobs j JOIN messages m ON m.job_id = j.id"
             " WHERE j.parent_id = ? AND j.status IN ('pending', 'running') AND j.type = ? AND j.url IS NOT NULL"
-            " AND m.state <> 'dead'",
-            (self._root_id, JobType.CRAWLER_URL),
+            " AND m.state <> 'dead' AND j.step = ?",
+            (self._root_id, JobType.CRAWLER_URL, self._step),
         )
         withdrawn: list[tuple[int, Verdict]] = []
         running: list[tuple[int, Verdict]] = []
@@ -88,8 +90,9 @@ class Revision:
         """Note in the messages of pages under way that they are not to be tried once more, should they come back."""
         self._tx.execute(
             "UPDATE messages SET payload = json_remove(payload, '$.refused')"
-            " WHERE root_id = ? AND iif(json_valid(payload), payload ->> '$.refused', NULL) IS NOT NULL",
-            (self._root_id,),
+            " WHERE root_id = ? AND iif(json_valid(payload), payload ->> '$.refused', NULL) IS NOT NULL"
+            " AND (SELECT step FROM jobs WHERE jobs.id = job_id) = ?",
+            (self._root_id, self._step),
         )
         self._tx.executemany(
             "UPDATE messages SET payload = json_set(payload, '$.refused', json(?))"
@@ -123,10 +126,11 @@ class Revision:
         refused: list[tuple[int | str, SkipReason | None, str]] = []
         rows = self._tx.execute(
             "SELECT depth, 0, id, url, cause, error FROM jobs WHERE parent_id = :root AND status = 'skipped'"
-            " AND trashed_at IS NULL"
+            " AND trashed_at IS NULL AND step = :step"
             f" AND type = :type AND url IS NOT NULL AND cause IN {_AMONG_RULES} UNION ALL"
-            f" SELECT depth, 1, url, url, reason, rule FROM skips WHERE root_id = :root AND reason IN {_AMONG_RULES}",
-            {"root": self._root_id, "type": JobType.CRAWLER_URL},
+            " SELECT depth, 1, url, url, reason, rule FROM skips"
+            f" WHERE root_id = :root AND step = :step AND reason IN {_AMONG_RULES}",
+            {"root": self._root_id, "type": JobType.CRAWLER_URL, "step": self._step},
         )
         for depth, kind, key, url, reason, rule in rows:
             verdict = self.verdict(url, depth)
@@ -159,13 +163,13 @@ class Revision:
             [row for row in changed if isinstance(row["key"], int)],
         )
         self._tx.executemany(
-            "UPDATE skips SET reason = :reason, rule = :rule WHERE root_id = :root AND url = :key",
+            "UPDATE skips SET reason = :reason, rule = :rule WHERE root_id = :root AND step = :step AND url = :key",
             [row for row in changed if isinstance(row["key"], str)],
         )
 
     @property
     def _moment(self) -> dict[str, Any]:
-        return {"now": self._tx.now, "revision": self._tx.revision, "root": self._root_id}
+        return {"now": self._tx.now, "revision": self._tx.revision, "root": self._root_id, "step": self._step}
 
 
 def decided_anew(scope: CrawlScope, depth: int, discovered: Discovered) -> tuple[Discovered, CrawlScope]:

@@ -1,6 +1,7 @@
 """Where the steps of a run are, as the progress of its root keeps it, and what has become of one that has ended."""
 
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -20,11 +21,13 @@ class StepRow(StepState, frozen=True, kw_only=True):
         begun_with: how many pages the root had stored when the step began.
         is_reopened: whether it runs beside others because somebody retried it: what it stored is counted then.
         retries: how often it was tried again by itself since somebody began it.
+        cause: why it failed, as a cause.
     """
 
     begun_with: int = 0
     is_reopened: bool = False
     retries: int = 0
+    cause: str | None = None
 
     @property
     def is_to_begin(self) -> bool:
@@ -77,7 +80,7 @@ class Steps:
     def __getitem__(self, number: int) -> StepRow:
         return self._rows[number - 1]
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[StepRow]:
         return iter(self._rows)
 
     def change(self, number: int, **fields: Any) -> StepRow:
@@ -87,9 +90,8 @@ class Steps:
 
     def end(self, number: int, status: Status, error: str | None = None, **fields: Any) -> StepRow:
         """Note the end of a step."""
-        return self.change(
-            number, status=str(status), error=error, completed_at=self._tx.now, retry_at=None, is_reopened=False, **fields
-        )
+        fields |= {"completed_at": self._tx.now, "retry_at": None, "is_reopened": False}
+        return self.change(number, status=str(status), error=error, **fields)
 
     def save(self) -> None:
         """Store the states, in the progress of the root."""
@@ -170,7 +172,7 @@ class Steps:
             " GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 1",
             (self._root_id, number, job_id),
         )
-        return Verdict(*(why[:2] if why is not None else ("All of it failed.", None)), changed)
+        return Verdict("All of it failed.", None, changed) if why is None else Verdict(why[0], why[1], changed)
 
 
 def decoded(text: str | None) -> list[StepRow]:

@@ -140,9 +140,9 @@ _INVARIANTS = (
         "wrong counts of children",
         """
         SELECT 'job ' || parent_id || ' ' || type || ' ' || status FROM (
-            SELECT parent_id, type, status, 1 AS n FROM jobs WHERE parent_id IS NOT NULL AND trashed_at IS NULL
-            UNION ALL SELECT parent_id, type, status, -n FROM child_counts
-        ) GROUP BY parent_id, type, status HAVING sum(n) <> 0
+            SELECT parent_id, type, status, step, 1 AS n FROM jobs WHERE parent_id IS NOT NULL AND trashed_at IS NULL
+            UNION ALL SELECT parent_id, type, status, step, -n FROM child_counts
+        ) GROUP BY parent_id, type, status, step HAVING sum(n) <> 0
         """,
     ),
     _Invariant(
@@ -467,6 +467,16 @@ def _search_index_is_sound(connection: sqlite3.Connection) -> Check:
     if not search_index_agrees(connection):
         return Check(name, False, "the full-text index does not agree with the documents")
     return Check(name, True, f"the full-text index agrees with all {documents} documents")
+
+
+async def search_index_is_sound(database: Database) -> bool:
+    """Return whether the full-text index agrees with the documents, on a connection of its own."""
+    return await errand.run(lambda work: _file_is_sound(work, database.path))
+
+
+def _file_is_sound(work: Errand, path: Path) -> bool:
+    with work.connected(path) as connection, _scratch(connection):
+        return _guarded("search_index_is_sound", _search_index_is_sound, connection).ok
 
 
 def search_index_agrees(connection: sqlite3.Connection) -> bool:

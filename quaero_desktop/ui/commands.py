@@ -22,6 +22,7 @@ from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.format import clean, count_of
 from quaero_desktop.ui.longwork import LongWork
 from quaero_desktop.ui.notices import Notice
+from quaero_desktop.ui.recipecommands import RecipeCommands
 from quaero_desktop.ui.window import MainWindow
 
 _MOST_BROWSER_TABS = 10
@@ -47,6 +48,7 @@ class Commands(QObject):
         self._context = context
         self._window = window
         self._long_work = LongWork(context, self)
+        self.recipes = RecipeCommands(context, window)
         handlers: dict[ActionId, Callable[[Selection], None]] = {
             ActionId.NEW_CRAWL: lambda _: self.new_crawl(()),
             ActionId.RERUN: lambda selection: self._spawn(self._rerun(selection)),
@@ -54,7 +56,7 @@ class Commands(QObject):
             ActionId.PAUSE: lambda selection: self._spawn(self._pause(selection)),
             ActionId.RESUME: lambda selection: self._spawn(self._resume(selection)),
             ActionId.CANCEL: lambda selection: self._spawn(self._cancel(selection)),
-            ActionId.DELETE: lambda selection: self._spawn(self._delete(selection)),
+            ActionId.DELETE: self._delete_selected,
             ActionId.UNDO: lambda _: window.undo_bar.undo(),
             ActionId.COPY_URL: self._copy_urls,
             ActionId.OPEN_IN_BROWSER: self._open_in_browser,
@@ -144,6 +146,12 @@ class Commands(QObject):
             # Of many some end while the others are cancelled, and are no reason to leave the rest.
             with contextlib.suppress(NotAllowedError, NotFoundError):
                 await self._context.services.jobs.cancel(job_id)
+
+    def _delete_selected(self, selection: Selection) -> None:
+        if selection.definitions or selection.sources:
+            self.recipes.delete(selection)
+        else:
+            self._spawn(self._delete(selection))
 
     async def _delete(self, selection: Selection) -> None:
         jobs = self._context.services.jobs

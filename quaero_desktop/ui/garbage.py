@@ -9,6 +9,7 @@ import gc
 from PySide6.QtCore import QObject, QTimer
 
 _INTERVAL_MS = 500
+_SETTLED_MS = 2_000
 
 
 class GarbageCollector(QObject):
@@ -22,14 +23,26 @@ class GarbageCollector(QObject):
         self._timer.setInterval(_INTERVAL_MS)
         self._timer.timeout.connect(self.collect)
         self._timer.start()
+        self._settling = QTimer(self)
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(_SETTLED_MS)
+        self._settling.timeout.connect(self._settle)
 
     def settle(self) -> None:
-        """Leave what lives now out of every later collection: modules and the window stay as long as the process."""
+        """Leave what lives soon after this, when the start is over, out of every later collection.
+
+        Modules and the window stay as long as the process.
+        """
+        self._settling.start()
+
+    def _settle(self) -> None:
         gc.collect()
         gc.freeze()
 
     def collect(self) -> None:
         """Collect the generations whose thresholds are passed."""
+        if self._settling.isActive():
+            return
         for generation in (2, 1, 0):
             if gc.get_count()[generation] > self._thresholds[generation]:
                 gc.collect(generation)
@@ -38,5 +51,6 @@ class GarbageCollector(QObject):
     def stop(self) -> None:
         """Give collection back to Python."""
         self._timer.stop()
+        self._settling.stop()
         gc.unfreeze()
         gc.enable()

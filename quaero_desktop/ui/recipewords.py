@@ -1,7 +1,7 @@
 """Definitions and sources in plain words, as the window writes them."""
 
 from quaero_desktop.domain.definitions import Action, Definition, FailureAction, OnError, Step, StoredDefinition
-from quaero_desktop.domain.sources import Credential, CredentialKind, Source, SourceRules
+from quaero_desktop.domain.sources import Credential, CredentialKind, NewSource, Source, SourceRules
 from quaero_desktop.ui.format import NOTHING, clean, count, count_of, duration, relative
 
 ACTIONS: dict[str, str] = {
@@ -174,3 +174,21 @@ def credential_words(credential: Credential | None) -> str:
 def site_of(source: Source) -> str:
     """Return the address of a source without what all have in common."""
     return clean(source.base_url.partition("://")[2].rstrip("/") or source.base_url)
+
+
+def as_new(source: Source, *, credential_id: int | None = None, enabled: bool | None = None) -> NewSource:
+    """Return a source as a person would say it, with something changed.
+
+    Args:
+        source: as it is.
+        credential_id: another credential; None keeps the one that it has.
+        enabled: whether it is switched on; None leaves that as it is.
+    """
+    own = source.credential.id if source.credential is not None else None
+    return NewSource(
+        base_url=source.base_url,
+        name=source.name,
+        enabled=source.enabled if enabled is None else enabled,
+        rules=source.rules,
+        credential_id=own if credential_id is None else credential_id,
+    )

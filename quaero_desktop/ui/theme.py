@@ -190,6 +190,14 @@ class Theme(QObject):
         """Return an icon in a colour of its own."""
         return icons.icon(name, colour, QColor(_DISABLED[self.dark]))
 
+    def for_ticks(self, palette: QPalette) -> QPalette:
+        """Return *palette* for what paints a check box or radio button."""
+        ticks = QPalette(palette)
+        if self.dark:
+            ticks.setColor(QPalette.ColorRole.Base, QColor(_TICKS[0]))
+            ticks.setColor(QPalette.ColorRole.Window, QColor(_TICKS[1]))
+        return ticks
+
     @staticmethod
     def font_small() -> QFont:
         """Return the system's font, a step smaller."""
@@ -245,10 +253,7 @@ class Theme(QObject):
         # A window behind another keeps its selection readable.
         self._application.setPalette(palette)
         # Fusion draws the outline of these darker than the window: in the dark that is not to be seen.
-        ticks = QPalette(palette)
-        if self.dark:
-            ticks.setColor(QPalette.ColorRole.Base, QColor(_TICKS[0]))
-            ticks.setColor(QPalette.ColorRole.Window, QColor(_TICKS[1]))
+        ticks = self.for_ticks(palette)
         for name in ("QRadioButton", "QCheckBox"):
             # PySide's own stubs say bytes, and its code takes text alone.
             self._application.setPalette(ticks, name)  # type: ignore[arg-type]
@@ -268,6 +273,10 @@ class Theme(QObject):
             QLineEdit:focus {{ border-color: palette(highlight); }}
             QLineEdit:disabled {{ background: palette(window); }}
             QAbstractSpinBox QLineEdit, QComboBox QLineEdit {{ border: 0; padding: 0; background: transparent; }}
+            LinesEdit, CheckList, QListWidget#steps {{
+                border: 1px solid {outline}; border-radius: 3px; background: palette(base);
+            }}
+            LinesEdit:focus, CheckList:focus, QListWidget#steps:focus {{ border-color: palette(highlight); }}
             QSplitter::handle {{ background: {border}; }}
             QSplitter::handle:horizontal {{ width: 1px; }}
             QSplitter::handle:vertical {{ height: 1px; }}

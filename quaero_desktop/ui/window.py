@@ -1,6 +1,7 @@
 """The main window: puts the panels together and knows nothing of what they do."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -30,18 +31,23 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from quaero_desktop.ui import late
 from quaero_desktop.ui.actions import ActionId, Selection
 from quaero_desktop.ui.addresses import urls_in, urls_in_mime
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.views.detail import DetailPane
 from quaero_desktop.ui.views.jobs import JobsPanel
-from quaero_desktop.ui.views.library import LibraryView
 from quaero_desktop.ui.views.log import LogConsole
 from quaero_desktop.ui.views.status import StatusLine
 from quaero_desktop.ui.views.welcome import Welcome
 from quaero_desktop.ui.widgets.messagebar import MessageBar
 from quaero_desktop.ui.widgets.undobar import UndoBar
+
+if TYPE_CHECKING:
+    from quaero_desktop.ui.views.definitions import DefinitionsView
+    from quaero_desktop.ui.views.library import LibraryView
+    from quaero_desktop.ui.views.sources import SourcesView
 
 SIZE = QSize(1280, 800)
 _NARROW = 1000
@@ -49,14 +55,14 @@ _LAYOUT_VERSION = 1
 _SEARCH_WIDTH = 320
 
 _MENUS: tuple[tuple[str, tuple[ActionId | None, ...]], ...] = (
-    ("&File", (ActionId.NEW_CRAWL, ActionId.EXPORT, None, ActionId.BACK_UP, ActionId.VERIFY, None,
-               ActionId.SETTINGS, None, ActionId.QUIT)),
+    ("&File", (ActionId.NEW_CRAWL, ActionId.NEW_DEFINITION, ActionId.NEW_SOURCE, None, ActionId.EXPORT, None,
+               ActionId.BACK_UP, ActionId.VERIFY, None, ActionId.SETTINGS, None, ActionId.QUIT)),
     ("&Edit", (ActionId.UNDO, ActionId.COPY_URL, ActionId.DELETE, None, ActionId.FIND, ActionId.PALETTE)),
     ("&Job", (ActionId.OPEN_DOCUMENT, ActionId.OPEN_IN_BROWSER, ActionId.SHOW_IN_LOG, None, ActionId.RERUN,
               ActionId.RETRY_FAILED, None, ActionId.PAUSE, ActionId.RESUME, ActionId.CANCEL)),
-    ("&Definition", (ActionId.NEW_DEFINITION, ActionId.NEW_SOURCE, None, ActionId.RUN_NOW, ActionId.SHOW_LAST_RUN, None,
-                     ActionId.EDIT, ActionId.DUPLICATE, ActionId.ENABLE, ActionId.PAUSE_SCHEDULE, ActionId.SIGN_IN, None,
-                     ActionId.IMPORT_DEFINITION, ActionId.EXPORT_DEFINITION)),
+    ("&Definition", (ActionId.RUN_NOW, ActionId.SHOW_LAST_RUN, None,
+                     ActionId.EDIT, ActionId.DUPLICATE, ActionId.ENABLE, ActionId.PAUSE_SCHEDULE, ActionId.SIGN_IN,
+                     None, ActionId.IMPORT_DEFINITION, ActionId.EXPORT_DEFINITION)),
     ("&View", (ActionId.SHOW_JOBS, ActionId.SHOW_LIBRARY, ActionId.SHOW_DEFINITIONS, ActionId.SHOW_SOURCES,
                ActionId.SHOW_LOG)),
     ("&Help", (ActionId.SHORTCUTS, ActionId.ABOUT)),
@@ -78,11 +84,13 @@ class MainWindow(QMainWindow):
         close_wanted: the person wants to leave; the window closes when :meth:`allow_closing` was called.
         urls_given: addresses that were pasted or dropped somewhere, for a new crawl.
         crawl_wanted: one address, to be crawled with the usual settings at once.
+        nightly_wanted: the definition that most begin with, filled in.
     """
 
     close_wanted = Signal()
     urls_given = Signal(list)
     crawl_wanted = Signal(str)
+    nightly_wanted = Signal()
 
     def __init__(self, context: Context, icon: QIcon) -> None:
         super().__init__()
@@ -93,16 +101,21 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(icon)
         self.setAcceptDrops(True)
 
-        self.jobs = JobsPanel(context)
-        self.detail = DetailPane(context)
-        self.library = LibraryView(context)
-        self.log = LogConsole(context)
-        self.welcome = Welcome(context.theme, icon)
-        self.messages = MessageBar(context)
-        self.undo_bar = UndoBar(context)
-        self.search = QLineEdit()
+        # Each is made where it stays: what moves to another parent is styled again, with all that is in it.
+        self._central = QWidget(self)
+        self.setCentralWidget(self._central)
+        self.messages = MessageBar(context, self._central)
+        self.pages = QStackedWidget(self._central)
+        self.undo_bar = UndoBar(context, self._central)
+        self.welcome = Welcome(context.theme, icon, self.pages)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal, self.pages)
+        self.jobs = JobsPanel(context, self.splitter)
+        self.detail = DetailPane(context, self.splitter)
+        self.dock = QDockWidget(self.tr("Log"), self)
+        self.log = LogConsole(context, self.dock)
+        self._tools = QToolBar(self.tr("Tools"), self)
+        self.search = QLineEdit(self._tools)
 
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setObjectName("jobsSplitter")
         self.splitter.addWidget(self.jobs)
         self.splitter.addWidget(self.detail)
@@ -113,14 +126,16 @@ class MainWindow(QMainWindow):
         self.splitter.setStretchFactor(0, 5)
         self.splitter.setStretchFactor(1, 4)
 
-        self.pages = QStackedWidget()
-        for page in (self.welcome, self.splitter, self.library):
+        self._library: LibraryView | None = None
+        self._definitions: DefinitionsView | None = None
+        self._sources: SourcesView | None = None
+        for page in (self.welcome, self.splitter):
             self.pages.addWidget(page)
 
         self._put_together()
         self._make_menus()
         self._make_tool_bar()
-        self.dock = self._make_dock()
+        self._make_dock()
         self.status = StatusLine(context, self.statusBar())
         self._connect()
         self._restore()
@@ -140,6 +155,53 @@ class MainWindow(QMainWindow):
         self._rail_library.setChecked(True)
         self._publish()
 
+    def show_definitions(self) -> None:
+        """Show the definitions."""
+        self._turn_to(self.definitions, self.definitions)
+        self._rail_definitions.setChecked(True)
+        self._publish()
+
+    def show_sources(self) -> None:
+        """Show the sources."""
+        self._turn_to(self.sources, self.sources)
+        self._rail_sources.setChecked(True)
+        self._publish()
+
+    @property
+    def library(self) -> "LibraryView":
+        """The view of the library, made when it is first needed."""
+        if self._library is None:
+            self._library = view = late.library_view(self._context, self.pages)
+            view.attach(self.search)
+            self.pages.addWidget(view)
+        return self._library
+
+    @property
+    def definitions(self) -> "DefinitionsView":
+        """The view of the definitions, made when it is first needed: a start has other things to do."""
+        if self._definitions is None:
+            self._definitions = view = late.definitions_view(self._context, self.pages)
+            view.selected.connect(lambda _: self._publish())
+            view.job_wanted.connect(lambda job_id: self.show_job(job_id, expand=True))
+            view.nightly_wanted.connect(self.nightly_wanted)
+            self.pages.addWidget(view)
+        return self._definitions
+
+    @property
+    def sources(self) -> "SourcesView":
+        """The view of the sources, made when it is first needed."""
+        if self._sources is None:
+            self._sources = view = late.sources_view(self._context, self.pages)
+            view.selected.connect(lambda _: self._publish())
+            self.pages.addWidget(view)
+        return self._sources
+
+    def reload_recipes(self) -> None:
+        """Let the views of definitions and sources read anew: something of theirs was changed."""
+        for view in (self._definitions, self._sources):
+            if view is not None:
+                view.reload()
+
     def _turn_to(self, page: QWidget, part: QWidget) -> None:
         """Show a page; when the keyboard was in the one before, it goes to *part*, and not to whatever is next."""
         before, focused = self.pages.currentWidget(), QApplication.focusWidget()
@@ -155,7 +217,7 @@ class MainWindow(QMainWindow):
         if is_new == self._is_new:
             return
         self._is_new = is_new
-        if self.pages.currentWidget() is not self.library:
+        if self.pages.currentWidget() in (self.welcome, self.splitter):
             self.show_jobs()
         # Nothing can be in the log yet, and the welcome has the room to itself.
         self.dock.setVisible(not is_new)
@@ -231,7 +293,8 @@ class MainWindow(QMainWindow):
         state.set("window/splitter", self.splitter.saveState())
         self.jobs.save_state()
         self.detail.save_state()
-        self.library.save_state()
+        if self._library is not None:
+            self._library.save_state()
         state.sync()
 
     # --- addresses from anywhere ------------------------------------------------------------------------------------
@@ -279,7 +342,7 @@ class MainWindow(QMainWindow):
     _selected_jobs: Sequence[int] = ()
 
     def _put_together(self) -> None:
-        self._rail = QToolBar(self.tr("Views"))
+        self._rail = QToolBar(self.tr("Views"), self._central)
         self._rail.setObjectName("rail")
         self._rail.setOrientation(Qt.Orientation.Vertical)
         self._rail.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
@@ -287,20 +350,19 @@ class MainWindow(QMainWindow):
         self._views = QActionGroup(self)
         self._rail_jobs = self._rail_action(ActionId.SHOW_JOBS)
         self._rail_library = self._rail_action(ActionId.SHOW_LIBRARY)
+        self._rail_definitions = self._rail_action(ActionId.SHOW_DEFINITIONS)
+        self._rail_sources = self._rail_action(ActionId.SHOW_SOURCES)
+        row = QHBoxLayout(self._central)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self._rail)
         stack = QVBoxLayout()
         stack.setContentsMargins(0, 0, 0, 0)
         stack.setSpacing(0)
         stack.addWidget(self.messages)
         stack.addWidget(self.pages, 1)
         stack.addWidget(self.undo_bar)
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self._rail)
         row.addLayout(stack, 1)
-        self._central = QWidget()
-        self._central.setLayout(row)
-        self.setCentralWidget(self._central)
 
     def _rail_action(self, name: ActionId) -> QAction:
         action = self._context.actions.action(name)
@@ -330,7 +392,7 @@ class MainWindow(QMainWindow):
 
     def _make_tool_bar(self) -> None:
         actions = self._context.actions
-        bar = QToolBar(self.tr("Tools"))
+        bar = self._tools
         bar.setObjectName("tools")
         bar.setMovable(False)
         bar.setIconSize(QSize(16, 16))
@@ -341,7 +403,7 @@ class MainWindow(QMainWindow):
                 bar.addSeparator()
             else:
                 bar.addAction(actions.action(name))
-        space = QWidget()
+        space = QWidget(bar)
         space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         bar.addWidget(space)
         self.search.setObjectName("librarySearch")
@@ -356,11 +418,10 @@ class MainWindow(QMainWindow):
         )
         bar.addWidget(self.search)
         self.addToolBar(bar)
-        self._tools = bar
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
 
-    def _make_dock(self) -> QDockWidget:
-        dock = QDockWidget(self.tr("Log"), self)
+    def _make_dock(self) -> None:
+        dock = self.dock
         dock.setObjectName("logDock")
         dock.setWidget(self.log)
         dock.setFeatures(
@@ -369,10 +430,9 @@ class MainWindow(QMainWindow):
             | QDockWidget.DockWidgetFeature.DockWidgetFloatable
         )
         # The console has a row of tools of its own: a title bar above it would be dead space.
-        dock.setTitleBarWidget(QWidget())
+        dock.setTitleBarWidget(QWidget(dock))
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
         self.resizeDocks([dock], [180], Qt.Orientation.Vertical)
-        return dock
 
     def _connect(self) -> None:
         context = self._context
@@ -384,7 +444,6 @@ class MainWindow(QMainWindow):
         self.log.job_activated.connect(self.show_job)
         self.search.textChanged.connect(self._search)
         self.search.returnPressed.connect(self._go_to_results)
-        self.library.attach(self.search)
         self.welcome.url_given.connect(self.crawl_wanted)
         self.welcome.more_wanted.connect(lambda text: self.urls_given.emit([text] if text else []))
         context.theme.changed.connect(self._paint)
@@ -409,7 +468,12 @@ class MainWindow(QMainWindow):
 
     def _publish(self) -> None:
         """Let the actions be about what is selected in the view that is shown: its pages, or else its jobs."""
-        if self.pages.currentWidget() is not self.splitter:
+        shown = self.pages.currentWidget()
+        if shown is not None and shown is self._definitions:
+            selection = self._definitions.selection
+        elif shown is not None and shown is self._sources:
+            selection = self._sources.selection
+        elif shown is not self.splitter:
             selection = Selection()
         elif self._page_selection.count:
             selection = self._page_selection
@@ -421,7 +485,7 @@ class MainWindow(QMainWindow):
         self.jobs.select_job(job_id)
 
     def _search(self, text: str) -> None:
-        if self.pages.currentWidget() is not self.library:
+        if self.pages.currentWidget() is not self._library:
             self.show_library()
             self.search.setFocus()
         self.library.search(text)

@@ -16,7 +16,8 @@ from quaero_desktop.domain.jobs import TERMINAL_STATUSES
 from quaero_desktop.storage.database import Tx
 from quaero_desktop.ui.actions import ActionId
 from quaero_desktop.ui.models import jobtree
-from quaero_desktop.ui.models.jobtree import ID_ROLE, Column
+from quaero_desktop.ui.models.jobnode import Column
+from quaero_desktop.ui.models.jobtree import ID_ROLE
 from quaero_desktop.ui.views import jobs as jobs_view
 from quaero_desktop.ui.views.jobs import JobsPanel
 from tests.support.qtwindow import QtWorld

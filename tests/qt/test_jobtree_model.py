@@ -14,7 +14,9 @@ from PySide6.QtWidgets import QTreeView
 from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.domain.jobs import Job
 from quaero_desktop.ui.models import jobtree
-from quaero_desktop.ui.models.jobtree import ID_ROLE, Column, Filter, JobTreeModel
+from quaero_desktop.ui.models.jobnode import Column
+from quaero_desktop.ui.models.joborder import Filter
+from quaero_desktop.ui.models.jobtree import ID_ROLE, JobTreeModel
 from tests.support.jobs import NOW, page, root
 
 DOWN, UP = Qt.SortOrder.DescendingOrder, Qt.SortOrder.AscendingOrder
@@ -463,6 +465,28 @@ def test_open_roots_stay_open_under_a_filter_that_shows_them(model):
 # --- Anything at all ------------------------------------------------------------------------------------------------
 
 
+def test_the_first_children_come_as_they_are_found_and_others_once_a_second(model, monkeypatch, qtbot):
+    monkeypatch.setattr(jobtree, "_NEAR", 3)
+    model._gather.setInterval(50)
+    model.add_roots([root(1, "running", children={"running": 8})])
+    open_root(model, 1)
+    inserted = QSignalSpy(model.rowsInserted)
+    for number in range(8):
+        model.apply(update(children=(page(10 + number, 1, "running", revision=2 + number),), revision=2 + number))
+
+    # The fourth comes at once, too: it is the first to be gathered after a while.
+    assert model.child_ids(1) == [10, 11, 12, 13]
+    assert model.is_busy
+
+    # What changes and what goes meanwhile is as it is now.
+    model.apply(update(children=(page(15, 1, "failed", revision=20),), removed=(16,), revision=20))
+    qtbot.waitUntil(lambda: not model.is_busy)
+
+    assert model.child_ids(1) == [10, 11, 12, 13, 14, 15, 17]
+    assert model.job(model.index_of(15)).status == "failed"
+    assert inserted.count() == 5
+
+
 class PlainTree:
     """What the model should show, the simple way."""
 
@@ -496,12 +520,13 @@ STEPS = st.lists(
 )
 
 
-@pytest.mark.parametrize("most", [4, 2_000])
+@pytest.mark.parametrize(("most", "near"), [(4, 100), (2_000, 3)])
 @hypothesis_settings(max_examples=40)
 @given(steps=STEPS)
-def test_whatever_happens_it_shows_what_there_is(qapp, most, steps):
+def test_whatever_happens_it_shows_what_there_is(qapp, most, near, steps):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobtree, "MOST_CHILDREN", most)
+        patch.setattr(jobtree, "_NEAR", near)
         model = make(Clock())
         view = QTreeView()
         view.setModel(model)
@@ -509,6 +534,8 @@ def test_whatever_happens_it_shows_what_there_is(qapp, most, steps):
         try:
             for revision, step in enumerate(steps, 2):
                 _do(model, view, plain, revision, step, most)
+                # A second goes by.
+                model._take_gathered()
                 _compare(model, plain, most)
         finally:
             view.deleteLater()

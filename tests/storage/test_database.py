@@ -179,7 +179,7 @@ async def test_a_listener_that_fails_keeps_nobody_waiting(library, caplog):
 STATEMENT_ERRORS: dict[str, Callable[[Tx], Any]] = {
     "of Python": fail,
     "a constraint": lambda tx: tx.execute("INSERT INTO library VALUES (1, 0, 0)"),
-    "a foreign key": lambda tx: tx.execute("INSERT INTO child_counts VALUES (99, '', '', 1)"),
+    "a foreign key": lambda tx: tx.execute("INSERT INTO child_counts VALUES (99, '', '', 0, 1)"),
     "bad SQL": lambda tx: tx.execute("SELECT * FROM no_such_table"),
     "a text that cannot be bound": lambda tx: tx.execute("SELECT ?", ("\ud800",)),
     "a number that cannot be bound": lambda tx: tx.execute("SELECT ?", (2**63,)),

@@ -18,6 +18,7 @@ from quaero_desktop.domain.ports import Assignment, NewRoot, Recovery
 from quaero_desktop.domain.queue import NO_PACE, NewMessage, Turns
 from quaero_desktop.storage.ledger import Backoff, Ledger
 from quaero_desktop.storage.queue import Queue, dead_letters
+from quaero_desktop.storage.settling import Settling
 from tests.support.outcomes import redirected, stored
 
 SITE = "https://site.test/"
@@ -890,7 +891,7 @@ async def test_a_transaction_that_fails_at_its_last_step_leaves_no_trace_and_can
     before = await bench.dump()
     outcome = stored(url("a"), links=[url("b")], refused=[Refusal(url("x"), SkipReason.ROBOTS, "x")])
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "_settle", lambda *_: 1 // 0)
+        patch.setattr(Settling, "settle", lambda *_: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             await bench.ledger.complete(page.delivery.receipt, outcome)
 

@@ -475,7 +475,7 @@ def test_attempts_come_oldest_first(forest):
 
 def test_skips_by_reason(forest):
     for url, reason in (("https://c/", "scope"), ("https://a/", "depth"), ("https://b/", "scope")):
-        forest.connection.execute("INSERT INTO skips VALUES (1, ?, 2, ?, 'rule', 2, ?)", (url, reason, NOW))
+        forest.connection.execute("INSERT INTO skips VALUES (1, 0, ?, 2, ?, 'rule', 2, ?)", (url, reason, NOW))
     page = queries.skips(forest.connection, 1)
     assert [skip.url for skip in page.skips] == ["https://a/", "https://b/", "https://c/"]
     assert (page.skips[0].reason, page.skips[0].rule, page.skips[0].depth) == ("depth", "rule", 2)
@@ -499,7 +499,7 @@ def test_the_details_of_a_root(tree):
     root = tree.root("docs", status="running", started_at=NOW)
     for status in ("completed",) * 8 + ("failed",) * 2 + ("pending",) * 5:
         tree.page(root, status, cause="dns" if status == "failed" else None)
-    tree.connection.execute("INSERT INTO skips VALUES (?, 'https://c/', 1, 'scope', '', NULL, 0)", (root,))
+    tree.connection.execute("INSERT INTO skips VALUES (?, 0, 'https://c/', 1, 'scope', '', NULL, 0)", (root,))
     tree.connection.execute(
         "UPDATE root_progress SET discovered = 16, documents = 7, bytes = 900, current_url = 'https://c/',"
         " heartbeat_at = ?, new_documents = 1, changed_documents = 2, unchanged_documents = 4, gone_documents = 1",

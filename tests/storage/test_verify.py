@@ -81,7 +81,7 @@ BREAKS = {
     "child_counts_are_right": [
         "UPDATE child_counts SET n = n + 1 WHERE parent_id = 1 AND status = 'completed'",
         "DELETE FROM child_counts WHERE parent_id = 1 AND status = 'failed'",
-        "INSERT INTO child_counts VALUES (1, 'validate', 'failed', 1)",
+        "INSERT INTO child_counts VALUES (1, 'validate', 'failed', 0, 1)",
     ],
     "skip_counts_are_right": ["UPDATE skip_counts SET n = 0", "INSERT INTO skip_counts VALUES (1, 'depth', 1)"],
     "discovered_urls_add_up": [

@@ -33,7 +33,9 @@ from quaero_desktop.domain.pages import (
     Redirected,
 )
 from quaero_desktop.domain.ports import LedgerPort
+from quaero_desktop.domain.signin import ends_session
 from quaero_desktop.domain.urls import origin_of
+from quaero_desktop.engine.executors.access import Access
 from quaero_desktop.engine.roots import RootContext
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.web.conditional import conditions
@@ -45,6 +47,7 @@ from quaero_desktop.web.robotstag import robots_tag
 MAX_REDIRECTS = 10
 _SHORT_WAIT_MS = 50
 """A wait that is not worth a transaction."""
+_SIGNS_OUT = "it would sign us out"
 _HOST_REST_MS = 5_000
 """How long a host in trouble is left alone when it does not say itself."""
 
@@ -71,6 +74,7 @@ class PageCrawler:
         politeness: Politeness,
         ledger: LedgerPort,
         clock: Clock,
+        access: Access,
     ) -> None:
         self._fetcher = fetcher
         self._robots = robots
@@ -78,6 +82,7 @@ class PageCrawler:
         self._politeness = politeness
         self._ledger = ledger
         self._clock = clock
+        self._access = access
 
     async def run(self, job: JobRef, root: RootContext) -> Outcome:
         """Perform *job*; see :class:`quaero_desktop.engine.executors.registry.Executor`."""
@@ -86,6 +91,10 @@ class PageCrawler:
         if (refused := job.payload.get("refused")) is not None:
             # The rules of the crawl changed while it was under way, and then it came back.
             return Withdrawn(reason=SkipReason(refused[0]), rule=refused[1])
+        if (needed := await self._access.missing(root)) is not None:
+            return needed
+        if would_sign_out(job.url, root):
+            return Withdrawn(reason=SkipReason.EXCLUDED, rule=_SIGNS_OUT)
         await self._waits(job, True)
         if job.depth and (rule := root.traps.rule_against(job.url)) is not None:
             return Withdrawn(reason=SkipReason.TRAP, rule=rule)
@@ -116,10 +125,17 @@ class PageCrawler:
         # A page that an older version of the extraction made is fetched whole, to be extracted anew.
         known = job.known if job.known is not None and job.known.extractor == EXTRACTOR_VERSION else None
         asked = conditions(known) if known is not None else {}
+        shown = self._access.headers(root.credential, job.url)
         answer = await self._fetcher.fetch(
-            job.url, asked, allow_private=private, on_answer=lambda: self._waits(job, False)
+            job.url, asked | shown, allow_private=private, on_answer=lambda: self._waits(job, False)
         )
         self._politeness.answered(origin, answer.elapsed_ms, well=not isinstance(answer, FetchFailed))
+        if shown:
+            answer = self._access.cleaned(root.credential, answer)
+            await self._waits(job, True)
+            if (instead := await self._access.judged(root, answer)) is not None:
+                return instead
+            await self._waits(job, False)
         match answer:
             case FetchFailed() as failure:
                 return failure_of(failure)
@@ -271,8 +287,17 @@ def decided(links: tuple[str, ...], root: RootContext, rules: RobotsRules | None
         if (trap := root.traps.rule_against(link)) is not None:
             refused.append(Refusal(link, SkipReason.TRAP, trap))
             continue
+        if would_sign_out(link, root):
+            refused.append(Refusal(link, SkipReason.EXCLUDED, _SIGNS_OUT))
+            continue
         follow.append(link)
     return Discovered(follow=tuple(follow), refused=tuple(refused))
+
+
+def would_sign_out(url: str, root: RootContext) -> bool:
+    """Return whether asking for *url* would end the session that the crawl of *root* needs."""
+    credential = root.credential
+    return credential is not None and origin_of(url) == credential.origin and ends_session(url)
 
 
 def _redirected(redirect: Redirected, job: JobRef, root: RootContext) -> Outcome:

@@ -20,6 +20,7 @@ from quaero_desktop.domain.pages import (
 from quaero_desktop.domain.ports import LedgerPort
 from quaero_desktop.domain.urls import host_of, origin_of, path_of
 from quaero_desktop.engine.executors import crawler
+from quaero_desktop.engine.executors.access import Access
 from quaero_desktop.engine.roots import RootContext
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.web.fetcher import Fetcher
@@ -55,6 +56,7 @@ class SitemapReader:
 
     Args:
         fetcher, robots, parser, politeness, ledger, clock: as for pages.
+        access: shows the secret of a site's credential to that site.
         max_bytes: how much of a file is fetched.
     """
 
@@ -66,6 +68,7 @@ class SitemapReader:
         politeness: Politeness,
         ledger: LedgerPort,
         clock: Clock,
+        access: Access,
         max_bytes: int,
     ) -> None:
         self._fetcher = fetcher
@@ -74,6 +77,7 @@ class SitemapReader:
         self._politeness = politeness
         self._ledger = ledger
         self._clock = clock
+        self._access = access
         self._max_bytes = max_bytes
 
     async def run(self, job: JobRef, root: RootContext) -> Outcome:
@@ -86,6 +90,8 @@ class SitemapReader:
             named=bool(job.payload.get("named", True)),
             hops=int(job.payload.get("hops", 0)),
         )
+        if (needed := await self._access.missing(root)) is not None:
+            return needed
         private = await root.allows_private(file.url, self._fetcher.is_private)
         rules: RobotsRules | None = None
         if root.config.obey_robots:
@@ -104,7 +110,11 @@ class SitemapReader:
             if not file.named and rules.sitemaps:
                 # The guess was made while robots.txt could not be read, or before a redirect led to this host.
                 return _named(rules.sitemaps)
-        match await self._fetcher.fetch(file.url, any_type=True, cut_at=self._max_bytes, allow_private=private):
+        shown = self._access.headers(root.credential, file.url)
+        answer = await self._fetcher.fetch(
+            file.url, shown, any_type=True, cut_at=self._max_bytes, allow_private=private
+        )
+        match self._access.cleaned(root.credential, answer) if shown else answer:
             case FetchFailed() as failed:
                 return _failed(failed, file)
             case Redirected() as redirect:

@@ -1,6 +1,7 @@
 """The executor of ``validate``: looks at what a crawl starts from before anybody waits for it (J5).
 
 It fetches nothing but robots.txt, which the pages need as well and which is kept: no URL is fetched twice for it (J2).
+Where the site asks for a sign-in, it also asks for a page or two, to know whether the credential works.
 So pages need not wait for it either; they and it find out the same. What it adds is a plain sentence, the end of a
 crawl that has nowhere to go, and the way to the sitemaps.
 """
@@ -13,6 +14,7 @@ from quaero_desktop.domain.jobs import Cause, JobRef
 from quaero_desktop.domain.outcomes import Discovered, Failed, Outcome, Recorded, SitemapFile
 from quaero_desktop.domain.pages import FetchFailed
 from quaero_desktop.domain.urls import host_of, origin_of
+from quaero_desktop.engine.executors.access import Access
 from quaero_desktop.engine.executors.sitemaps import MAX_NAMED
 from quaero_desktop.engine.roots import RootContext
 from quaero_desktop.web.fetcher import Fetcher
@@ -44,14 +46,18 @@ class Validator:
     Args:
         fetcher: looks names up.
         robots: the rules of each origin, shared with the pages.
+        access: tries the site's credential out.
     """
 
-    def __init__(self, fetcher: Fetcher, robots: Robots) -> None:
+    def __init__(self, fetcher: Fetcher, robots: Robots, access: Access) -> None:
         self._fetcher = fetcher
         self._robots = robots
+        self._access = access
 
     async def run(self, job: JobRef, root: RootContext) -> Outcome:
         """Perform *job*; see :class:`quaero_desktop.engine.executors.registry.Executor`."""
+        if (needed := await self._access.missing(root)) is not None:
+            return needed
         seeds: dict[str, list[str]] = {}
         for seed in root.config.seeds:
             seeds.setdefault(origin_of(seed), []).append(seed)
@@ -67,11 +73,16 @@ class Validator:
             others = f" The same goes for {len(dead) - 1} more." if len(dead) > 1 else ""
             return Failed(cause=dead[0].cause, message=dead[0].message + others, ends_root=True)
         problems = [problem for finding in findings for problem in finding.problems]
+        beginning = await self._access.begin(root)
+        if beginning.outcome is not None:
+            return beginning.outcome
+        if beginning.problem:
+            problems.append(beginning.problem)
         sitemaps = [sitemap for finding in findings for sitemap in finding.sitemaps]
         return Recorded(
             result={"seeds": len(root.config.seeds), "problems": problems[:_MOST_TOLD], "sitemaps": len(sitemaps)},
             discovered=Discovered(sitemaps=tuple(sitemaps)),
-            message=_summary(len(root.config.seeds), problems, sitemaps),
+            message=_summary(len(root.config.seeds), problems, sitemaps, beginning.note),
             level="warn" if problems else "info",
         )
 
@@ -108,10 +119,11 @@ def _guess(origin: str) -> tuple[SitemapFile, ...]:
     return (SitemapFile(f"{origin}/sitemap.xml", named=False),)
 
 
-def _summary(seeds: int, problems: list[str], sitemaps: list[SitemapFile]) -> str:
+def _summary(seeds: int, problems: list[str], sitemaps: list[SitemapFile], note: str) -> str:
     if problems:
         more = f" And {len(problems) - 1} more." if len(problems) > 1 else ""
         return problems[0] + more
     named = sum(sitemap.named for sitemap in sitemaps)
     what = "The address to start from is" if seeds == 1 else f"The {seeds} addresses to start from are"
-    return f"{what} fine" + (f"; {named} sitemap{'s' if named > 1 else ''} named by robots.txt" if named else "")
+    said = [f"{named} sitemap{'s' if named > 1 else ''} named by robots.txt"] if named else []
+    return "; ".join((f"{what} fine", *said, *([note] if note else [])))

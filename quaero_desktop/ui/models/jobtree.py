@@ -9,19 +9,16 @@ import html
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from enum import IntEnum
-from typing import Any
 
-import msgspec
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
 from quaero_desktop.domain.events import FeedUpdate
-from quaero_desktop.domain.jobs import Job, JobType, Status
-from quaero_desktop.domain.listing import STATUS_ORDER
-from quaero_desktop.domain.progress import ProgressMeter
+from quaero_desktop.domain.jobs import Job, Status
 from quaero_desktop.domain.words import CAUSES, status_words
 from quaero_desktop.ui import format as written
 from quaero_desktop.ui.actions import Target
+from quaero_desktop.ui.models.jobnode import MOST_FIRST, NUMERIC, Column, Node, runs
+from quaero_desktop.ui.models.joborder import Filter, Order
 
 MOST_CHILDREN = 2_000
 """How many children of a job the tree shows: a view lays out every row of what is open. All of them are in Pages."""
@@ -33,120 +30,14 @@ _NOWHERE = QModelIndex()
 _NUMBERS = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _WORDS = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _SLICE = 500
+_NEAR = 100
+"""So many children of a job come one by one, as they are found; those after them once a second."""
+_GATHER_MS = 1_000
 _MOST_GONE = 10_000
+_LAST = int(Column.DURATION)
 
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
 """The job of a row, or None for the row that stands for the rest."""
-
-
-class Column(IntEnum):
-    """The columns, from left to right."""
-
-    NAME = 0
-    STATUS = 1
-    TYPE = 2
-    PROGRESS = 3
-    PAGES = 4
-    FAILED = 5
-    RATE = 6
-    CREATED = 7
-    STARTED = 8
-    DURATION = 9
-
-
-NUMERIC = frozenset({Column.PAGES, Column.FAILED, Column.RATE, Column.DURATION})
-"""Columns of numbers: set to the right, and the most of them first."""
-_MOST_FIRST = NUMERIC | {Column.PROGRESS, Column.CREATED, Column.STARTED}
-_TEXTUAL = frozenset({Column.NAME, Column.TYPE})
-_LAST = int(Column.DURATION)
-_RANKS = {str(status): rank for rank, status in enumerate(STATUS_ORDER)}
-_TYPES: dict[str, str] = {
-    JobType.CRAWL: "crawl",
-    JobType.CRAWLER_URL: "page",
-    JobType.VALIDATE: "check",
-    JobType.SITEMAP: "sitemap",
-    JobType.TRANSFORM: "transform",
-    JobType.SUMMARISE: "summary",
-    JobType.CORPUS_SUMMARY: "corpus summary",
-    JobType.REINDEX: "reindex",
-    JobType.CLEANUP: "clean-up",
-    JobType.DEFINITION_RUN: "definition run",
-}
-
-
-class Node:
-    """A job in the tree, or the top, whose children are the roots that are shown.
-
-    Attributes:
-        job: the last snapshot; of the top there is none.
-        row: the place among the siblings.
-        loaded, loading: whether its children are here, or under way.
-        truncated: whether there may be more children than the tree shows.
-        more: the number in the row that stands for those; 0 when there is no such row.
-        rate: pages a second; None where that means nothing.
-        site: of a root, the host of its first seed.
-    """
-
-    __slots__ = (
-        "children",
-        "haystack",
-        "id",
-        "job",
-        "late",
-        "loaded",
-        "loading",
-        "matches",
-        "meter",
-        "more",
-        "parent",
-        "rate",
-        "row",
-        "site",
-        "texts",
-        "truncated",
-    )
-
-    def __init__(self, job: Job, parent: "Node | None") -> None:
-        self.id = job.id
-        self.job = job
-        self.parent = parent
-        self.row = -1
-        self.children: list[Node] = []
-        self.loaded = False
-        self.loading = False
-        self.truncated = False
-        self.more = 0
-        self.late: list[Job] = []
-        self.texts: tuple[str, ...] | None = None
-        self.meter: ProgressMeter | None = None
-        self.rate: float | None = None
-        self.site = ""
-        self.haystack = ""
-        self.matches = True
-
-
-class Filter(msgspec.Struct, frozen=True):
-    """Which roots are shown.
-
-    Attributes:
-        text: words that all occur in the name, a seed or the id; empty for all.
-        status: any of these; empty for all.
-        site: the host of the first seed; empty for all.
-    """
-
-    text: str = ""
-    status: frozenset[str] = frozenset()
-    site: str = ""
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What is looked for."""
-        return tuple(self.text.casefold().split())
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether everything is shown."""
-        return not (self.words or self.status or self.site)
 
 
 class JobTreeModel(QAbstractItemModel):
@@ -173,24 +64,28 @@ class JobTreeModel(QAbstractItemModel):
     def __init__(self, parent: QObject | None = None, *, now: Callable[[], int] | None = None) -> None:
         super().__init__(parent)
         self._now = now or (lambda: int(time.time() * 1000))
-        self._top = Node(_NO_JOB, None)
-        self._top.loaded = True
+        self._top = Node.top()
         self._roots: dict[int, Node] = {}
         self._nodes: dict[int, Node] = {0: self._top}
         self._filter = Filter()
         self._pinned: frozenset[int] = frozenset()
-        self._column = Column.CREATED
-        self._order = Qt.SortOrder.DescendingOrder
+        self._order = Order(self._now)
         self._census: Counter[str] = Counter()
         self._sites: Counter[str] = Counter()
         self._recount = False
         self._backlog: dict[int, Job] = {}
+        self._gathered: dict[int, Job] = {}
         self._gone: dict[int, int] = {}
         self._headers = self._header_texts()
         self._continue = QTimer(self)
         self._continue.setSingleShot(True)
         self._continue.setInterval(0)
         self._continue.timeout.connect(self._work)
+        # For each batch of new rows a view lays out all of them and paints what is seen, wherever they come.
+        self._gather = QTimer(self)
+        self._gather.setSingleShot(True)
+        self._gather.setInterval(_GATHER_MS)
+        self._gather.timeout.connect(self._take_gathered)
 
     # --- What is told ---------------------------------------------------------------------------------------------
 
@@ -252,26 +147,29 @@ class JobTreeModel(QAbstractItemModel):
         The children of watched jobs are taken to be all that changed: those whose parent is not open are passed over.
         """
         for job in update.children:
-            self._backlog[job.id] = job
+            (self._gathered if self._comes_late(job) else self._backlog)[job.id] = job
         for job_id in update.removed:
             self._backlog.pop(job_id, None)
+            self._gathered.pop(job_id, None)
             self._gone.pop(job_id, None)
             self._gone[job_id] = update.revision
         while len(self._gone) > _MOST_GONE:
             del self._gone[next(iter(self._gone))]
         self._change(lambda: self._take(roots=update.roots, removed=update.removed))
         self._work()
+        if self._gathered and not self._gather.isActive():
+            self._take_gathered()
 
     @property
     def is_busy(self) -> bool:
         """Whether a part of what changed is still to be taken in."""
-        return bool(self._backlog)
+        return bool(self._backlog or self._gathered)
 
     def tick(self) -> None:
         """Write times and paces anew: once a second where something runs."""
         now = self._now()
         for node in self._top.children:
-            _measure(node, now)
+            node.measure(now)
         for parent in self._open_nodes():
             for node in parent.children:
                 node.texts = None
@@ -297,7 +195,7 @@ class JobTreeModel(QAbstractItemModel):
     @property
     def is_newest_first(self) -> bool:
         """Whether the roots stand in the order in which they are read."""
-        return (self._column, self._order) == (Column.CREATED, Qt.SortOrder.DescendingOrder)
+        return self._order.is_newest_first
 
     @property
     def is_running(self) -> bool:
@@ -365,7 +263,7 @@ class JobTreeModel(QAbstractItemModel):
     def texts(self, node: Node) -> tuple[str, ...]:
         """Return what the columns of a row say."""
         if node.texts is None:
-            node.texts = _texts(node, self._now())
+            node.texts = node.write(self._now())
         return node.texts
 
     def parts(self, node: Node) -> tuple[int, int, int] | None:
@@ -373,7 +271,7 @@ class JobTreeModel(QAbstractItemModel):
         job = node.job
         if not (job.child_count or job.is_root):
             return None
-        return _parts(job)
+        return node.parts
 
     # --- Filter and order -----------------------------------------------------------------------------------------
 
@@ -389,10 +287,9 @@ class JobTreeModel(QAbstractItemModel):
         self._filter = wanted
         # Who asks for other rows gets those, and no others.
         self._pinned = frozenset()
-        words = wanted.words
         for node in self._roots.values():
-            node.matches = self._matches(node, words)
-        shown = [node for node in self._sorted(self._roots.values(), self._top) if self._is_wanted(node)]
+            node.matches = wanted.finds(node)
+        shown = [node for node in self._order.sorted(self._roots.values(), roots=True) if self._is_wanted(node)]
         self._count()
         if shown == self._top.children:
             return
@@ -403,7 +300,7 @@ class JobTreeModel(QAbstractItemModel):
                 self._forget(node)
         self._top.children = shown
         self._nodes.update((node.id, node) for node in shown)
-        _renumber(self._top)
+        self._top.renumber()
         self.endResetModel()
 
     def pin(self, job_ids: Iterable[int]) -> None:
@@ -423,15 +320,13 @@ class JobTreeModel(QAbstractItemModel):
 
         By the time of creation, children stand as they came: those that run and those that failed first.
         """
-        if column < 0:
-            column, order = Column.CREATED, Qt.SortOrder.DescendingOrder
-        self._column, self._order = Column(column), order
+        self._order.set(column, order)
         self.layoutAboutToBeChanged.emit()
         held = self.persistentIndexList()
         nodes = [self.node(index) for index in held]
         for parent in self._open_nodes():
-            parent.children = self._sorted(parent.children, parent)
-            _renumber(parent)
+            parent.children = self._order.sorted(parent.children, roots=parent is self._top)
+            parent.renumber()
         places = [
             index if node is None or node.parent is None
             else self.createIndex(node.row, index.column(), node.parent.id)
@@ -474,7 +369,7 @@ class JobTreeModel(QAbstractItemModel):
         if parent.column() > 0:
             return False
         node = self.node(parent)
-        return node is not None and self.opens(node)
+        return node is not None and node.opens
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Return what can be done with a row: the one that stands for the rest cannot be selected."""
@@ -521,7 +416,7 @@ class JobTreeModel(QAbstractItemModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _NUMBERS if section in NUMERIC else _WORDS
         if role == Qt.ItemDataRole.InitialSortOrderRole:
-            return Qt.SortOrder.DescendingOrder if section in _MOST_FIRST else Qt.SortOrder.AscendingOrder
+            return Qt.SortOrder.DescendingOrder if section in MOST_FIRST else Qt.SortOrder.AscendingOrder
         return None
 
     # --- Taking in what changed -----------------------------------------------------------------------------------
@@ -547,6 +442,19 @@ class JobTreeModel(QAbstractItemModel):
                 break
         if self._backlog:
             self._continue.start()
+
+    def _comes_late(self, job: Job) -> bool:
+        """Return whether a job is one of so many that nobody waits for its row."""
+        parent = self._nodes.get(job.parent_id or 0)
+        return job.id not in self._nodes and parent is not None and len(parent.children) >= _NEAR
+
+    def _take_gathered(self) -> None:
+        """Show the rows that were found since the last time."""
+        if self._gathered:
+            gathered, self._gathered = self._gathered, {}
+            self._backlog = gathered | self._backlog
+            self._gather.start()
+            self._work()
 
     def _take(
         self,
@@ -582,7 +490,7 @@ class JobTreeModel(QAbstractItemModel):
             opens = opens or bool(job.child_count) != bool(node.job.child_count)
             node.job = job
             node.texts = None
-            _measure(node, now)
+            node.measure(now)
             if node.row < 0:
                 if self._is_wanted(node):
                     fresh.append(node)
@@ -644,12 +552,8 @@ class JobTreeModel(QAbstractItemModel):
         return job.revision <= self._gone.get(job.id, -1)
 
     def _new_root(self, job: Job, now: int) -> Node:
-        seeds = _seeds(job)
-        node = Node(job, self._top)
-        node.site = written.host_of(seeds[0]) if seeds else ""
-        node.haystack = " ".join((job.name, *seeds, str(job.id))).casefold()
-        node.matches = self._matches(node, self._filter.words)
-        _measure(node, now)
+        node = Node.of_root(job, self._top, now)
+        node.matches = self._filter.finds(node)
         self._roots[job.id] = node
         self._recount = True
         return node
@@ -659,9 +563,9 @@ class JobTreeModel(QAbstractItemModel):
         places: dict[int, list[Node]] = {}
         rows = self._top.children
         place = 0
-        for node in self._sorted(fresh, self._top):
+        for node in self._order.sorted(fresh, roots=True):
             # What is shown may be out of order by now: before the first that belongs behind it.
-            while place < len(rows) and not self._goes_before(node, rows[place]):
+            while place < len(rows) and not self._order.goes_before(node, rows[place]):
                 place += 1
             places.setdefault(place, []).append(node)
         for place in sorted(places, reverse=True):
@@ -669,16 +573,16 @@ class JobTreeModel(QAbstractItemModel):
             self.beginInsertRows(QModelIndex(), place, place + len(nodes) - 1)
             rows[place:place] = nodes
             self._nodes.update((node.id, node) for node in nodes)
-            _renumber(self._top, place)
+            self._top.renumber(place)
             self.endInsertRows()
 
     def _append(self, parent: Node, nodes: list[Node]) -> None:
         first = len(parent.children)
         if not first:
-            nodes = self._sorted(nodes, parent)
+            nodes = self._order.sorted(nodes, roots=False)
         self.beginInsertRows(self._index_of(parent), first, first + len(nodes) - 1)
         parent.children += nodes
-        _renumber(parent, first)
+        parent.renumber(first)
         self.endInsertRows()
 
     def _settle_rest(self, node: Node) -> bool:
@@ -712,11 +616,11 @@ class JobTreeModel(QAbstractItemModel):
             parent = self._nodes.get(parent_id)
             if parent is None:
                 continue  # it went itself meanwhile
-            for first, last in reversed(_runs(sorted(rows))):
+            for first, last in reversed(runs(sorted(rows))):
                 self.beginRemoveRows(self._index_of(parent), first, last)
                 gone = parent.children[first : last + 1]
                 del parent.children[first : last + 1]
-                _renumber(parent, first)
+                parent.renumber(first)
                 self.endRemoveRows()
                 for node in gone:
                     self._forget(node)
@@ -743,10 +647,7 @@ class JobTreeModel(QAbstractItemModel):
             waiting += each.children
             self._nodes.pop(each.id, None)
             each.row = -1
-            each.children = []
-            each.late = []
-            each.more = 0
-            each.loaded = each.loading = each.truncated = False
+            each.empty()
 
     # --- Telling ---------------------------------------------------------------------------------------------------
 
@@ -755,7 +656,7 @@ class JobTreeModel(QAbstractItemModel):
         if 2 * len(rows) > len(parent.children):
             self._tell_changed(parent, 0, len(parent.children) - 1)
             return
-        for first, last in _runs(rows):
+        for first, last in runs(rows):
             self._tell_changed(parent, first, last)
 
     def _tell_changed(self, parent: Node, first: int, last: int) -> None:
@@ -768,13 +669,6 @@ class JobTreeModel(QAbstractItemModel):
     def _open_nodes(self) -> list[Node]:
         """Return the top and all whose children are here."""
         return [node for node in self._nodes.values() if node.loaded]
-
-    # --- Filter and order, within ---------------------------------------------------------------------------------
-
-    def _matches(self, node: Node, words: Sequence[str]) -> bool:
-        if self._filter.site and node.site != self._filter.site:
-            return False
-        return all(word in node.haystack or word == str(node.id) for word in words)
 
     def _is_wanted(self, node: Node) -> bool:
         if node.id in self._pinned:
@@ -789,32 +683,6 @@ class JobTreeModel(QAbstractItemModel):
         if (census, sites) != (self._census, self._sites):
             self._census, self._sites = census, sites
             self.census_changed.emit()
-
-    def _sorted(self, nodes: Iterable[Node], parent: Node) -> list[Node]:
-        """Return nodes in the order of the rows below *parent*."""
-        if parent is not self._top and self._column == Column.CREATED:
-            return sorted(nodes, key=lambda node: (_RANKS.get(node.job.status, 0), node.id))
-        # Those that are equal stand as they always do: roots newest first, children as they were found.
-        there = sorted(nodes, key=lambda node: node.id, reverse=parent is self._top)
-        keys = {node.id: self._key(node) for node in there}
-        there.sort(key=lambda node: keys[node.id][1], reverse=self._order == Qt.SortOrder.DescendingOrder)
-        # What has no value stands behind what has one, either way.
-        there.sort(key=lambda node: keys[node.id][0])
-        return there
-
-    def _key(self, node: Node) -> tuple[bool, Any]:
-        value = _value(node, self._column, self._now())
-        # Values without meaning compare among themselves.
-        return (True, "" if self._column in _TEXTUAL else 0) if value is None else (False, value)
-
-    def _goes_before(self, one: Node, other: Node) -> bool:
-        """Return whether a root belongs before another."""
-        (lacks, value), (other_lacks, other_value) = self._key(one), self._key(other)
-        if lacks != other_lacks:
-            return other_lacks
-        if value != other_value:
-            return bool((value < other_value) == (self._order == Qt.SortOrder.AscendingOrder))
-        return one.id > other.id
 
     # --- Texts -----------------------------------------------------------------------------------------------------
 
@@ -843,7 +711,7 @@ class JobTreeModel(QAbstractItemModel):
             case Column.NAME:
                 lines = [job.name] if job.url is None else [job.url]
                 if job.is_root:
-                    lines += [seed for seed in _seeds(job) if seed != job.name][:5]
+                    lines += [seed for seed in node.seeds if seed != job.name][:5]
             case Column.STATUS:
                 words = status_words(job.status, job.warnings)
                 cause = CAUSES.get(job.cause or "", "")
@@ -851,7 +719,7 @@ class JobTreeModel(QAbstractItemModel):
                 if job.error:
                     lines.append(job.error)
             case Column.PROGRESS if node.job.child_count:
-                done, failed, left = _parts(job)
+                done, failed, left = node.parts
                 lines = [
                     self.tr("%s done, %s failed, %s left")
                     % (written.count(done), written.count(failed), written.count(left))
@@ -865,128 +733,3 @@ class JobTreeModel(QAbstractItemModel):
             case _:
                 return ""
         return "<qt>" + "<br>".join(html.escape(written.clean(line, 500)) for line in lines) + "</qt>"
-
-
-def _seeds(job: Job) -> list[str]:
-    seeds = job.payload.get("seeds")
-    return [str(seed) for seed in seeds] if isinstance(seeds, list) else []
-
-
-def _renumber(parent: Node, first: int = 0) -> None:
-    for row in range(first, len(parent.children)):
-        parent.children[row].row = row
-
-
-def _runs(rows: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the contiguous runs of ascending numbers: first and last of each."""
-    runs: list[tuple[int, int]] = []
-    for row in rows:
-        if runs and runs[-1][1] >= row - 1:
-            runs[-1] = (runs[-1][0], row)
-        else:
-            runs.append((row, row))
-    return runs
-
-
-def _measure(node: Node, now: int) -> None:
-    """Take the pace of a root: lately while it runs, on average when it has ended."""
-    job = node.job
-    if job.status == Status.RUNNING:
-        if node.meter is None:
-            node.meter = ProgressMeter()
-        node.rate = node.meter.update(job, now).rate
-        return
-    node.meter = None
-    node.rate = None
-    if job.completed_at is not None and job.started_at is not None and job.pages:
-        seconds = (job.completed_at - job.started_at) / 1000
-        done, failed, _ = _parts(job)
-        node.rate = (done + failed) / seconds if seconds > 0 else None
-
-
-def _parts(job: Job) -> tuple[int, int, int]:
-    counts = job.children
-    failed = counts.get(Status.FAILED, 0)
-    others = counts.get(Status.CANCELLED, 0) + counts.get(Status.SKIPPED, 0)
-    done = max(0, job.progress_current - failed - others)
-    return done, failed, max(0, job.progress_total - done - failed)
-
-
-def _ended(job: Job) -> int:
-    """Return how many pages are through; those that a cancelled crawl never came to are not."""
-    return max(0, job.progress_current - job.children.get(Status.CANCELLED, 0))
-
-
-def _seconds(job: Job, now: int) -> float | None:
-    """Return for how long a job has run."""
-    if job.started_at is None or job.status == Status.PENDING:
-        return None
-    return max(0, (job.completed_at or now) - job.started_at) / 1000
-
-
-def _site_of_tree(node: Node) -> str:
-    while node.parent is not None and node.parent.parent is not None:
-        node = node.parent
-    return node.site
-
-
-def _name(node: Node) -> str:
-    job = node.job
-    if job.is_root or job.url is None:
-        return written.clean(job.name)
-    host = written.host_of(job.url)
-    path = written.path_of(job.url)
-    return path if host == _site_of_tree(node) else f"{host}{path}"
-
-
-def _texts(node: Node, now: int) -> tuple[str, ...]:
-    job = node.job
-    rate = node.rate
-    seconds = _seconds(job, now)
-    is_parent = job.child_count > 0
-    return (
-        _name(node),
-        status_words(job.status, job.warnings).partition(",")[0],
-        _TYPES.get(job.type) or written.clean(job.type),
-        f"{100 * _ended(job) // max(1, job.progress_total)} %" if is_parent else "",
-        written.count(job.pages if job.is_root else job.child_count) if is_parent else "",
-        written.count(job.failed_children) if is_parent else "",
-        "" if rate is None else f"{rate:,.0f}" if rate >= 9.95 else f"{rate:.1f}",
-        written.relative(job.created_at, now),
-        "" if job.started_at is None else written.relative(job.started_at, now),
-        "" if seconds is None else written.duration(seconds),
-    )
-
-
-def _value(node: Node, column: Column, now: int) -> float | str | None:
-    """Return what a column is sorted by; None for nothing."""
-    job = node.job
-    match column:
-        case Column.NAME:
-            return _name(node).casefold()
-        case Column.STATUS:
-            return _RANKS.get(job.status, len(_RANKS))
-        case Column.TYPE:
-            return _TYPES.get(job.type, job.type)
-        case Column.PROGRESS:
-            return _ended(job) / max(1, job.progress_total) if job.child_count else None
-        case Column.PAGES:
-            return job.pages if job.is_root else job.child_count or None
-        case Column.FAILED:
-            return job.failed_children if job.child_count else None
-        case Column.RATE:
-            return node.rate
-        case Column.CREATED:
-            return job.created_at
-        case Column.STARTED:
-            return job.started_at
-        case _:
-            return _seconds(job, now)
-
-
-_NO_JOB = Job(
-    id=0, parent_id=None, root_id=0, type="", phase="", status="", name="", url=None, progress_current=0,
-    progress_total=0, child_count=0, completed_children=0, failed_children=0, children={}, pages=0, warnings=0,
-    created_at=0, started_at=None, completed_at=None, error=None, cause=None, payload={}, result=None,
-    definition_id=None, source_id=None, rerun_of=None, triggered_by=None, attempt=0, depth=0, revision=0,
-)  # fmt: skip

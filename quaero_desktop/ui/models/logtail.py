@@ -1,10 +1,11 @@
 """Who brings the lines to the log console.
 
-The model never hears of single lines: :class:`LogTail` asks the library for what came since, at most every 200 ms, and
+The model never hears of single lines: :class:`LogTail` asks the library for what came since, at most every 400 ms, and
 hands it over in one piece. So a crawl that logs thousands of lines a second costs the window no more than a slow one.
 """
 
 import asyncio
+import time
 from collections.abc import Coroutine, Sequence
 from enum import Enum
 from typing import Any
@@ -20,7 +21,7 @@ from quaero_desktop.ui.models.log import LogModel, LogRow
 
 PAGE = 1_000
 """How many lines are fetched at once: a few milliseconds' work for the window."""
-PULL_MS = 200
+PULL_MS = 400
 """Lines are fetched no more often than this: nobody reads faster, and each time the table is painted anew."""
 _BUSY_MS = 10
 _IDLE_MS = 1_000
@@ -103,6 +104,7 @@ class LogTail(QObject):
         self._newest = 0
         self._floor = 0
         self._full_pulls = 0
+        self._pulled_at = 0.0
         self.job: Job | None = None
         self.root: Job | None = None
         self.following = True
@@ -205,7 +207,8 @@ class LogTail(QObject):
         if update.removed and self._model.holds_any_of(frozenset(update.removed)):
             self.reload()
         else:
-            self._due(PULL_MS)
+            # The first lines after a while come at once, and with what else the feed brings.
+            self._due(max(0, PULL_MS - round((time.monotonic() - self._pulled_at) * 1000)))
 
     def _ask(self, wish: _Wish) -> None:
         """Do what the person wants next, in the loop; the newest lines go before all else."""
@@ -296,6 +299,7 @@ class LogTail(QObject):
         self._due(PULL_MS)
 
     async def _pull(self, *, whole_page: bool = False) -> None:
+        self._pulled_at = time.monotonic()
         lines = await self._fetch(after_id=self._newest)
         full = len(lines) == PAGE
         self._full_pulls = self._full_pulls + 1 if full else 0

@@ -1,7 +1,7 @@
 """The children of a root as Qt sees them: a table of a million rows that holds their ids, and only the seen rows.
 
 The list of ids is 8 bytes a row. A row is read when it is first painted, together with its neighbours, and shown as
-“…” until then; what it says in each column is written once, so that painting asks for nothing but finished texts.
+“…” until then; what it says in a column is written when that is first asked for, and kept.
 """
 
 import html
@@ -32,6 +32,8 @@ _MOST_AT_ONCE = 512
 """The most rows of one reading: of those that were scrolled past meanwhile the newest count."""
 _MOST_KEPT = 8_192
 """So many rows are kept; then those that were read longest ago go."""
+_COMPARED = 16_384
+"""So many ids of two lists are compared at a time: they stay in the processor's cache."""
 _NOTHING = QModelIndex()
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -85,28 +87,68 @@ def milliseconds(number: int | None) -> str:
     return f"{number:,} ms" if number < 1_000 else written.duration(number / 1_000)
 
 
-class _Shown:
-    """A row with the texts of its columns, and in which round it was read."""
+def _cell(row: PageRow, column: int, origin: str) -> str:
+    """Return what a row says in a column; addresses that begin with *origin* as paths."""
+    match column:
+        case PageColumn.STATUS:
+            return status_words(row.status)
+        case PageColumn.CODE:
+            return "" if row.code is None else str(row.code)
+        case PageColumn.TITLE:
+            return written.clean(row.title, 400)
+        case PageColumn.URL:
+            url = row.url or ""
+            return written.path_of(url) if origin and url.startswith(origin) else written.clean(url)
+        case PageColumn.DEPTH:
+            return str(row.depth)
+        case PageColumn.SIZE:
+            return "" if row.bytes is None else written.size(row.bytes)
+        case PageColumn.TIME:
+            return milliseconds(row.elapsed_ms)
+        case PageColumn.REASON:
+            return reason_words(row)
+        case PageColumn.TYPE:
+            return _TYPES.get(row.type, row.type.replace("_", " "))
+        case PageColumn.FOUND:
+            return written.exact(row.created_at)
+        case _:
+            return "" if row.completed_at is None else written.exact(row.completed_at)
 
-    __slots__ = ("generation", "row", "texts")
+
+class ShownRow:
+    """A row that was read, and the texts of its columns.
+
+    Attributes:
+        row: what was read.
+        generation: in which round.
+    """
+
+    __slots__ = ("_origin", "_texts", "generation", "row")
 
     def __init__(self, row: PageRow, origin: str, generation: int) -> None:
         self.row = row
         self.generation = generation
-        url = row.url or ""
-        self.texts = (
-            status_words(row.status),
-            "" if row.code is None else str(row.code),
-            written.clean(row.title, 400),
-            written.path_of(url) if origin and url.startswith(origin) else written.clean(url),
-            str(row.depth),
-            "" if row.bytes is None else written.size(row.bytes),
-            milliseconds(row.elapsed_ms),
-            reason_words(row),
-            _TYPES.get(row.type, row.type.replace("_", " ")),
-            written.exact(row.created_at),
-            "" if row.completed_at is None else written.exact(row.completed_at),
-        )
+        self._origin = origin
+        # Of some hundred rows that are read at once, few columns of few are ever seen.
+        self._texts: list[str | None] = [None] * _COLUMNS
+
+    def text(self, column: int) -> str:
+        """Return what it says in a column."""
+        text = self._texts[column]
+        if text is None:
+            text = self._texts[column] = _cell(self.row, column, self._origin)
+        return text
+
+
+def is_beginning(short: "array[int]", ids: "array[int]") -> bool:
+    """Return whether a list begins with all of another; of a million ids no more is copied than has to be looked at."""
+    if len(short) > len(ids):
+        return False
+    # Lists in another order differ in their first rows.
+    return all(
+        short[start : start + _COMPARED] == ids[start : min(start + _COMPARED, len(short))]
+        for start in range(0, len(short), _COMPARED)
+    )
 
 
 class PageTable(QAbstractTableModel):
@@ -127,7 +169,7 @@ class PageTable(QAbstractTableModel):
         self._ids: array[int] = array("q")
         self._count = 0
         self._origin = ""
-        self._shown: dict[int, _Shown] = {}
+        self._shown: dict[int, ShownRow] = {}
         self._gone: set[int] = set()
         self._generation = 0
         self._missed: dict[int, None] = {}
@@ -172,12 +214,12 @@ class PageTable(QAbstractTableModel):
         if origin != self._origin:
             self._origin = origin
             for job_id, shown in self._shown.items():
-                self._shown[job_id] = _Shown(shown.row, origin, shown.generation)
+                self._shown[job_id] = ShownRow(shown.row, origin, shown.generation)
             self._tell_all()
 
     def begun_with(self, ids: "array[int]") -> bool:
         """Return whether what is known of the list that is shown is the beginning of this one."""
-        return bool(self._ids) and self._ids == ids[: len(self._ids)]
+        return bool(self._ids) and is_beginning(self._ids, ids)
 
     def begin(self, rows: Sequence[PageRow], total: int | None) -> None:
         """Show the first screen of another list, before its ids are known.
@@ -200,7 +242,7 @@ class PageTable(QAbstractTableModel):
         """
         known, before, after = self._ids, self._count, len(ids)
         same = min(len(known), after)
-        begins_alike = known[:same] == ids[:same]
+        begins_alike = is_beginning(known if len(known) <= after else ids, ids if len(known) <= after else known)
         if begins_alike and len(known) == before <= after:
             self.append(ids[before:])
             return
@@ -285,21 +327,34 @@ class PageTable(QAbstractTableModel):
                 return self._unknown(index.column(), role, job_id)
         column = index.column()
         if role == Qt.ItemDataRole.DisplayRole:
-            return shown.texts[column]
+            return shown.text(column)
         if role == Qt.ItemDataRole.ForegroundRole:
-            return self._status_colour(shown.row.status) if column == PageColumn.STATUS else None
+            return self.status_colour(shown.row.status) if column == PageColumn.STATUS else None
         return self._tip(shown, column)
 
-    def cell(self, row: int, column: int) -> tuple[str, QColor | None]:
-        """Return what a cell says, and in which colour where that is not the text's: for who paints it."""
+    def shown(self, row: int) -> ShownRow | None:
+        """Return a row for who paints it, or None while it is not known; what is missing is read soon."""
         job_id = self._ids[row] if row < len(self._ids) else None
         shown = None if job_id is None else self._shown.get(job_id)
-        if shown is None or shown.generation != self._generation:
-            if job_id is not None and job_id not in self._gone:
-                self._miss(row)
-            if shown is None:
-                return self._unknown(column, Qt.ItemDataRole.DisplayRole, job_id), self._muted
-        return shown.texts[column], self._status_colour(shown.row.status) if column == PageColumn.STATUS else None
+        if (shown is None or shown.generation != self._generation) and job_id is not None and job_id not in self._gone:
+            self._miss(row)
+        return shown
+
+    def unknown_text(self, row: int, column: int) -> str:
+        """Return what a cell says while its row is not known."""
+        return str(self._unknown(column, Qt.ItemDataRole.DisplayRole, self.id_at(row)))
+
+    def status_colour(self, status: str) -> QColor:
+        """Return in which colour a status is written."""
+        colour = self._colours.get(status)
+        if colour is None:
+            colour = self._colours[status] = self._theme.status_colour(status)
+        return colour
+
+    @property
+    def muted(self) -> QColor:
+        """The colour of what is not known yet."""
+        return self._muted
 
     def headerData(  # noqa: N802
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -333,29 +388,23 @@ class PageTable(QAbstractTableModel):
             return self.tr("deleted") if column == PageColumn.STATUS else ""
         return _PENDING_TEXT if column in (PageColumn.STATUS, PageColumn.TITLE) else ""
 
-    def _status_colour(self, status: str) -> QColor:
-        colour = self._colours.get(status)
-        if colour is None:
-            colour = self._colours[status] = self._theme.status_colour(status)
-        return colour
-
-    def _tip(self, shown: _Shown, column: int) -> str | None:
+    def _tip(self, shown: ShownRow, column: int) -> str | None:
         row = shown.row
         text = ""
         match column:
             case PageColumn.STATUS:
-                times = [shown.texts[PageColumn.STATUS], self.tr("found %s") % written.exact(row.created_at)]
+                times = [shown.text(PageColumn.STATUS), self.tr("found %s") % written.exact(row.created_at)]
                 if row.completed_at is not None:
                     times.append(self.tr("finished %s") % written.exact(row.completed_at))
                 if row.attempt > 1:
                     times.append(self.tr("attempt %d") % row.attempt)
                 text = "\n".join(times)
             case PageColumn.TITLE:
-                text = shown.texts[PageColumn.TITLE]
+                text = shown.text(PageColumn.TITLE)
             case PageColumn.URL:
                 text = written.clean(row.url or "")
             case PageColumn.REASON:
-                text = written.clean(row.error or "") or shown.texts[PageColumn.REASON]
+                text = written.clean(row.error or "") or shown.text(PageColumn.REASON)
             case _:
                 return None
         # Escaped and marked as rich text, so that it is wrapped and says nothing but itself.
@@ -415,7 +464,7 @@ class PageTable(QAbstractTableModel):
                 before.generation = generation
                 self._shown[row.id] = before
             else:
-                self._shown[row.id] = _Shown(row, self._origin, generation)
+                self._shown[row.id] = ShownRow(row, self._origin, generation)
                 changed.add(row.id)
         for job_id in list(self._shown)[: max(0, len(self._shown) - _MOST_KEPT)]:
             del self._shown[job_id]

@@ -49,7 +49,7 @@ class DefinitionDetail(Scrolled):
         column.setSpacing(SPACE)
         column.addWidget(self.title)
         column.addWidget(self.description)
-        for widget in (head, self.trouble, self._steps, self._schedule, self._more):
+        for widget in (head, self.trouble, self._schedule, self._steps, self._more):
             self.sections.addWidget(widget)
         self.sections.addStretch(1)
         self.show_none(0)

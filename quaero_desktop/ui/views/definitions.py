@@ -56,7 +56,7 @@ class DefinitionsView(ListPage):
             "calendar-check",
             "",
             "Nightly crawl…",
-            lambda: self.nightly_wanted.emit(),
+            self._begin,
         )
         super().__init__(
             context,
@@ -92,6 +92,9 @@ class DefinitionsView(ListPage):
         self._tick = QTimer(self, interval=_TICK_MS)
         self._tick.timeout.connect(self._on_tick)
         context.feed.updated.connect(self._on_update)
+
+    def _begin(self) -> None:
+        self.nightly_wanted.emit()
 
     @property
     def selection(self) -> Selection:

@@ -28,7 +28,7 @@ from quaero_desktop.ui.theme import SPACE, Theme
 from quaero_desktop.ui.views.pace import RootPace
 from quaero_desktop.ui.widgets.chart import ThroughputChart
 from quaero_desktop.ui.widgets.facts import copy_button
-from quaero_desktop.ui.widgets.labels import ElidedLabel, muted
+from quaero_desktop.ui.widgets.labels import ElidedLabel, Figures, WrappedFigures, muted
 from quaero_desktop.ui.widgets.progressbar import SegmentedBar
 
 _SPARK_POINTS = 48
@@ -58,10 +58,8 @@ class Header(QWidget):
         self._status = QLabel(self)
         self._status.setObjectName("detailStatus")
         self._status.setTextFormat(Qt.TextFormat.PlainText)
-        self._counts = QLabel(self)
+        self._counts = WrappedFigures(parent=self)
         self._counts.setObjectName("detailCounts")
-        self._counts.setTextFormat(Qt.TextFormat.PlainText)
-        self._counts.setWordWrap(True)
         self._counts.setFont(theme.tabular(self._counts.font()))
         self._number = muted(QLabel(self), theme)
         self._number.setTextFormat(Qt.TextFormat.PlainText)
@@ -72,7 +70,7 @@ class Header(QWidget):
         number.addWidget(self._number)
         number.addWidget(copy_button(theme, self.tr("Copy the number of the job"), self._job_id, self))
         self._bar = SegmentedBar(theme, self)
-        self._rate = QLabel(self)
+        self._rate = Figures(parent=self)
         self._rate.setFont(theme.tabular(self._rate.font()))
         self._spark = ThroughputChart(theme, self, compact=True)
         self._left = ElidedLabel("", Qt.TextElideMode.ElideRight, self)

@@ -34,7 +34,9 @@ from quaero_desktop.domain.jobs import Job
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.ui.actions import ActionId, Selection, Target
 from quaero_desktop.ui.context import Context
-from quaero_desktop.ui.models.jobtree import ID_ROLE, MOST_CHILDREN, Column, Filter, JobTreeModel
+from quaero_desktop.ui.models.jobnode import Column
+from quaero_desktop.ui.models.joborder import Filter
+from quaero_desktop.ui.models.jobtree import ID_ROLE, MOST_CHILDREN, JobTreeModel
 from quaero_desktop.ui.tasks import Tasks
 from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.views.jobtreeview import Anchor, JobTreeView

@@ -24,7 +24,8 @@ from PySide6.QtWidgets import (
 )
 
 from quaero_desktop.domain.jobs import Status
-from quaero_desktop.ui.models.jobtree import NUMERIC, Column, JobTreeModel, Node
+from quaero_desktop.ui.models.jobnode import NUMERIC, Column, Node
+from quaero_desktop.ui.models.jobtree import JobTreeModel
 from quaero_desktop.ui.theme import ROW, SPACE, Theme
 from quaero_desktop.ui.widgets.progressbar import paint_progress
 
@@ -43,9 +44,7 @@ _WIDTHS = {
 LEAST_NAME = 176
 """The name is never narrower, in pixels: then the tree scrolls."""
 HIDDEN_AT_FIRST = (Column.TYPE, Column.CREATED, Column.STARTED, Column.DURATION)
-_VERTICAL = Qt.AlignmentFlag.AlignVCenter
-_LEFT = int(_VERTICAL | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextSingleLine)
-_RIGHT = int(_VERTICAL | Qt.AlignmentFlag.AlignRight | Qt.TextFlag.TextSingleLine)
+_MOST_CUT = 2_000
 
 
 class _Rows(QStyledItemDelegate):
@@ -64,9 +63,34 @@ def _level(parent: Node | None) -> int:
     return level
 
 
-def _write(painter: QPainter, rect: QRect, text: str, colour: QColor, alignment: int) -> None:
-    painter.setPen(colour)
-    painter.drawText(rect, alignment, text)
+class _Frame(NamedTuple):
+    """What is the same for all rows of a paint.
+
+    Attributes:
+        columns: those that are shown: number, left side and width.
+        width: of a row.
+        offset: how far is scrolled.
+        baseline: of texts below the top of their row.
+        percent: the room for the number behind a progress bar.
+        step: how far each level is set in.
+        text, chosen_text, link, chosen_ground, other_ground: colours.
+        chosen: what is selected, by parent: first and last row.
+        focused: parent and row of what has the keyboard.
+    """
+
+    columns: list[tuple[int, int, int]]
+    width: int
+    offset: int
+    baseline: int
+    percent: int
+    step: int
+    text: QColor
+    chosen_text: QColor
+    link: QColor
+    chosen_ground: QColor
+    other_ground: QColor
+    chosen: list[tuple[int, int, int]]
+    focused: tuple[int, int] | None
 
 
 class Anchor(NamedTuple):
@@ -97,10 +121,11 @@ class JobTreeView(QTreeView):
         super().__init__(parent)
         self._jobs = model
         self._theme = theme
-        self._columns: list[tuple[int, int, int]] = []
+        self._frame: _Frame | None = None
         # Where rows are on the screen, by their parent and number; None when that is not known.
         self._seen: dict[tuple[int, int], int] | None = None
-        self._percent = 0
+        self._inks: dict[tuple[str, int], QColor] = {}
+        self._cut: dict[tuple[str, int], tuple[str, int]] = {}
         self.setObjectName("jobTree")
         self.setAccessibleName(self.tr("Jobs"))
         self.setUniformRowHeights(True)
@@ -141,6 +166,7 @@ class JobTreeView(QTreeView):
         self.clicked.connect(self._on_click)
         self.activated.connect(self._on_click)
         self.verticalScrollBar().valueChanged.connect(self._look_for_end)
+        theme.changed.connect(self._inks.clear)
         theme.changed.connect(self.viewport().update)
 
     def select_alone(self, index: QModelIndex) -> None:
@@ -183,14 +209,32 @@ class JobTreeView(QTreeView):
     # --- Painting ---------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """Paint the rows that are seen."""
-        header = self.header()
-        self._columns = [
-            (column, header.sectionViewportPosition(column), header.sectionSize(column))
-            for column in range(len(Column))
-            if not header.isSectionHidden(column)
-        ]
-        self._percent = self.fontMetrics().horizontalAdvance("100 %") + SPACE
+        """Paint the rows that are seen; what is the same for all of them is asked for once."""
+        header, metrics, colours = self.header(), self.fontMetrics(), self.palette()
+        roles = QPalette.ColorRole
+        current = self.currentIndex() if self.hasFocus() else QModelIndex()
+        self._frame = _Frame(
+            columns=[
+                (column, header.sectionViewportPosition(column), header.sectionSize(column))
+                for column in Column
+                if not header.isSectionHidden(column)
+            ],
+            width=self.viewport().width(),
+            offset=self.verticalOffset(),
+            baseline=(ROW + metrics.ascent() - metrics.descent()) // 2,
+            percent=metrics.horizontalAdvance("100 %") + SPACE,
+            step=self.indentation(),
+            text=colours.color(roles.Text),
+            chosen_text=colours.color(roles.HighlightedText),
+            link=colours.color(roles.Link),
+            chosen_ground=colours.color(roles.Highlight),
+            other_ground=colours.color(roles.AlternateBase),
+            chosen=[
+                (rows.topLeft().internalId(), rows.top(), rows.bottom())
+                for rows in self.selectionModel().selection().toList()
+            ],
+            focused=(current.internalId(), current.row()) if current.isValid() else None,
+        )
         if event.rect().contains(self.viewport().rect()):
             self._seen = {}
         super().paintEvent(event)
@@ -198,71 +242,95 @@ class JobTreeView(QTreeView):
     def drawRow(  # noqa: N802
         self, painter: QPainter, options: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        """Paint a whole row straight from the model's texts; cell by cell and role by role takes five times as long."""
-        model, palette = self._jobs, options.palette
-        node = model.node(index)
-        row = options.rect
-        selected = self.selectionModel().isRowSelected(index.row(), index.parent())
-        if selected:
-            painter.fillRect(row, palette.color(QPalette.ColorRole.Highlight))
-        elif (row.y() + self.verticalOffset()) // ROW % 2:
-            painter.fillRect(row, palette.color(QPalette.ColorRole.AlternateBase))
-        text_colour = palette.color(QPalette.ColorRole.HighlightedText if selected else QPalette.ColorRole.Text)
-        indentation = self.indentation()
-        top, height = row.y(), row.height()
+        """Paint a whole row straight from the model's texts; cell by cell and role by role takes ten times as long.
+
+        Each call of Qt lets the threads of the library take their turn, so there are few of them: texts are drawn at
+        points and not in rectangles, and what was cut once stays so.
+        """
+        frame = self._frame
+        assert frame is not None
+        parent_id, number, top = index.internalId(), index.row(), options.rect.y()
+        chosen = any(parent == parent_id and first <= number <= last for parent, first, last in frame.chosen)
+        if chosen:
+            painter.fillRect(0, top, frame.width, ROW, frame.chosen_ground)
+        elif (top + frame.offset) // ROW % 2:
+            painter.fillRect(0, top, frame.width, ROW, frame.other_ground)
         if self._seen is not None:
-            self._seen[index.internalId(), index.row()] = top
-        level = _level(node.parent if node is not None else model.rest_owner(index))
-        inset = indentation * level
+            self._seen[parent_id, number] = top
+        node = self._jobs.node(index)
+        inset = frame.step * _level(node.parent if node is not None else self._jobs.rest_owner(index))
         if node is None:
-            left = self._columns[0][1] + inset + SPACE
-            room = QRect(left, top, row.right() - left, height)
-            _write(painter, room, str(model.data(index)), palette.color(QPalette.ColorRole.Link), _LEFT)
+            painter.setPen(frame.link)
+            left = frame.columns[0][1] + inset + SPACE
+            painter.drawText(left, top + frame.baseline, str(self._jobs.data(index)))
         else:
-            if model.opens(node):
+            if node.opens:
                 # Only the innermost place has a sign in it.
-                self.drawBranches(painter, QRect(self._columns[0][1], top, inset, height), index)
-            self._draw_cells(painter, node, top, height, inset, text_colour, selected)
-        if not selected and self.hasFocus() and self._is_current(index):
+                self.drawBranches(painter, QRect(frame.columns[0][1], top, inset, ROW), index)
+            self._draw_cells(painter, frame, node, top, inset, chosen)
+        if not chosen and frame.focused == (parent_id, number):
             painter.setPen(self._theme.accent)
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(row.adjusted(0, 0, -1, -1))
+            painter.drawRect(0, top, frame.width - 1, ROW - 1)
 
-    def _draw_cells(
-        self, painter: QPainter, node: Node, top: int, height: int, inset: int, text_colour: QColor, selected: bool
-    ) -> None:
-        texts = self._jobs.texts(node)
-        metrics = self.fontMetrics()
-        for column, left, width in self._columns:
+    def _draw_cells(self, painter: QPainter, frame: _Frame, node: Node, top: int, inset: int, chosen: bool) -> None:
+        texts, job = self._jobs.texts(node), node.job
+        usual = frame.chosen_text if chosen else frame.text
+        pen: QColor | None = None
+        for column, side, width in frame.columns:
             text = texts[column]
             if not text:
                 continue
-            rect = QRect(left + SPACE, top, width - 2 * SPACE, height)
-            colour, how = text_colour, _LEFT
+            left, room = side + SPACE, width - 2 * SPACE
+            mode, ink = Qt.TextElideMode.ElideRight, usual
             if column == Column.NAME:
-                rect.setLeft(left + inset + SPACE)
-                mode = Qt.TextElideMode.ElideRight if node.job.is_root else Qt.TextElideMode.ElideMiddle
-                text = metrics.elidedText(text, mode, rect.width())
+                left += inset
+                room -= inset
+                if not job.is_root:
+                    mode = Qt.TextElideMode.ElideMiddle
             elif column == Column.PROGRESS:
                 parts = self._jobs.parts(node)
                 if parts is not None:
-                    paint_progress(painter, rect.adjusted(0, 0, -self._percent, 0), *parts, self._theme)
-                how = _RIGHT
-            elif column == Column.STATUS:
-                if not selected:
-                    colour = self._theme.status_colour(node.job.status, node.job.warnings)
-            elif column in NUMERIC:
-                how = _RIGHT
-                if not selected and column == Column.FAILED:
-                    failed = node.job.failed_children > 0
-                    colour = self._theme.status_colour(Status.FAILED) if failed else self._theme.muted
-            else:
-                text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
-            _write(painter, rect, text, colour, how)
+                    paint_progress(painter, QRect(left, top, room - frame.percent, ROW), *parts, self._theme)
+            elif column == Column.STATUS and not chosen:
+                ink = self._ink(job.status, job.warnings)
+            elif column == Column.FAILED and not chosen:
+                ink = self._ink(Status.FAILED) if job.failed_children else self._ink("muted")
+            shown, taken = self._fitted(text, room, mode)
+            if column == Column.PROGRESS or column in NUMERIC:
+                left += room - taken
+            if ink is not pen:
+                painter.setPen(ink)
+                pen = ink
+            painter.drawText(left, top + frame.baseline, shown)
 
-    def _is_current(self, index: QModelIndex | QPersistentModelIndex) -> bool:
-        current = self.currentIndex()
-        return current.isValid() and (current.row(), current.internalId()) == (index.row(), index.internalId())
+    def _ink(self, status: str, warnings: int = 0) -> QColor:
+        found = self._inks.get((status, warnings))
+        if found is None:
+            theme = self._theme
+            found = theme.muted if status == "muted" else theme.status_colour(status, warnings)
+            self._inks[status, warnings] = found
+        return found
+
+    def _fitted(self, text: str, room: int, mode: Qt.TextElideMode) -> tuple[str, int]:
+        """Return as much of a text as there is room for, and its width."""
+        found = self._cut.get((text, room))
+        if found is None:
+            if len(self._cut) > _MOST_CUT:
+                self._cut.clear()
+            metrics = self.fontMetrics()
+            shown, taken = text, metrics.horizontalAdvance(text)
+            if taken > room:
+                shown = metrics.elidedText(text, mode, room)
+                taken = metrics.horizontalAdvance(shown)
+            found = self._cut[text, room] = shown, taken
+        return found
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Cut texts anew for another font."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._cut.clear()
 
     def dataChanged(  # noqa: N802
         self, first: QModelIndex | QPersistentModelIndex, last: QModelIndex | QPersistentModelIndex, roles: object = ()

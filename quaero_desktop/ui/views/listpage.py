@@ -20,6 +20,7 @@ from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.theme import ROW, SPACE
 from quaero_desktop.ui.widgets.focus import pass_on
 from quaero_desktop.ui.widgets.labels import Line
+from quaero_desktop.ui.widgets.rowdelegate import RowDelegate
 
 _NARROW = 860
 """Up to this width, in pixels, the details stand below the table."""
@@ -133,9 +134,8 @@ class ListPage(QWidget):
             self.splitter.setOrientation(wanted)
             self._has_sizes = False
         if not self._has_sizes:
-            room = self.splitter.width() if wanted is Qt.Orientation.Horizontal else self.splitter.height()
+            room = self.width() if wanted is Qt.Orientation.Horizontal else self.height()
             self.splitter.setSizes([room * 62 // 100, room * 38 // 100])
-        self._divide()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Edit with Enter; divide the columns when the table itself changes its width."""
@@ -144,8 +144,8 @@ class ListPage(QWidget):
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and plain:
                 self._context.actions.trigger(ActionId.EDIT)
                 return True
-        if event.type() == QEvent.Type.Resize:
-            self._divide()
+        if isinstance(event, QResizeEvent) and watched is not self.table:
+            self._divide(event.size().width())
         return super().eventFilter(watched, event)
 
     def _make_table(self, name: str, model: QAbstractItemModel) -> QTableView:
@@ -168,9 +168,11 @@ class ListPage(QWidget):
         header.setMinimumSectionSize(8 * SPACE)
         self._has_widths = header.restoreState(self._context.state.bytes(self._key))
         header.sectionResized.connect(lambda *_: self._note_widths())
+        table.setItemDelegate(RowDelegate(self._context.theme, table))
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)
         table.installEventFilter(self)
+        table.viewport().installEventFilter(self)
         return table
 
     def _show_menu(self, position: QPoint) -> None:
@@ -178,10 +180,10 @@ class ListPage(QWidget):
             menu = self._context.actions.context_menu(self, self._menu_names)
             menu.popup(self.table.viewport().mapToGlobal(position))
 
-    def _divide(self) -> None:
+    def _divide(self, room: int) -> None:
         if self._has_widths:
             return
-        header, room = self.table.horizontalHeader(), self.table.viewport().width()
+        header = self.table.horizontalHeader()
         for column, share in enumerate(self._shares[:-1]):
             width = int(room * share) if share else header.sectionSizeHint(column)
             header.resizeSection(column, max(header.minimumSectionSize(), width))

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QMenu,
     QPlainTextEdit,
@@ -29,7 +28,7 @@ from quaero_desktop.ui.models.logtail import LogScope, LogTail
 from quaero_desktop.ui.theme import ROW, SPACE, Theme
 from quaero_desktop.ui.views.logtable import LogTable
 from quaero_desktop.ui.widgets.focus import pass_on
-from quaero_desktop.ui.widgets.labels import ElidedLabel, EmptyState, Line, muted
+from quaero_desktop.ui.widgets.labels import ElidedLabel, EmptyState, Figures, Line, muted
 
 _ENOUGH_MATCHES = 200
 """With a filter older lines are fetched until so many match, or the console is full."""
@@ -129,7 +128,7 @@ class LogConsole(QWidget):
         self._filter.setMinimumWidth(30 * SPACE)
         self._filter.setMaximumWidth(60 * SPACE)
         self._filter.addAction(theme.icon("funnel"), QLineEdit.ActionPosition.LeadingPosition)
-        self._count = muted(QLabel(self), theme)
+        self._count = muted(Figures(parent=self), theme)
         self._count.setFont(Theme.tabular(self._count.font()))
         self._follow = QToolButton(self)
         self._follow.setObjectName("logFollow")

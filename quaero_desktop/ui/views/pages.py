@@ -26,7 +26,7 @@ from quaero_desktop.domain.pagelist import PageFilter, PageRow
 from quaero_desktop.ui import format as written
 from quaero_desktop.ui.actions import NOTHING_SELECTED, ActionId, Selection, Target
 from quaero_desktop.ui.context import Context
-from quaero_desktop.ui.models.pagetable import ORDERS, PageColumn, PageTable
+from quaero_desktop.ui.models.pagetable import ORDERS, PageColumn, PageTable, is_beginning
 from quaero_desktop.ui.theme import SPACE, Theme
 from quaero_desktop.ui.views.pagefilterbar import PageFilterBar
 from quaero_desktop.ui.views.pagetableview import PageTableView, Span
@@ -414,7 +414,7 @@ class PagesView(QWidget):
             self._say()
             return
         before = self._table.ids
-        if len(ids) > len(before) and ids[: len(before)] == before:
+        if len(ids) > len(before) and is_beginning(before, ids):
             self._grow(ids[len(before) :])
             return
         while True:

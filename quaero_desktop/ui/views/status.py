@@ -4,7 +4,7 @@ import time
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QLabel, QStatusBar
+from PySide6.QtWidgets import QStatusBar
 
 from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, Status
@@ -12,6 +12,7 @@ from quaero_desktop.domain.listing import JobFilter, Statistics
 from quaero_desktop.domain.progress import Progress, ProgressMeter
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.format import count, count_of, rate, size
+from quaero_desktop.ui.widgets.labels import ElidedLabel, Figures
 
 
 class StatusLine(QObject):
@@ -29,9 +30,9 @@ class StatusLine(QObject):
         self._meters: dict[int, ProgressMeter] = {}
         self._progress: dict[int, Progress] = {}
         self._said = ""
-        self._work = QLabel()
-        self._library = QLabel()
-        self._workers = QLabel()
+        self._work = ElidedLabel()
+        self._library = Figures()
+        self._workers = Figures()
         for label in (self._work, self._library, self._workers):
             label.setContentsMargins(6, 0, 6, 0)
             label.setFont(context.theme.tabular(label.font()))
@@ -97,7 +98,6 @@ class StatusLine(QObject):
     def _show_work(self) -> None:
         theme = self._context.theme
         running = [job for job in self._open.values() if job.status != Status.PAUSED]
-        palette = self._work.palette()
         if self._said:
             text, colour = self._said, theme.status_colour("running")
         elif running:
@@ -111,8 +111,10 @@ class StatusLine(QObject):
         else:
             text, colour = self.tr("Nothing is running"), theme.muted
         self._work.setText(text)
-        palette.setColor(QPalette.ColorRole.WindowText, colour)
-        self._work.setPalette(palette)
+        palette = self._work.palette()
+        if palette.color(QPalette.ColorRole.WindowText) != colour:
+            palette.setColor(QPalette.ColorRole.WindowText, colour)
+            self._work.setPalette(palette)
 
     def _show_statistics(self, statistics: Statistics) -> None:
         self._library.setText(

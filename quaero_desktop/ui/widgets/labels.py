@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -12,6 +12,8 @@ from quaero_desktop.ui.theme import SPACE, Theme
 
 class ElidedLabel(QLabel):
     """One line of plain text that is cut where room ends, with the whole text as its tool tip.
+
+    It keeps the text itself: for each other text QLabel lays out the whole window anew.
 
     Args:
         text: may come from the web: it is made inert.
@@ -25,36 +27,132 @@ class ElidedLabel(QLabel):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._text = ""
         self._mode = mode
-        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._is_named = False
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setText(text)
 
+    def text(self) -> str:
+        """Return the whole text."""
+        return self._text
+
     def setText(self, text: str) -> None:  # noqa: N802 (Qt's name)
         """Show *text*."""
-        super().setText(clean(text))
+        shown = clean(text)
+        if shown == self._text:
+            return
+        self._text = shown
+        if not self._is_named:
+            # QLabel's own text would be the name, and there is none.
+            super().setAccessibleName(shown)
         self._tell()
+        self.update()
+
+    def setAccessibleName(self, name: str) -> None:  # noqa: N802
+        """Have this name instead of the text."""
+        self._is_named = bool(name)
+        super().setAccessibleName(name or self._text)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Say the whole text in a tool tip when it is cut."""
         super().resizeEvent(event)
         self._tell()
 
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return the room for the whole text."""
+        margins = self.contentsMargins()
+        metrics = self.fontMetrics()
+        return QSize(
+            metrics.horizontalAdvance(self._text) + margins.left() + margins.right(),
+            metrics.height() + margins.top() + margins.bottom(),
+        )
+
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Return the least room: one line, and any width."""
-        return QSize(0, super().minimumSizeHint().height())
+        return QSize(0, ElidedLabel.sizeHint(self).height())
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         """Paint what there is room for."""
         painter = QPainter(self)
         painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
         area = self.contentsRect()
-        shown = self.fontMetrics().elidedText(self.text(), self._mode, area.width())
+        shown = self.fontMetrics().elidedText(self._text, self._mode, area.width())
         painter.drawText(area, int(self.alignment() | Qt.TextFlag.TextSingleLine), shown)
 
     def _tell(self) -> None:
-        cut = self.fontMetrics().horizontalAdvance(self.text()) > self.contentsRect().width()
-        self.setToolTip(f"<qt/>{_escaped(self.text())}" if cut else "")
+        cut = self.fontMetrics().horizontalAdvance(self._text) > self.contentsRect().width()
+        tip = f"<qt/>{_escaped(self._text)}" if cut else ""
+        # Qt tells of the same one, too.
+        if tip != self.toolTip():
+            self.setToolTip(tip)
+
+
+class Figures(ElidedLabel):
+    """One line of numbers that change all the time. It has room for the widest so far, and others move nothing."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        self._room = 0
+        super().__init__(text, parent=parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def setText(self, text: str) -> None:  # noqa: N802 (Qt's name)
+        """Show *text*."""
+        super().setText(text)
+        self._widen()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Make room for another font."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._room = 0
+            self._widen()
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return the room for the widest text so far."""
+        return QSize(max(self._room, super().sizeHint().width()), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the same."""
+        return self.sizeHint()
+
+    def _widen(self) -> None:
+        needed = super().sizeHint().width()
+        if needed > self._room:
+            self._room = needed
+            self.updateGeometry()
+
+
+class WrappedFigures(ElidedLabel):
+    """Numbers that change all the time, on as many lines as they need; nothing moves while these stay as many."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent=parent)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def setText(self, text: str) -> None:  # noqa: N802 (Qt's name)
+        """Show *text*."""
+        before = self.heightForWidth(self.width())
+        super().setText(text)
+        if self.heightForWidth(self.width()) != before:
+            self.updateGeometry()
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802
+        """Return how high it is when it is so wide."""
+        metrics = self.fontMetrics()
+        area = metrics.boundingRect(QRect(0, 0, width, 0), int(Qt.TextFlag.TextWordWrap), self._text)
+        return max(area.height(), metrics.height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        """Paint all of it."""
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        painter.drawText(self.contentsRect(), int(self.alignment() | Qt.TextFlag.TextWordWrap), self._text)
+
+    def _tell(self) -> None:
+        """Nothing is cut."""
 
 
 class EmptyState(QWidget):

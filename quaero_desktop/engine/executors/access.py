@@ -1,0 +1,444 @@
+"""Signing in: shows a site the secret that it asks for, and finds out when the site no longer takes it (J5, J8).
+
+The only part of the engine that knows secrets. It hands out headers for the one origin that a secret is bound to, and
+for no other address.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+
+import msgspec
+
+from quaero_desktop.domain import credentials, signin
+from quaero_desktop.domain.credentials import Material
+from quaero_desktop.domain.errors import KnownError, UsageError
+from quaero_desktop.domain.jobs import Cause
+from quaero_desktop.domain.outcomes import Failed, SignInNeeded
+from quaero_desktop.domain.pages import Fetched, FetchFailed, FetchResult, Redirected
+from quaero_desktop.domain.sources import Credential, CredentialKind
+from quaero_desktop.domain.urls import host_of, origin_of
+from quaero_desktop.engine.roots import RootContext
+from quaero_desktop.infra import redact
+from quaero_desktop.infra.clock import Clock
+from quaero_desktop.infra.secrets import SecretStore
+from quaero_desktop.web.fetcher import Fetcher
+from quaero_desktop.web.politeness import Politeness
+from quaero_desktop.web.robots import Robots
+
+CHECK_EVERY_MS = 60_000
+"""How long a session that is alive is not asked about again."""
+_UNKNOWN_MS = 10_000
+
+_REMEMBERED = 4
+_MOST_ASKED = 3
+_LONGEST_WAIT_MS = 5_000
+_SAME_FORMS = 3
+"""So many pages that are the same form for a password are a login page that stands in their place."""
+
+
+class Session(Enum):
+    """What asking a site said about a secret."""
+
+    ALIVE = auto()  # it lets us in with it, and does not without
+    OPEN = auto()  # all that could be asked for is shown to anybody
+    DEAD = auto()
+    UNKNOWN = auto()  # it does not answer, or there is nothing to ask for
+
+
+class Beginning(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found out about a secret before a crawl relies on it.
+
+    Attributes:
+        outcome: what comes of the check, when the site does not take it.
+        problem: a sentence about what a person should know.
+        note: the end of a sentence about what is well.
+    """
+
+    outcome: SignInNeeded | None = None
+    problem: str = ""
+    note: str = ""
+
+
+class _Sign(Enum):
+    """What one answer says."""
+
+    IN = auto()
+    OUT = auto()
+    FORM = auto()  # a page with a field for a password
+    NOTHING = auto()
+
+
+class _Watch:
+    """What is known of one secret.
+
+    Attributes:
+        material: the secret.
+        spellings: the forms in which it must not be stored, as bytes and as text.
+        worked: pages that were shown with it, and asked for no password; the newest last.
+        state, checked_at: what the last check said, and when it ended, in milliseconds UTC.
+        is_news: whether a page worked since.
+        form: the page with a field for a password that came last, and how many URLs in a row were that.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.material: Material = credentials.decode(text)
+        parts = {form for part in credentials.telling_parts(text) for form in redact.spellings(part)}
+        self.spellings = sorted(parts, key=len, reverse=True)
+        self.worked: deque[str] = deque(maxlen=_REMEMBERED)
+        self.lock = asyncio.Lock()
+        self.state: Session | None = None
+        self.checked_at = 0
+        self.is_news = False
+        self.form: tuple[bytes, str] = (b"", "")
+        self.forms = 0
+
+
+class Access:
+    """Shows secrets to their sites.
+
+    Args:
+        secrets: where they are.
+        fetcher: asks a site whether a session is alive.
+        robots: what may be asked for.
+        politeness: when.
+        clock: time.
+    """
+
+    def __init__(
+        self, secrets: SecretStore, fetcher: Fetcher, robots: Robots, politeness: Politeness, clock: Clock
+    ) -> None:
+        self._secrets = secrets
+        self._fetcher = fetcher
+        self._robots = robots
+        self._politeness = politeness
+        self._clock = clock
+        # By the name of the secret and its text: with another secret everything begins anew.
+        self._watches: dict[str, tuple[str, _Watch]] = {}
+
+    async def missing(self, root: RootContext) -> SignInNeeded | None:
+        """Return what comes of any job of a root whose secret is not at hand; None when there is nothing to wait for.
+
+        To be asked before anything is fetched for the root.
+        """
+        credential = root.credential
+        if credential is None:
+            return None
+        try:
+            text = await self._secrets.fetch(credential.key)
+            if text is None:
+                where = "is not in the keyring of this computer" if credential.kept else "is kept nowhere"
+                return SignInNeeded(
+                    reason=f"Sign in: the secret of “{credential.name}” {where}, so it has to be given."
+                )
+            watch = self._watch(credential, text)
+        except KnownError as error:
+            return SignInNeeded(reason=f"Sign in: the secret of “{credential.name}” cannot be read. {error.message}")
+        if credentials.has_expired(watch.material, self._clock.now_ms()):
+            return SignInNeeded(reason=f"Sign in again: all cookies of “{credential.name}” have expired.")
+        return None
+
+    def headers(self, credential: Credential | None, url: str) -> dict[str, str]:
+        """Return the headers that show a secret to *url*: none unless that is at the origin it is bound to.
+
+        Args:
+            credential: whose; :meth:`missing` must have said that it is at hand.
+            url: the canonical URL that is asked for.
+        """
+        watch = self._known(credential)
+        if watch is None or credential is None:
+            return {}
+        return credentials.headers_for(credential, watch.material, url, self._clock.now_ms())
+
+    def cleaned(self, credential: Credential | None, answer: FetchResult) -> FetchResult:
+        """Return an answer without the secret that it was asked with, should the site repeat it (J8)."""
+        watch = self._known(credential)
+        if watch is None:
+            return answer
+        match answer:
+            case Fetched(body=body, headers=headers):
+                for spelling in watch.spellings:
+                    if (said := spelling.encode("utf-8", "replace")) in body:
+                        body = body.replace(said, credentials.MASK.encode())
+                kept = {name: value for name, value in headers.items() if not _holds(value, watch)}
+                if body is not answer.body or len(kept) < len(headers):
+                    return msgspec.structs.replace(answer, body=body, headers=kept)
+            case Redirected(target=target, url=url, status=status, elapsed_ms=elapsed_ms) if _holds(target, watch):
+                return FetchFailed(
+                    url=url,
+                    cause=Cause.BAD_REDIRECT,
+                    message="The page redirects to an address that holds our secret, so it is not followed.",
+                    status=status,
+                    elapsed_ms=elapsed_ms,
+                )
+        return answer
+
+    async def judged(self, root: RootContext, answer: FetchResult) -> SignInNeeded | Failed | None:
+        """Return what comes of a page that was asked for with the secret, if that is not what came of its fetch.
+
+        A page that looks as if the session had ended is doubted, and the session asked about at pages that are known to
+        work: of a session that is alive one page may well be forbidden.
+
+        Args:
+            root: what it belongs to.
+            answer: of the page, cleaned.
+        """
+        watch, credential = self._known(root.credential), root.credential
+        if watch is None or credential is None:
+            return None
+        sign = _sign(answer, credential)
+        if sign in (_Sign.IN, _Sign.NOTHING):
+            if sign is _Sign.IN and isinstance(answer, Fetched) and answer.body:
+                _note(watch, answer.url)
+            return None
+        state = await self._state(root, credential, watch, answer)
+        if sign is _Sign.FORM:
+            assert isinstance(answer, Fetched)
+            if state is not Session.ALIVE and _is_same_form(watch, answer):
+                state = Session.DEAD
+            if state is not Session.DEAD:
+                return None
+        if state is Session.DEAD or (state is Session.OPEN and not _is_forbidden(answer)):
+            return SignInNeeded(reason=_reason(credential, watch, answer))
+        return Failed(
+            cause=Cause.FORBIDDEN,
+            message=_refusal(answer, state),
+            status=answer.status,
+            retryable=state is Session.UNKNOWN,
+            elapsed_ms=answer.elapsed_ms,
+        )
+
+    async def begin(self, root: RootContext) -> Beginning:
+        """Ask the site of a root whether it takes the secret, before the crawl relies on it (J5)."""
+        watch, credential = self._known(root.credential), root.credential
+        if watch is None or credential is None:
+            return Beginning()
+        name = f"“{credential.name}”"
+        if not any(origin_of(seed) == credential.origin for seed in root.config.seeds):
+            return Beginning(problem=f"The credential {name} is for {credential.origin}, and this starts elsewhere.")
+        match await self._state(root, credential, watch, None):
+            case Session.DEAD:
+                return Beginning(outcome=SignInNeeded(reason=_reason(credential, watch, None)))
+            case Session.ALIVE:
+                return Beginning(note=f"{host_of(credential.origin + '/')} lets us in with {name}")
+            case Session.OPEN:
+                return Beginning(note=f"it starts where anybody may look, so {name} could not be tried out")
+            case _:
+                return Beginning()
+
+    # The session.
+
+    async def _state(
+        self, root: RootContext, credential: Credential, watch: _Watch, doubted: FetchResult | None
+    ) -> Session:
+        """Return whether a session is alive, asked at most once a minute while it is."""
+        came = self._clock.now_ms()
+        async with watch.lock:
+            if watch.state is None or not self._is_fresh(watch, came, doubted):
+                watch.is_news = False
+                watch.state = await self._asked(root, credential, watch, doubted)
+                watch.checked_at = self._clock.now_ms()
+            return watch.state
+
+    def _is_fresh(self, watch: _Watch, came: int, doubted: FetchResult | None) -> bool:
+        """Return whether what the last check said counts for a page that came at *came*."""
+        # Whoever doubted at the same time learns what the first one was told.
+        if watch.checked_at >= came:
+            return True
+        age = self._clock.now_ms() - watch.checked_at
+        match watch.state:
+            case Session.ALIVE:
+                return 0 <= age < CHECK_EVERY_MS
+            case Session.OPEN:
+                # A page that worked meanwhile may tell more, where that decides whether the crawl goes on.
+                decides = doubted is not None and not _is_forbidden(doubted)
+                return 0 <= age < CHECK_EVERY_MS and not (watch.is_news and decides)
+            case Session.UNKNOWN:
+                return 0 <= age < _UNKNOWN_MS
+            case _:
+                return False
+
+    async def _asked(
+        self, root: RootContext, credential: Credential, watch: _Watch, doubted: FetchResult | None
+    ) -> Session:
+        seeds = [url for url in root.config.seeds if origin_of(url) == credential.origin and url not in watch.worked]
+        is_open = is_refused = False
+        asked = 0
+        if not seeds and not watch.worked and doubted is not None:
+            seeds = [doubted.url]
+        for url in [*reversed(watch.worked), *seeds]:
+            if asked == _MOST_ASKED:
+                break
+            worked = url in watch.worked
+            if not worked and doubted is not None and url == doubted.url:
+                # There is no better page than the one that is doubted, and its answer is known.
+                answer: FetchResult | None = doubted
+            elif await self._is_allowed(root, url):
+                asked += 1
+                answer = await self._ask(root, url, credentials.headers_for(credential, watch.material, url, self._now))
+            else:
+                continue
+            match None if answer is None else _sign(answer, credential):
+                case _Sign.OUT if worked:
+                    return Session.DEAD
+                case _Sign.FORM if worked:
+                    return Session.DEAD
+                case _Sign.OUT:
+                    is_refused = True
+                case _Sign.FORM if answer is not None:
+                    # Nobody knows whether it always has that form: it counts when the secret makes no difference.
+                    without = await self._ask(root, url, {})
+                    if isinstance(answer, Fetched) and isinstance(without, Fetched):
+                        is_refused |= signin.are_alike(answer.body, without.body)
+                case _Sign.IN:
+                    without = await self._ask(root, url, {})
+                    if without is not None and _sign(without, credential) in (_Sign.OUT, _Sign.FORM):
+                        _note(watch, url)
+                        return Session.ALIVE
+                    is_open = True
+                case _:
+                    pass
+        if is_refused:
+            return Session.DEAD
+        return Session.OPEN if is_open else Session.UNKNOWN
+
+    @property
+    def _now(self) -> int:
+        return self._clock.now_ms()
+
+    async def _is_allowed(self, root: RootContext, url: str) -> bool:
+        if not root.config.obey_robots:
+            return True
+        private = await root.allows_private(url, self._fetcher.is_private)
+        rules = await self._robots.rules(origin_of(url), allow_private=private)
+        return rules.allows(url)[0]
+
+    async def _ask(self, root: RootContext, url: str, headers: dict[str, str]) -> FetchResult | None:
+        """Return the answer to a request at its turn; None when that is too far away."""
+        while (wait := self._politeness.go_on(root.id, origin_of(url), waited=False)) is not None:
+            if wait > _LONGEST_WAIT_MS:
+                return None
+            await asyncio.sleep(wait / 1000)
+        private = await root.allows_private(url, self._fetcher.is_private)
+        return await self._fetcher.fetch(url, headers, allow_private=private)
+
+    def _watch(self, credential: Credential, text: str) -> _Watch:
+        known = self._watches.get(credential.key)
+        if known is None or known[0] != text:
+            known = self._watches[credential.key] = (text, _Watch(text))
+        return known[1]
+
+    def _known(self, credential: Credential | None) -> _Watch | None:
+        text = None if credential is None else self._secrets.known(credential.key)
+        if credential is None or text is None:
+            return None
+        try:
+            return self._watch(credential, text)
+        except UsageError:
+            return None
+
+
+async def try_out(
+    fetch: Callable[[str, dict[str, str]], Awaitable[FetchResult]],
+    credential: Credential,
+    text: str,
+    url: str,
+    now: int,
+) -> tuple[Session, FetchResult]:
+    """Ask a site for one page with a secret, and without, for a person who wants to know whether it works.
+
+    Args:
+        fetch: fetches a URL with some headers.
+        credential: whose secret it is.
+        text: the secret as it is kept.
+        url: a canonical URL at its origin.
+        now: in milliseconds UTC.
+
+    Returns:
+        Whether the site takes it, and its answer to the request with the secret.
+    """
+    answer = await fetch(url, credentials.headers_for(credential, credentials.decode(text), url, now))
+    sign = _sign(answer, credential)
+    if sign is _Sign.OUT:
+        return Session.DEAD, answer
+    if sign is _Sign.NOTHING:
+        return Session.UNKNOWN, answer
+    without = await fetch(url, {})
+    is_refused = _sign(without, credential) in (_Sign.OUT, _Sign.FORM)
+    if sign is _Sign.FORM:
+        alike = (
+            isinstance(answer, Fetched) and isinstance(without, Fetched) and signin.are_alike(answer.body, without.body)
+        )
+        return Session.DEAD if alike else Session.UNKNOWN, answer
+    return Session.ALIVE if is_refused else Session.OPEN, answer
+
+
+def _sign(answer: FetchResult, credential: Credential) -> _Sign:
+    """Return what an answer says about the session it was asked for with."""
+    match answer:
+        case FetchFailed(status=401 | 403):
+            return _Sign.OUT
+        case Redirected(url=url, target=target):
+            return _Sign.OUT if signin.leads_to_login(url, target, credential.login_url) else _Sign.IN
+        case Fetched(body=body) if credential.kind == CredentialKind.COOKIES and signin.asks_for_password(body):
+            # Behind a gate of the server's own (the other kinds) pages may have a form of the application's.
+            return _Sign.FORM
+        case Fetched():
+            return _Sign.IN
+        case _:
+            return _Sign.NOTHING
+
+
+def _is_forbidden(answer: FetchResult) -> bool:
+    """Return whether an answer refuses a page whoever asks, as far as its status means what the standard says."""
+    return isinstance(answer, FetchFailed) and answer.status == 403
+
+
+def _note(watch: _Watch, url: str) -> None:
+    """Note a page that works, and keep the oldest of them as well: the first pages of a site are its steadiest."""
+    if url in watch.worked:
+        return
+    if len(watch.worked) == _REMEMBERED:
+        del watch.worked[1]
+    watch.worked.append(url)
+    watch.is_news = True
+
+
+def _is_same_form(watch: _Watch, answer: Fetched) -> bool:
+    """Return whether a page with a field for a password is one more of the same at different addresses."""
+    body, url = watch.form
+    if not body or not signin.are_alike(body, answer.body):
+        watch.forms = 1
+    elif url != answer.url:
+        watch.forms += 1
+    watch.form = answer.body[: signin.COMPARED], answer.url
+    return watch.forms >= _SAME_FORMS
+
+
+def _holds(text: str, watch: _Watch) -> bool:
+    return any(spelling in text for spelling in watch.spellings)
+
+
+def _reason(credential: Credential, watch: _Watch, answer: FetchResult | None) -> str:
+    """Return why a root pauses; it begins with "Sign in again" and names the credential, by which it is found again."""
+    site = host_of(credential.origin + "/")
+    no_longer = "no longer lets us in" if watch.worked else "does not let us in"
+    match answer:
+        case FetchFailed(status=status):
+            how = f" ({status})"
+        case Redirected():
+            how = " (it sends us to its login page)"
+        case Fetched():
+            how = " (it shows its login page)"
+        case None:
+            how = ""
+    return f"Sign in again: {site} {no_longer} with “{credential.name}”{how}."
+
+
+def _refusal(answer: FetchResult, state: Session) -> str:
+    if state is Session.UNKNOWN:
+        return "The server does not let us in, and it could not be found out whether we are signed in."
+    if isinstance(answer, Redirected):
+        return "The server wants another sign-in for this page, though we are signed in."
+    return f"The server does not let us in ({answer.status})."

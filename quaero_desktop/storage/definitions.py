@@ -1,0 +1,483 @@
+"""Stored definitions: kept, looked up, and started when their schedule says so (J3, J4).
+
+What is saved is checked in the very transaction that saves it: a source, or another definition, that it names cannot go
+meanwhile, and no two can close a circle.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from quaero_desktop.domain import urls
+from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.definitions import Action, Definition, RunConfig, Step, StoredDefinition, find_circle
+from quaero_desktop.domain.errors import FieldError, KnownError, NotAllowedError, NotFoundError, UsageError
+from quaero_desktop.domain.ports import Scheduled, Turn
+from quaero_desktop.domain.runplan import check_definition, plan_run
+from quaero_desktop.domain.sources import Source, SourceRules
+from quaero_desktop.domain.text import single_line, storable, storable_integer
+from quaero_desktop.storage import joblog
+from quaero_desktop.storage.database import Database, Tx
+
+_diagnostics = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+_NO_DEFAULTS = CrawlConfig(seeds=())
+_COLUMNS = (
+    "d.id, d.name, d.body, d.enabled, d.schedule_paused, d.last_run, d.created_at, d.updated_at,"
+    " (SELECT max(j.id) FROM jobs j WHERE j.definition_id = d.id AND j.parent_id IS NULL AND j.trashed_at IS NULL)"
+)
+_OPEN_RUN = (
+    "SELECT min(id) FROM jobs WHERE definition_id = ? AND parent_id IS NULL AND trashed_at IS NULL"
+    " AND status IN ('pending', 'running', 'paused')"
+)
+_LATE_MS = 120_000
+"""From so late on it is said that a run is late: Quaero did not run, or the machine slept."""
+
+
+class RunStarter(Protocol):
+    """What starts a run inside a transaction: the ledger."""
+
+    def begin_run(self, tx: Tx, definition_id: int, defaults: CrawlConfig, *, triggered_by: int | None = None) -> int:
+        """Store the root of a run and what it begins with; return its id."""
+
+
+class DeletedDefinition(msgspec.Struct, frozen=True):
+    """A definition that was deleted and can be brought back: its row, and the jobs that were its runs."""
+
+    row: tuple[Any, ...]
+    jobs: tuple[int, ...]
+
+
+class Definitions:
+    """The definitions of a library.
+
+    Args:
+        database: the open library.
+        starter: starts their runs.
+    """
+
+    def __init__(self, database: Database, starter: RunStarter) -> None:
+        self._database = database
+        self._starter = starter
+
+    async def all(self) -> tuple[StoredDefinition, ...]:
+        """Return all definitions by name."""
+        return await self._database.read(_all)
+
+    async def get(self, definition_id: int) -> StoredDefinition:
+        """Return one.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return await self._database.read(lambda connection: stored(connection, definition_id))
+
+    async def runs(self, definition_id: int, limit: int) -> tuple[int, ...]:
+        """Return the roots of its runs that are not in the trash, the newest first, at most *limit*."""
+        return await self._database.read(lambda connection: _runs(connection, definition_id, limit))
+
+    async def save(self, definition: Definition, definition_id: int | None, defaults: CrawlConfig) -> int:
+        """Store a new definition, or put it in the place of another one; return its id.
+
+        Raises:
+            NotFoundError: there is none of that id.
+            FieldError: something in it makes no sense, does not exist, or closes a circle.
+        """
+        return await self._database.write(lambda tx: _save(tx, definition, definition_id, defaults))
+
+    async def check(self, definition: Definition, definition_id: int | None, defaults: CrawlConfig) -> None:
+        """Raise what :meth:`save` would raise, but for what a later change of the library brings."""
+        await self._database.read(lambda connection: _check(connection, definition, definition_id, defaults))
+
+    async def delete(self, definition_id: int) -> DeletedDefinition | None:
+        """Delete one; its jobs stay. Deleting what is gone is a success, and there is nothing to bring back then.
+
+        Raises:
+            NotAllowedError: others name it.
+        """
+        return await self._database.write(lambda tx: _delete(tx, definition_id))
+
+    async def restore(self, deleted: DeletedDefinition) -> None:
+        """Bring back what :meth:`delete` took, under its number and with its jobs.
+
+        Raises:
+            FieldError: its name was taken since, or what it names is gone.
+        """
+        await self._database.write(lambda tx: _restore(tx, deleted))
+
+    async def enable(self, definition_id: int, on: bool) -> None:
+        """Say whether one may run. What its schedule missed meanwhile is not made up for.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        await self._database.write(lambda tx: _set(tx, definition_id, "enabled", on))
+
+    async def pause_schedule(self, definition_id: int, paused: bool) -> None:
+        """Say whether its schedule rests. What it missed meanwhile is not made up for.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        await self._database.write(lambda tx: _set(tx, definition_id, "schedule_paused", paused))
+
+    async def named(self) -> tuple[dict[int, str], dict[int, str]]:
+        """Return the names of all sources that people know, and of all definitions, by their ids."""
+        return await self._database.read(_named)
+
+    # For the scheduler: domain.ports.SchedulePort.
+
+    async def schedules(self) -> tuple[Scheduled, ...]:
+        """Return the definitions that may run by themselves."""
+        return await self._database.read(_schedules)
+
+    async def deal_with(self, definition_id: int, until: int) -> None:
+        """Note that the moments of a schedule up to *until*, in milliseconds UTC, are dealt with."""
+        sql = "UPDATE definitions SET checked_until = ? WHERE id = ?"
+        await self._database.write(lambda tx: tx.execute(sql, (until, definition_id)))
+
+    async def start_due(self, scheduled: Scheduled, due: int | None, now: int, defaults: CrawlConfig) -> Turn | None:
+        """Start a run whose turn has come, and note that all moments up to now are dealt with, in one transaction.
+
+        Args:
+            scheduled: as it was read.
+            due: the moment of its schedule that has come; None when it starts because Quaero did.
+            now: milliseconds UTC.
+            defaults: what a crawl starts with by the settings.
+
+        Returns:
+            What came of it; None when it is no longer what was read.
+        """
+        return await self._database.write(lambda tx: self._start_due(tx, scheduled, due, now, defaults))
+
+    def _start_due(self, tx: Tx, scheduled: Scheduled, due: int | None, now: int, defaults: CrawlConfig) -> Turn | None:
+        if scheduled not in _schedules(tx.connection, scheduled.id):
+            return None
+        tx.execute("UPDATE definitions SET checked_until = ? WHERE id = ?", (now, scheduled.id))
+        running = tx.value(_OPEN_RUN, (scheduled.id,))
+        if running is not None:
+            if due is not None:
+                message = "The schedule came up again while this run had not ended: it is left out this time."
+                joblog.write(tx, running, running, "warn", message)
+            return Turn(running=running)
+        try:
+            # Before anything is written: what makes no sense today must not be asked for again each minute.
+            plan(tx.connection, scheduled.id, defaults)
+        except KnownError as error:
+            return Turn(problem=error.message, hint=error.hint)
+        job_id = self._starter.begin_run(tx, scheduled.id, defaults)
+        if due is None:
+            why = "Started with Quaero (auto_start)"
+        else:
+            late = f", {_ago(now - due)} late" if now - due >= _LATE_MS else ""
+            why = f"Started by its schedule, {scheduled.schedule}{late}"
+        joblog.write(tx, job_id, job_id, "info", why)
+        return Turn(job_id=job_id)
+
+
+def stored(connection: sqlite3.Connection, definition_id: int) -> StoredDefinition:
+    """Return a definition as it is stored.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    sql = f"SELECT {_COLUMNS} FROM definitions d WHERE d.id = ?"
+    row = connection.execute(sql, (storable_integer(definition_id),)).fetchone()
+    if row is None:
+        raise NotFoundError(f"There is no definition {definition_id}.", "All of them: quaero definitions list")
+    return _read(connection, [row])[0]
+
+
+def plan(connection: sqlite3.Connection, definition_id: int, defaults: CrawlConfig) -> RunConfig:
+    """Return what a run of a definition does if it begins now: also inside a transaction.
+
+    Args:
+        connection: of the transaction, or a reader's.
+        definition_id: which one.
+        defaults: what a crawl starts with by the settings.
+
+    Raises:
+        NotFoundError: there is no such definition.
+        NotAllowedError: it is switched off, or cannot be read.
+        FieldError: something in it makes no sense any more.
+    """
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM definitions d WHERE d.id = ?", (storable_integer(definition_id),)
+    ).fetchone()
+    if row is None:
+        raise NotFoundError(f"There is no definition {definition_id}.", "All of them: quaero definitions list")
+    definition = _decoded(row)
+    if isinstance(definition, str):
+        raise NotAllowedError(f"The definition “{row[1]}” cannot be run: {definition}", "Make it anew.")
+    if not definition.enabled:
+        raise NotAllowedError(
+            f"The definition “{definition.name}” is switched off.", f"quaero definitions enable {definition_id}"
+        )
+    _check_circle(connection, definition, definition_id)
+    return plan_run(definition, _sources(connection, definition.sources), defaults)
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _all(connection: sqlite3.Connection) -> tuple[StoredDefinition, ...]:
+    sql = f"SELECT {_COLUMNS} FROM definitions d ORDER BY d.name COLLATE NOCASE, d.id"
+    return _read(connection, connection.execute(sql).fetchall())
+
+
+def _read(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[StoredDefinition, ...]:
+    found = []
+    for row in rows:
+        definition = _decoded(row)
+        if isinstance(definition, str):
+            problem, definition = definition, Definition(name=row[1], enabled=bool(row[3]))
+        else:
+            problem = _problem(connection, definition, row[0])
+        found.append(
+            StoredDefinition(
+                id=row[0],
+                definition=definition,
+                schedule_paused=bool(row[4]),
+                last_run=row[5],
+                last_job=row[8],
+                created_at=row[6],
+                updated_at=row[7],
+                problem=problem,
+            )
+        )
+    return tuple(found)
+
+
+def _decoded(row: Sequence[Any]) -> Definition | str:
+    """Return the definition of a row; or why it cannot be read."""
+    try:
+        definition = msgspec.json.decode(row[2], type=Definition)
+    except msgspec.MsgspecError as error:
+        return f"what is stored of it cannot be read ({single_line(str(error), 120)})."
+    # The columns are what is asked by and switched; the body came with its last change.
+    return msgspec.structs.replace(definition, name=row[1], enabled=bool(row[3]))
+
+
+def _problem(connection: sqlite3.Connection, definition: Definition, definition_id: int) -> str:
+    try:
+        _check(connection, definition, definition_id, _NO_DEFAULTS)
+    except KnownError as error:
+        return error.message
+    return ""
+
+
+def _sources(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Source]:
+    rows = connection.execute(
+        "SELECT id, name, base_url, enabled, rules FROM sources WHERE id IN (SELECT value FROM json_each(?))",
+        (_json(ids),),
+    ).fetchall()
+    return {
+        row[0]: Source(id=row[0], name=row[1], base_url=row[2], enabled=bool(row[3]), rules=_rules(row)) for row in rows
+    }
+
+
+def _rules(row: sqlite3.Row) -> SourceRules:
+    try:
+        return msgspec.json.decode(row[4], type=SourceRules)
+    except msgspec.MsgspecError:
+        _diagnostics.exception("the rules of source %d cannot be read; it goes by the settings", row[0])
+        return SourceRules()
+
+
+def _runs(connection: sqlite3.Connection, definition_id: int, limit: int) -> tuple[int, ...]:
+    rows = connection.execute(
+        "SELECT id FROM jobs WHERE definition_id = ? AND parent_id IS NULL AND trashed_at IS NULL ORDER BY id DESC"
+        " LIMIT ?",
+        (storable_integer(definition_id), max(limit, 0)),
+    )
+    return tuple(job_id for (job_id,) in rows)
+
+
+def _named(connection: sqlite3.Connection) -> tuple[dict[int, str], dict[int, str]]:
+    sources = connection.execute("SELECT id, name FROM sources ORDER BY id").fetchall()
+    definitions = connection.execute("SELECT id, name FROM definitions ORDER BY id").fetchall()
+    return {row[0]: row[1] for row in sources}, {row[0]: row[1] for row in definitions}
+
+
+def _schedules(connection: sqlite3.Connection, definition_id: int | None = None) -> tuple[Scheduled, ...]:
+    rows = connection.execute(
+        "SELECT id, name, body, enabled, iif(schedule_paused, '', body ->> '$.schedule'), checked_until,"
+        " body ->> '$.auto_start' FROM definitions WHERE enabled AND (?1 IS NULL OR id = ?1) ORDER BY id",
+        (definition_id,),
+    )
+    return tuple(
+        Scheduled(
+            id=row[0],
+            name=row[1],
+            schedule=row[4] if isinstance(row[4], str) else "",
+            checked_until=row[5],
+            auto_start=row[6] == 1,
+        )
+        for row in rows
+    )
+
+
+# --- changing ---------------------------------------------------------------------------------------------------------
+
+
+def _save(tx: Tx, definition: Definition, definition_id: int | None, defaults: CrawlConfig) -> int:
+    before = None if definition_id is None else stored(tx.connection, definition_id)
+    definition = _tidied(definition)
+    _check(tx.connection, definition, definition_id, defaults)
+    body = _encode(definition).decode()
+    if before is None:
+        return int(
+            tx.value(
+                "INSERT INTO definitions (name, body, enabled, checked_until, created_at, updated_at)"
+                " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+                (definition.name, body, definition.enabled, tx.now, tx.now, tx.now),
+            )
+        )
+    # A schedule counts from when it was made, and a definition that was off makes up for nothing.
+    anew = before.definition.schedule != definition.schedule or before.definition.enabled != definition.enabled
+    tx.execute(
+        "UPDATE definitions SET name = ?, body = ?, enabled = ?, updated_at = ?,"
+        " checked_until = iif(?, ?, checked_until) WHERE id = ?",
+        (definition.name, body, definition.enabled, tx.now, anew, tx.now, before.id),
+    )
+    return before.id
+
+
+def _tidied(definition: Definition) -> Definition:
+    """Return what is kept of a definition: names on one line, and web addresses without passwords (J8)."""
+    return msgspec.structs.replace(
+        definition,
+        name=single_line(definition.name, 10_000),
+        description=storable(definition.description.strip()),
+        schedule=" ".join(definition.schedule.split()),
+        timeout=definition.timeout.strip(),
+        steps=tuple(
+            msgspec.structs.replace(step, name=single_line(step.name), config=_tidied_config(step))
+            for step in definition.steps
+        ),
+    )
+
+
+def _tidied_config(step: Step) -> dict[str, object]:
+    config = {name: value for name, value in step.config.items() if value is not None}
+    starts = config.get("start_urls")
+    if step.action == Action.CRAWL and isinstance(starts, (list, tuple)):
+        try:
+            config["start_urls"] = [urls.seed(each) for each in starts]
+        except (UsageError, TypeError, AttributeError):
+            # It is refused in a moment, by its place.
+            return config
+    return config
+
+
+def _check(
+    connection: sqlite3.Connection, definition: Definition, definition_id: int | None, defaults: CrawlConfig
+) -> None:
+    check_definition(definition, _sources(connection, definition.sources), defaults)
+    for other_id, name in connection.execute("SELECT id, name FROM definitions ORDER BY id"):
+        if other_id != definition_id and name.casefold() == definition.name.casefold():
+            raise FieldError(
+                "name", f"name: there is a definition “{name}” already, number {other_id}.", "Give it another name."
+            )
+    _check_circle(connection, definition, definition_id)
+
+
+def _check_circle(connection: sqlite3.Connection, definition: Definition, definition_id: int | None) -> None:
+    """Refuse what names a definition that is not there, or leads back to itself."""
+    if not definition.pre_jobs and not definition.post_jobs:
+        return
+    others, names = _edges(connection)
+    for field in ("pre_jobs", "post_jobs"):
+        for number, each in enumerate(getattr(definition, field), 1):
+            place = f"{field}[{number}]"
+            if each not in others:
+                raise FieldError(place, f"{place}: there is no definition {each}.")
+            if definition_id is None:
+                continue
+            circle = find_circle(definition_id, others | {definition_id: (each,)})
+            if circle:
+                way = " → ".join(names[each] if each != definition_id else definition.name for each in circle)
+                raise FieldError(
+                    place,
+                    f"{place}: that is a circle: {way}.",
+                    "What runs before or after must not run this one again.",
+                )
+
+
+def _edges(connection: sqlite3.Connection) -> tuple[dict[int, tuple[int, ...]], dict[int, str]]:
+    """Return which definitions each one runs before or after itself, and their names."""
+    edges: dict[int, tuple[int, ...]] = {}
+    names: dict[int, str] = {}
+    for row in connection.execute("SELECT id, name, body, enabled FROM definitions").fetchall():
+        definition = _decoded(row)
+        edges[row[0]] = () if isinstance(definition, str) else (*definition.pre_jobs, *definition.post_jobs)
+        names[row[0]] = row[1]
+    return edges, names
+
+
+def _delete(tx: Tx, definition_id: int) -> DeletedDefinition | None:
+    definition_id = storable_integer(definition_id)
+    edges, names = _edges(tx.connection)
+    users = [key for key, targets in edges.items() if definition_id in targets and key != definition_id]
+    if users:
+        who = ", ".join(f"“{names[key]}” ({key})" for key in users[:5])
+        more = f" and {len(users) - 5} more" if len(users) > 5 else ""
+        raise NotAllowedError(
+            f"The definition “{names.get(definition_id, definition_id)}” runs before or after {who}{more}.",
+            "Take it out of there first.",
+        )
+    row = tx.one(
+        "SELECT id, name, body, enabled, schedule_paused, last_run, legacy_id, created_at FROM definitions"
+        " WHERE id = ?",
+        (definition_id,),
+    )
+    if row is None:
+        return None
+    # Those who watch the jobs see that they belong to none any more.
+    jobs = tx.execute(
+        "UPDATE jobs SET definition_id = NULL, revision = ? WHERE definition_id = ? RETURNING id",
+        (tx.revision, definition_id),
+    ).fetchall()
+    tx.execute("DELETE FROM definitions WHERE id = ?", (definition_id,))
+    return DeletedDefinition(tuple(row), tuple(job_id for (job_id,) in jobs))
+
+
+def _restore(tx: Tx, deleted: DeletedDefinition) -> None:
+    definition = _decoded(deleted.row)
+    if not isinstance(definition, str):
+        _check(tx.connection, definition, deleted.row[0], _NO_DEFAULTS)
+    tx.execute(
+        "INSERT INTO definitions (id, name, body, enabled, schedule_paused, last_run, legacy_id, created_at,"
+        " checked_until, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*deleted.row, tx.now, tx.now),
+    )
+    tx.execute(
+        "UPDATE jobs SET definition_id = ?, revision = ? WHERE definition_id IS NULL AND id IN"
+        " (SELECT value FROM json_each(?))",
+        (deleted.row[0], tx.revision, _json(deleted.jobs)),
+    )
+
+
+def _set(tx: Tx, definition_id: int, column: str, value: bool) -> None:
+    before = tx.one(f"SELECT {column} FROM definitions WHERE id = ?", (storable_integer(definition_id),))
+    if before is None:
+        raise NotFoundError(f"There is no definition {definition_id}.", "All of them: quaero definitions list")
+    if bool(before[0]) != value:
+        tx.execute(
+            f"UPDATE definitions SET {column} = ?, checked_until = ?, updated_at = ? WHERE id = ?",
+            (value, tx.now, tx.now, definition_id),
+        )
+
+
+def _ago(milliseconds: int) -> str:
+    minutes = milliseconds // 60_000
+    if minutes < 120:
+        return f"{minutes} minutes"
+    return f"{minutes // 60} hours" if minutes < 48 * 60 else f"{minutes // 1440} days"
+
+
+def _json(ids: Iterable[int]) -> str:
+    return _encode([storable_integer(each) for each in ids]).decode()

@@ -1,0 +1,207 @@
+"""What documents say in short: stored inside the ledger's transaction, and read."""
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from quaero_desktop.domain.definitions import Action
+from quaero_desktop.domain.errors import NotFoundError
+from quaero_desktop.domain.jobs import JobType
+from quaero_desktop.domain.outcomes import Summarised
+from quaero_desktop.domain.summaries import CollectedDocument, Collection, Digest, DocumentText, StoredSummary
+from quaero_desktop.domain.urls import path_of
+from quaero_desktop.storage.database import Database, Tx
+
+_encode = msgspec.json.Encoder().encode
+
+
+def store(tx: Tx, summarised: Summarised) -> bool:
+    """Store the summary of a document in place of the one before; return whether the document is still there."""
+    cursor = tx.execute(
+        "INSERT INTO document_summaries (document_id, content_hash, method, summary, keywords, made_at)"
+        " SELECT id, ?, ?, ?, ?, ? FROM documents WHERE id = ?"
+        " ON CONFLICT DO UPDATE SET content_hash = excluded.content_hash, method = excluded.method,"
+        " summary = excluded.summary, keywords = excluded.keywords, made_at = excluded.made_at",
+        (
+            summarised.content_hash,
+            summarised.method,
+            summarised.summary,
+            _encode(summarised.keywords).decode(),
+            tx.now,
+            summarised.document_id,
+        ),
+    )
+    return cursor.rowcount == 1
+
+
+def of_document(connection: sqlite3.Connection, document_id: int) -> StoredSummary | None:
+    """Return what a document says in short, or None when nobody has summarised it yet."""
+    row = connection.execute(f"SELECT {_SUMMARY} {_FROM} WHERE s.document_id = ?", (document_id,)).fetchone()
+    return None if row is None else _stored(row)
+
+
+def of_documents(connection: sqlite3.Connection, document_ids: Sequence[int]) -> dict[int, StoredSummary]:
+    """Return what some documents say in short, by their ids; those without a summary are left out."""
+    rows = connection.execute(
+        f"SELECT {_SUMMARY}, s.document_id {_FROM} WHERE s.document_id IN (SELECT value FROM json_each(?))",
+        (_encode(list(document_ids)).decode(),),
+    )
+    return {row[-1]: _stored(row) for row in rows}
+
+
+def text(connection: sqlite3.Connection, document_id: int) -> DocumentText:
+    """Return a document with what a summary of it is made from.
+
+    Raises:
+        NotFoundError: there is no such document.
+    """
+    row = connection.execute(
+        "SELECT title, url, language, content_hash, markdown FROM documents WHERE id = ?", (document_id,)
+    ).fetchone()
+    if row is None:
+        raise NotFoundError(f"There is no document {document_id}.")
+    title, url, language, content_hash, markdown = row
+    summary = of_document(connection, document_id)
+    return DocumentText(document_id, title, url, language, content_hash, markdown, summary)
+
+
+def collection(connection: sqlite3.Connection, root_id: int, step: int, most: int) -> Collection:
+    """Return the documents that a step of a run is about, or a fair sample of them, with their summaries.
+
+    Of more than *most* the sample is always the same: those with the shortest addresses, since front pages and
+    overviews say what a site is about, and of the others one in so many, by their ids. Copies of other documents are
+    left out.
+
+    Args:
+        connection: a reader.
+        root_id: the root of the run.
+        step: the number of the step.
+        most: the most documents to return.
+    """
+    which, parameters = _of_step(connection, root_id, step)
+    ids = [
+        document_id
+        for (document_id,) in connection.execute(
+            f"SELECT id FROM documents WHERE duplicate_of IS NULL AND markdown <> '' AND {which} ORDER BY id",
+            parameters,
+        )
+    ]
+    sample = ids
+    if len(ids) > most:
+        foremost = {
+            document_id
+            for (document_id,) in connection.execute(
+                f"SELECT id FROM documents WHERE duplicate_of IS NULL AND markdown <> '' AND {which}"
+                " ORDER BY length(url), id LIMIT :foremost",
+                parameters | {"foremost": most // 4},
+            )
+        }
+        others = [document_id for document_id in ids if document_id not in foremost]
+        wanted = most - len(foremost)
+        picked = {others[number * len(others) // wanted] for number in range(wanted)}
+        sample = sorted(foremost | picked)
+    rows = connection.execute(
+        "SELECT d.id, d.title, d.url, d.language, s.summary, s.keywords FROM documents d LEFT JOIN document_summaries s"
+        " ON s.document_id = d.id AND s.content_hash = d.content_hash"
+        " WHERE d.id IN (SELECT value FROM json_each(?)) ORDER BY d.id",
+        (_encode(sample).decode(),),
+    ).fetchall()
+    return Collection(
+        documents=tuple(
+            CollectedDocument(
+                id=row[0],
+                digest=None
+                if row[4] is None
+                else Digest(
+                    title=row[1],
+                    summary=row[4],
+                    keywords=_keywords(row[5]),
+                    language=row[3].partition("-")[0],
+                    level=level_of(row[2]),
+                ),
+                level=level_of(row[2]),
+            )
+            for row in rows
+        ),
+        total=len(ids),
+    )
+
+
+class Summaries:
+    """Reads summaries and what they are made from, for the engine.
+
+    Args:
+        database: the open library.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def text(self, document_id: int) -> DocumentText:
+        """Do as :func:`text` does."""
+        return await self._database.read(lambda connection: text(connection, document_id))
+
+    async def collection(self, root_id: int, step: int, most: int) -> Collection:
+        """Do as :func:`collection` does."""
+        return await self._database.read(lambda connection: collection(connection, root_id, step, most))
+
+
+def _of_step(connection: sqlite3.Connection, root_id: int, step: int) -> tuple[str, dict[str, object]]:
+    """Return which documents a step of a run is about, as a condition.
+
+    Those that the steps before it collected; where none of them crawls, those of the run's sources, or else all.
+    """
+    row = connection.execute("SELECT config FROM jobs WHERE id = ?", (root_id,)).fetchone()
+    run = msgspec.json.decode(row[0] if row is not None else "{}", type=_Scope)
+    if any(each.action == Action.CRAWL for each in run.steps[: max(0, step - 1)]):
+        which = (
+            "id IN (SELECT document_id FROM jobs WHERE root_id = :root AND step < :step AND type = :page"
+            " AND document_id IS NOT NULL AND trashed_at IS NULL)"
+        )
+        return which, {"root": root_id, "step": step, "page": JobType.CRAWLER_URL}
+    if run.sources:
+        return "source_id IN (SELECT value FROM json_each(:sources))", {"sources": _encode(run.sources).decode()}
+    return "1", {}
+
+
+class _ScopeStep(msgspec.Struct):
+    action: str
+
+
+class _Scope(msgspec.Struct):
+    """What of the snapshot of a run says which documents it is about."""
+
+    steps: tuple[_ScopeStep, ...] = ()
+    sources: tuple[int, ...] = ()
+
+
+_SUMMARY = "s.summary, s.keywords, s.method, s.made_at, s.content_hash <> d.content_hash"
+_FROM = "FROM document_summaries s JOIN documents d ON d.id = s.document_id"
+
+
+def _stored(row: Sequence[object]) -> StoredSummary:
+    summary, keywords, method, made_at, stale = row[:5]
+    assert isinstance(summary, str)
+    assert isinstance(keywords, str)
+    assert isinstance(method, str)
+    assert isinstance(made_at, int)
+    return StoredSummary(
+        summary=summary, keywords=_keywords(keywords), method=method, made_at=made_at, stale=bool(stale)
+    )
+
+
+def _keywords(text: str) -> tuple[str, ...]:
+    try:
+        return msgspec.json.decode(text, type=tuple[str, ...])
+    except msgspec.MsgspecError:  # the table asks only for valid JSON
+        return ()
+
+
+def level_of(url: str) -> int:
+    """Return how deep an address lies: 0 for the front page of a site, also under the usual names of one."""
+    path = path_of(url).partition("?")[0].strip("/")
+    if not path:
+        return 0
+    *folders, last = path.split("/")
+    return len(folders) + (last.partition(".")[0].lower() not in ("index", "home", "default", "main", "readme"))
