@@ -245,6 +245,7 @@ class Desktop(QObject):
             window.jobs.select_job(newest)
         context.feed.start()
         self._say_what_was_found(services)
+        self._tasks.spawn(commands.recipes.ask_for_missing(), name="secrets that are missing")
         self.shown.set()
         assert services.engine is not None
         engine = asyncio.get_running_loop().create_task(services.engine.run(), name="engine")

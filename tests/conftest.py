@@ -34,7 +34,7 @@ GRACE_SECONDS = 3.0
 
 @pytest.fixture(autouse=True)
 def _own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the person's own library, settings or caches, and none asks their proxy."""
+    """No test reads or writes the person's own library, settings, caches or keyring, and none asks their proxy."""
     home = tmp_path_factory.mktemp("home")
     for name in tuple(os.environ):
         if name.startswith("QUAERO_") or name.lower().endswith("_proxy"):
@@ -44,6 +44,8 @@ def _own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     for name in ("CONFIG", "DATA", "CACHE", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "runtime"))
+    # Nor their keyring: whoever needs one brings a made-up one.
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     (home / "runtime").mkdir(mode=0o700)
 
 

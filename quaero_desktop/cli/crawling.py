@@ -14,7 +14,7 @@ from quaero_desktop.cli.credentials import ask_for_secrets
 from quaero_desktop.cli.ending import EXIT_FAILED, EXIT_OK, InterruptedByUserError, complain
 from quaero_desktop.domain.documents import changes_in_words, is_recrawl
 from quaero_desktop.domain.errors import UsageError
-from quaero_desktop.domain.jobs import TERMINAL_STATUSES, Job, JobType, Status
+from quaero_desktop.domain.jobs import TERMINAL_STATUSES, Cause, Job, JobType, Status
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.jobs import CrawlRequest
 
@@ -144,7 +144,7 @@ async def _work(options: Options, until_idle: bool) -> int:
         roots = await services.jobs.open_roots()
         await ask_for_secrets(options, services)
         if not roots and not until_idle:
-            complain("Nothing is queued. Waiting for jobs; Ctrl-C ends that.")
+            complain("Nothing is queued. Waiting for jobs; Ctrl-C ends that.", await _next_by_schedule(services))
         with stopping_by_signal(engine.stop) as interrupted:
             async with _live_progress(options, services, roots):
                 report = await engine.run(until_idle=until_idle)
@@ -170,9 +170,24 @@ async def _work(options: Options, until_idle: bool) -> int:
     return EXIT_OK
 
 
+async def _next_by_schedule(services: Services) -> str:
+    """Return a sentence about which definition comes next by itself; empty when none does."""
+    coming = [
+        (moment, stored.definition.name)
+        for stored in await services.definitions.list()
+        for moment in services.definitions.next_runs(stored, 1)
+    ]
+    if not coming:
+        return ""
+    moment, name = min(coming)
+    return f"Next by its schedule: “{output.one_line(name)}” at {output.moment(moment)}"
+
+
 def _tell_paused(job: Job) -> None:
     why = f": {job.error}" if job.error else "."
     go_on = f"quaero jobs resume {job.id}, then quaero work --until-idle"
+    if job.cause == Cause.SIGN_IN:
+        go_on = f"quaero credentials edit ID (quaero credentials list tells which), {go_on}"
     complain(f"Job {job.id} is paused{why}", f"Let it go on with: {go_on}")
 
 

@@ -75,12 +75,13 @@ async def _add(options: Options, new: NewCredential, secret: Secret) -> int:
 async def _edit(options: Options, given: argparse.Namespace) -> int:
     kind = _kind(given.kind)
     said = (given.name, given.login_url, given.site, given.kind)
-    async with options.writing() as services:
+    async with options.reading() as services:
         before = await services.credentials.get(given.id)
-        secret = None
-        # Without anything to change, a new secret is meant.
-        if given.source_file is not None or given.site is not None or kind is not None or said == (None,) * 4:
-            secret = _secret(options, given.source_file, f"New secret of “{before.name}”: ")
+    secret = None
+    # Without anything to change, a new secret is meant.
+    if given.source_file is not None or given.site is not None or kind is not None or said == (None,) * 4:
+        secret = _secret(options, given.source_file, f"New secret of “{before.name}”: ")
+    async with options.writing() as services:
         new = NewCredential(
             name=before.name if given.name is None else given.name,
             origin=before.origin if given.site is None else given.site,

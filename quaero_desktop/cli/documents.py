@@ -15,6 +15,7 @@ from quaero_desktop.domain.documents import (
     SearchHit,
     marked,
 )
+from quaero_desktop.domain.summaries import StoredSummary
 
 
 def run_command(options: Options, given: argparse.Namespace) -> int:
@@ -54,13 +55,39 @@ def _title(document: DocumentSummary) -> str:
 async def _show(options: Options, document_id: int) -> int:
     async with options.reading() as services:
         document = await services.library.document(document_id)
+        summary = await services.library.summary(document_id)
     if options.json:
-        output.print_json(document)
+        output.print_json(msgspec.to_builtins(document) | _in_short(summary))
         return EXIT_OK
     heading = [] if document.markdown.startswith("# ") else [f"# {document.title}", ""]
     gone = "" if document.gone_at is None else f" (gone since {output.moment(document.gone_at)})"
-    output.plain_lines(f"<{document.url}>{gone}", "", *heading, document.markdown.rstrip())
+    output.plain_lines(f"<{document.url}>{gone}", "", *_summary_lines(summary), *heading, document.markdown.rstrip())
     return EXIT_OK
+
+
+def _in_short(summary: StoredSummary | None) -> dict[str, object]:
+    """Return what a document says in short, for programs."""
+    if summary is None:
+        return {"summary": None, "keywords": [], "summary_method": None, "summary_stale": False}
+    return {
+        "summary": summary.summary,
+        "keywords": summary.keywords,
+        "summary_method": summary.method,
+        "summary_stale": summary.stale,
+    }
+
+
+def _summary_lines(summary: StoredSummary | None) -> list[str]:
+    """Return what a document says in short, for people."""
+    if summary is None or not (summary.summary or summary.keywords):
+        return []
+    lines = []
+    if summary.summary:
+        before = " (of an earlier version)" if summary.stale else ""
+        lines.append(f"In short{before}: {output.one_line(summary.summary)}")
+    if summary.keywords:
+        lines.append(f"Keywords: {output.one_line(', '.join(summary.keywords))}")
+    return [*lines, ""]
 
 
 async def _versions(options: Options, document_id: int) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from quaero_desktop.cli import deletion, output
+from quaero_desktop.cli import deletion, output, runs
 from quaero_desktop.cli.context import Options, run
 from quaero_desktop.cli.crawling import run_crawl
 from quaero_desktop.cli.ending import EXIT_OK, complain
@@ -166,6 +166,10 @@ def _print_details(details: JobDetails) -> None:
         )
         rows.append(("ended", output.moment(job.completed_at) + took))
     if details.root is not None:
+        if job.definition_id is not None:
+            rows.append(("definition", str(job.definition_id)))
+        if job.triggered_by is not None:
+            rows.append(("started by", f"job {job.triggered_by}"))
         rows += _root_rows(job, details.root)
         rows += [
             (f"run {attempt.attempt}", f"{attempt.outcome} {output.moment(attempt.ended_at)}")
@@ -179,6 +183,10 @@ def _print_details(details: JobDetails) -> None:
             rows.append((f"{again}try {attempt.delivery}", f"{attempt.outcome} {output.moment(attempt.ended_at)}{why}"))
     output.table(("", ""), rows)
     if details.root is not None:
+        if details.root.steps:
+            output.lines("")
+            runs.print_steps(details.root.steps)
+            runs.print_summary(job)
         if job.failed_children:
             output.lines("", f"Which failed: quaero jobs list --parent {job.id} --status failed")
             if job.status in TERMINAL_STATUSES:

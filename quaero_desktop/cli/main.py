@@ -89,6 +89,10 @@ def _dispatch(given: argparse.Namespace) -> int:
             from quaero_desktop.cli import definitions
 
             return definitions.run_command(options, given)
+        case "import":
+            from quaero_desktop.cli import importing
+
+            return importing.run_command(options, given)
         case "cleanup":
             from quaero_desktop.cli import cleanup
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from quaero_desktop import __version__
-from quaero_desktop.cli import definitions, sources, syntax
+from quaero_desktop.cli import definitions, importing, sources, syntax
 from quaero_desktop.cli.ending import EXIT_USAGE
 from quaero_desktop.cli.syntax import Parser
 from quaero_desktop.domain.cleanup import CLEANABLE
@@ -102,6 +102,7 @@ def build() -> Parser:
     definitions.add_syntax(commands)
     _add_cleanup(commands)
     _add_backup(commands)
+    importing.add_syntax(commands)
     syntax.add_command(commands, "verify", "Check every promise that the library makes.", "quaero verify")
     return parser
 

@@ -210,7 +210,7 @@ def _text_of(file: str) -> str:
             with Path(file).open("rb") as opened:
                 data = opened.read(_MAX_BYTES + 1)
         if len(data) > _MAX_BYTES:
-            raise UsageError(f"{file} is larger than {_MAX_BYTES // 1000} KB, so it is no definition.")
+            raise UsageError(f"{file} is larger than {_MAX_BYTES // 1000} kB, so it is no definition.")
         return data.decode("utf-8-sig")
     except FileNotFoundError:
         raise NotFoundError(f"There is no file {quoted(file)}.") from None

@@ -66,6 +66,7 @@ def print_result(job: Job, result: RunResult) -> None:
     line.append(f"  {output.one_line(job.name)}: {output.duration(result.seconds)}", "default")
     output.lines(line, *([job.error] if job.error else []))
     print_steps(result.steps)
+    print_summary(job)
     if is_recrawl(result.changes):
         output.lines(changes_in_words(result.changes))
     if result.failed or job.status == Status.FAILED:
@@ -84,6 +85,19 @@ def print_steps(steps: tuple[StepState, ...]) -> None:
         for step in steps
     ]
     output.table(("", "", "", ""), rows)
+
+
+def print_summary(job: Job) -> None:
+    """Print the summary of all that a run collected, where it made one."""
+    from rich.text import Text
+
+    made = job.result or {}
+    if made.get("summary"):
+        output.lines("")
+        output.wrapped(Text(output.safe(str(made["summary"]))))
+    if made.get("keywords"):
+        output.lines("")
+        output.wrapped(Text(output.one_line(f"Keywords: {', '.join(map(str, made['keywords']))}")))
 
 
 def _what_came_of(step: StepState) -> str:

@@ -92,7 +92,8 @@ class _Counter:
                     self._count_run(word, piece.weight)
                     run = []
                 elif (stem := self._stem(word)) is not None:
-                    run.append((word, stem))
+                    # Korean words end with particles, which nobody would look for.
+                    run.append((stem if self._lexicon.language == "ko" else word, stem))
                     self._count_ends(run, piece.weight, first)
                 else:
                     run = []

@@ -16,6 +16,7 @@ MAX_TEXT: Final = 500_000
 """Characters of markdown that are looked at: more than the longest manual page, and a bound on the time."""
 
 _MAX_PARAGRAPH = 20_000
+_MAX_HEADING = 300
 _MAX_SENTENCES = 6_000
 SHORTEST: Final = 25
 LONGEST: Final = 420
@@ -29,9 +30,9 @@ _HEADING = re.compile(r"(#{1,6})[ \t]+(.*)")
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?")
 _RULE = re.compile(r"(?:[-*_][ \t]*){3,}$")
 _TERM = re.compile(r"(?:\*\*.+\*\*|`[^`]+`)[:.]?$")
-_IMAGE = re.compile(r"!\[[^\[\]]*\]\((?:<[^<>\n]*>|[^()\s]*)\)")
-_LINK = re.compile(r"\[((?:[^\[\]\\]|\\.)*)\]\((?:<[^<>\n]*>|[^()\s]*)\)")
-_FOOTNOTE_LINK = re.compile(r" ?\[\[[^\[\]]{0,20}\]\]\((?:<[^<>\n]*>|[^()\s]*)\)")
+_IMAGE = re.compile(r"!\[[^\[\]]*\]\((?:<[^<>\n]*>|[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)")
+_LINK = re.compile(r"\[((?:[^\[\]\\]|\\.)*)\]\((?:<[^<>\n]*>|[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)")
+_FOOTNOTE_LINK = re.compile(r" ?\[\[[^\[\]]{0,20}\]\]\((?:<[^<>\n]*>|[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)")
 _WIDE = re.compile("[\u2e80-\uffff]")
 _LETTERS = re.compile(r"(?:[^\W\d_]| )+")
 _STASHED = re.compile(f"{_CODE_START}([0-9]+){_CODE_END}")
@@ -39,7 +40,7 @@ _NAME_LIKE = re.compile(r"[a-z]+(?:[_\d]|\.\w)")
 _CODE = re.compile(r"``+ ?([^`\n]{1,400}) ?``+|`([^`\n]{1,400})`")
 _LINKED = re.compile(f"{_LINK_START}([^{_LINK_START}{_LINK_END}]*){_LINK_END}")
 _CODED = re.compile(f"{_CODE_START}([^{_CODE_START}{_CODE_END}]*){_CODE_END}")
-_FOOTNOTE = re.compile(r" ?\[+(?:\d{1,3}|[a-z]|[¶#]|edit|citation needed)\]+(?=[\s.,;:!?)\]]|$)")
+_FOOTNOTE = re.compile(r" ?\[{1,2}(?:\d{1,3}|[a-z]|[¶#]|edit|citation needed)\]{1,2}(?=[\s.,;:!?)\]]|$)")
 _BEFORE_MARK = re.compile(r" +(?=[,;:.!?)\]](?:[\s)\].,;:]|$))")
 
 # Headings of parts that say nothing about the subject, in the languages that documentation is written in.
@@ -52,7 +53,7 @@ _ASIDE = frozenset(
     "siehe auch|einzelnachweise|weblinks|literatur|quellen|inhaltsverzeichnis|inhalt|verweise|"
     "voir aussi|références|liens externes|sommaire|notes et références|bibliographie|table des matières|"
     "véase también|referencias|enlaces externos|contenido|bibliografía|índice|"
-    "vedi anche|note|collegamenti esterni|indice|ver também|referências|ligações externas|"
+    "vedi anche|collegamenti esterni|indice|ver também|referências|ligações externas|"
     "zie ook|referenties|externe links|inhoud|zobacz też|przypisy|linki zewnętrzne|bibliografia|"
     "см. также|примечания|ссылки|литература|содержание|"
     "参见|参考文献|外部链接|参考资料|目录|相关条目|関連項目|脚注|外部リンク|出典|目次|"
@@ -171,14 +172,15 @@ def _paragraphs(markdown: str, headings: list[str]) -> Iterator[_Paragraph]:
             continue
         if (heading := _HEADING.match(body)) is not None:
             yield from taken()
-            level, text = len(heading[1]), _readable(heading[2])
+            level, text = len(heading[1]), _readable(heading[2][:_MAX_HEADING])
             of_term = False
             if aside and level > aside:
                 continue
-            aside = level if text.strip(" .:#").casefold() in _ASIDE else 0
+            # Not the first one: that is the title, and a page may be called “History”.
+            aside = level if headings and text.strip(" .:#").casefold() in _ASIDE else 0
             if not aside:
                 headings.append(text)
-                section += len(headings) > 1 or bool(level > 1 and section == 0 and len(headings) > 1)
+                section += len(headings) > 1
             continue
         if body.startswith("|") or _RULE.match(body):
             yield from taken()

@@ -31,6 +31,9 @@ ADVICE: dict[str, str] = {
     Cause.EXECUTOR_ERROR: "The exact error helps us to mend it.",
     Cause.NO_EXECUTOR: "It was made by another version of Quaero.",
     Cause.BAD_PAYLOAD: "Crawl the page again.",
+    Cause.STEP: "Retry what failed in the step before: this one follows by itself.",
+    Cause.PREREQUISITE: "See why that one failed, then retry.",
+    Cause.SIGN_IN: "Sign in to the site, and then let it go on.",
 }
 
 _CODES = re.compile(r" \((?:\d{3}|\dxx)(?:, \d{3})*\)$")

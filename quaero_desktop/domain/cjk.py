@@ -20,8 +20,10 @@ _MARKS = "[\x01-\x08]*"
 _SPLIT_RUN = f" ?({_MARKS}{CJK}(?:{_MARKS} {_MARKS}{CJK})*{_MARKS}) ?"
 
 
-# Compiled when they are first needed, not at each start: sets of characters as large as these take some 15 ms.
-_compiled = cache(re.compile)
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Return a pattern, compiled when it is first needed and not at each start: sets as large as these take 15 ms."""
+    return re.compile(pattern)
 
 
 def split_cjk(text: str) -> str:

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-import tomlkit
-from tomlkit.items import Item
 
 from quaero_desktop.domain.definitions import Definition, ErrorTolerance, OnError, Step
 from quaero_desktop.domain.errors import FieldError
@@ -84,12 +82,15 @@ def located(error: FieldError, text: str) -> FieldError:
 
 def render(definition: Definition, names: Names) -> str:
     """Return *definition* as a file that :func:`parse` reads, with the schedule in words beside it."""
+    # Imported by need: every command reads this module, and few write a file.
+    import tomlkit
+
     document = tomlkit.document()
     document["name"] = definition.name
     document["type"] = str(definition.type)
     for field in ("description", "schedule", "timeout"):
         if value := getattr(definition, field):
-            item = _text(value)
+            item = tomlkit.item(value)
             if field == "schedule" and (words := _words(value)):
                 item.comment(words)
             document[field] = item
@@ -308,11 +309,6 @@ def _named(number: int, known: Mapping[int, str]) -> int | str:
     """Return a name where it means this one and no other, else the number."""
     name = known.get(number, "")
     return name if name and list(known.values()).count(name) == 1 else number
-
-
-def _text(value: str) -> Item:
-    item: Item = tomlkit.item(value)
-    return item
 
 
 def _words(schedule: str) -> str:

@@ -81,7 +81,7 @@ class ImportPreview(msgspec.Struct, frozen=True, kw_only=True):
             already, and only the others come as pages of their crawl.
         present: how many of each kind the library has from an import before.
         left_out: what would not come, or only in part.
-        secrets: how many of the credentials that come bring a secret.
+        secrets: how many credentials bring a secret that no keyring has yet.
         secrets_kept: whether a keyring can keep those.
         scheduled: the names of the definitions that will run by a schedule.
     """
@@ -96,8 +96,8 @@ class ImportPreview(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def brings_anything(self) -> bool:
-        """Whether the library would have more afterwards."""
-        return any(self.coming.values())
+        """Whether the library, or the keyring, would have more afterwards."""
+        return any(self.coming.values()) or (self.secrets > 0 and self.secrets_kept)
 
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):

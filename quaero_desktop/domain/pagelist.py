@@ -11,6 +11,8 @@ PAGE_ORDERS = (
     "found", "status", "code", "title", "url", "depth", "size", "time", "reason", "type", "finished",
 )  # fmt: skip
 """What the children of a root can be ordered by; ``found`` is the order in which they were met."""
+PREPARATIONS = (JobType.VALIDATE, JobType.SITEMAP, JobType.PREREQUISITE)
+"""What comes before the work of a root, or leads to it."""
 _DOWNWARDS = frozenset({"code", "size", "time", "finished"})
 
 
@@ -25,6 +27,8 @@ class PageFilter(msgspec.Struct, frozen=True, kw_only=True):
         cause: any of these causes (values of :class:`~quaero_desktop.domain.jobs.Cause`, or what an import brought);
             empty for all.
         code: any of these HTTP codes; empty for all.
+        work: only what a person counts: pages and the parts of a run; of the checks, sitemaps and waits that prepare
+            them only those that failed.
         order: one of :data:`PAGE_ORDERS`. What is equal by it follows in the order it was found; what has no value (no
             code, no title) stands last in either direction.
         descending: the direction; None for the usual one: most and newest first, titles from A to Z, and by status what
@@ -37,6 +41,7 @@ class PageFilter(msgspec.Struct, frozen=True, kw_only=True):
     cause: tuple[str, ...] = ()
     code: tuple[int, ...] = ()
     type: tuple[str, ...] = ()
+    work: bool = False
     order: str = "found"
     descending: bool | None = None
 
@@ -47,13 +52,13 @@ class PageFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is filtered out: every child of the root is meant."""
+        """Whether nothing is filtered out: every child of the root is meant, or all of its *work*."""
         return not (self.query or self.status or self.cause or self.code or self.type)
 
     @property
     def starts_at_once(self) -> bool:
         """Whether an index has the order, so that the first rows are found without looking at the others."""
-        if self.order == "url":
+        if self.order in ("url", "title", "size", "time"):
             return self.is_whole
         return self.order in ("found", "status") and not (self.query or self.cause or self.code or self.type)
 
@@ -122,6 +127,24 @@ class PageScreen(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: tuple[PageRow, ...]
     total: int | None
+
+
+class PageCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of its *work* a root has (see :class:`PageFilter`).
+
+    Attributes:
+        pages, others: how many pages, and how many other jobs, are in which status; those without any are left out.
+    """
+
+    pages: dict[str, int]
+    others: dict[str, int]
+
+    @property
+    def by_status(self) -> dict[str, int]:
+        """How many are in which status, whatever they are."""
+        return {
+            status: self.pages.get(status, 0) + self.others.get(status, 0) for status in {*self.pages, *self.others}
+        }
 
 
 class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):

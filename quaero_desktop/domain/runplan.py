@@ -24,7 +24,7 @@ from quaero_desktop.domain.definitions import (
     parse_duration,
 )
 from quaero_desktop.domain.errors import FieldError
-from quaero_desktop.domain.fields import check_among, checked
+from quaero_desktop.domain.fields import check_among, checked, quoted
 from quaero_desktop.domain.identity import Identity
 from quaero_desktop.domain.schedule import check_schedule
 from quaero_desktop.domain.sources import Source, SourceRules
@@ -33,6 +33,9 @@ from quaero_desktop.domain.stepoptions import CrawlOptions, parse
 T = TypeVar("T")
 
 MAX_NAME = 200
+MAX_RUN_STEPS = 1_000
+"""A crawl of many sources is that many steps; their set-up is stored with each run."""
+_MOST_FAILURES = 1_000_000_000
 _NO_RULES = SourceRules()
 
 
@@ -59,14 +62,18 @@ def plan_run(definition: Definition, sources: Mapping[int, Source], defaults: Cr
     steps: list[RunStep] = []
     for number, step in enumerate(definition.steps, 1):
         steps += _resolved(step, f"steps[{number}]", chosen, bool(definition.sources), defaults)
+    if len(steps) > MAX_RUN_STEPS:
+        raise FieldError(
+            "sources", f"sources: a run would have {len(steps):,} steps, one for each crawl of each source;"
+            f" {MAX_RUN_STEPS:,} is the most.", "Make several definitions of it.",
+        )  # fmt: skip
     tolerance = definition.error_tolerance
     if tolerance is not None:
         check_among("error_tolerance.failure_action", tolerance.failure_action, tuple(FailureAction))
-        if tolerance.max_child_failures < 0:
-            raise FieldError(
-                "error_tolerance.max_child_failures",
-                f"error_tolerance.max_child_failures is {tolerance.max_child_failures}; 0 is the least.",
-            )
+        if not 0 <= tolerance.max_child_failures <= _MOST_FAILURES:
+            field = "error_tolerance.max_child_failures"
+            said = quoted(tolerance.max_child_failures)
+            raise FieldError(field, f"{field} is {said}; it must be between 0 and {_MOST_FAILURES:,}.")
     return RunConfig(
         definition=definition.name,
         steps=tuple(steps),

@@ -127,7 +127,12 @@ def _days(cron: CronSim, day: str, weekday: str) -> str | None:
     """Return the words for which days it is, where there are some that are not too long."""
     if day == "*":
         return _weekdays(cron)
-    if weekday != "*" or any(number < 1 for number in cron.days) or len(cron.days) > _MOST_TIMES:
+    # Of two restrictions one is enough, but for those that begin with a star.
+    if weekday != "*" and (cron.day_and or len(cron.days) < 31):
+        return None
+    if len(cron.days) == 31:
+        return "every day"
+    if any(number < 1 for number in cron.days) or len(cron.days) > _MOST_TIMES:
         return None
     return f"on the {_list([_ordinal(number) for number in sorted(cron.days)])} of every month"
 

@@ -19,9 +19,12 @@ _HOSTS = frozenset({"login", "signin", "sso", "auth", "accounts", "idp", "adfs"}
 # Pages whose path is the same for everything say it here: ucp.php?mode=login, index.php?title=Special:UserLogin.
 _SAYING = frozenset({"action", "mode", "do", "view", "op", "page", "route", "p", "title", "cmd", "task"})
 _WORD = re.compile(r"[a-z0-9_-]+")
-_PASSWORD_FIELD = re.compile(rb"""<input\b[^>]{0,2000}?\btype\s{0,20}=\s{0,20}["']?password\b""", re.IGNORECASE)
+# None of these looks beyond the next "<": each byte is looked at once, however the page is made.
+_INPUT = re.compile(rb"<input\b([^<>]*)", re.IGNORECASE)
+_OF_PASSWORD = re.compile(rb"""\btype\s{0,20}=\s{0,20}["']?password\b""", re.IGNORECASE)
 _SEARCHED = 1_000_000
-_HIDDEN = re.compile(rb"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_HIDDEN = re.compile(rb"<(/?)(?:script|style)\b[^<>]*", re.IGNORECASE)
+_TAG = re.compile(rb"<[^<>]*>?")
 _ALIKE = 0.8
 COMPARED = 200_000
 """So many bytes of a page are compared with another one."""
@@ -55,7 +58,7 @@ def ends_session(url: str) -> bool:
 
 def asks_for_password(body: bytes) -> bool:
     """Return whether a page has a field for a password."""
-    return _PASSWORD_FIELD.search(body, 0, _SEARCHED) is not None
+    return any(_OF_PASSWORD.search(field[1]) for field in _INPUT.finditer(body, 0, _SEARCHED))
 
 
 def are_alike(one: bytes, other: bytes) -> bool:
@@ -67,7 +70,10 @@ def are_alike(one: bytes, other: bytes) -> bool:
 
 
 def _words(body: bytes) -> frozenset[bytes]:
-    return frozenset(_HIDDEN.sub(b" ", body[:COMPARED]).lower().split())
+    first, *others = _HIDDEN.split(body[:COMPARED])
+    # Of what follows, each text has before it whether a script ends there, or begins.
+    seen = [first, *(text for end, text in zip(others[::2], others[1::2], strict=True) if end)]
+    return frozenset(_TAG.sub(b" ", b" ".join(seen)).lower().split())
 
 
 def _same_page(url: str, login_url: str) -> bool:

@@ -25,6 +25,7 @@ from quaero_desktop.engine.executors.registry import Registry
 from quaero_desktop.engine.hosts import Hosts, Judgement
 from quaero_desktop.engine.roots import Roots
 from quaero_desktop.infra.clock import Clock
+from quaero_desktop.infra.redact import redact
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.web.politeness import Politeness
 
@@ -462,4 +463,4 @@ class WorkerPool:
 def _failed_by_us(job: JobRef, error: BaseException) -> Failed:
     """Return what a mistake of ours, or of a library below, makes of a job: it costs this one and no other (Q8)."""
     _log.error("job %s (%s) failed by a mistake of ours", job.id, job.type, exc_info=error)
-    return Failed(cause=Cause.EXECUTOR_ERROR, message=single_line(f"{type(error).__name__}: {error}"))
+    return Failed(cause=Cause.EXECUTOR_ERROR, message=single_line(redact(f"{type(error).__name__}: {error}")))

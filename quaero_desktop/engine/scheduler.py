@@ -32,7 +32,7 @@ class Scheduler:
     Args:
         port: the definitions.
         clock: time.
-        zone: whose times of day the schedules mean.
+        zone: whose times of day the schedules mean, of now.
         defaults: what a crawl starts with by the settings of now.
         started: called after a run was started.
         notify: told of what a person should know.
@@ -42,7 +42,7 @@ class Scheduler:
         self,
         port: SchedulePort,
         clock: Clock,
-        zone: tzinfo,
+        zone: Callable[[], tzinfo],
         defaults: Callable[[], CrawlConfig],
         *,
         started: Callable[[], None] = lambda: None,
@@ -110,11 +110,12 @@ class Scheduler:
         if since is None or since > now + _CORRECTION_MS:
             await self._port.deal_with(scheduled.id, now)
             since = now
-        due = following(scheduled.schedule, since, self._zone)
+        zone = self._zone()
+        due = following(scheduled.schedule, since, zone)
         if due is None or due > now:
             return due
         await self._start(scheduled, due)
-        return following(scheduled.schedule, now, self._zone)
+        return following(scheduled.schedule, now, zone)
 
     async def _start(self, scheduled: Scheduled, due: int | None) -> None:
         turn = await self._port.start_due(scheduled, due, self._clock.now_ms(), self._defaults())

@@ -51,3 +51,11 @@ class LocalZone(tzinfo):
         first = local.replace(tzinfo=self)
         # Of two moments with the same time of day, when the clocks go back, it is the second one.
         return first if first.utcoffset() == local.utcoffset() else first.replace(fold=1)
+
+
+def local_zone() -> tzinfo:
+    """Return the time zone of this machine, also after it has moved to another one."""
+    if hasattr(time, "tzset"):
+        # The C library looks at the machine's setting when a process starts, and not again unless it is asked to.
+        time.tzset()
+    return LocalZone()

@@ -408,7 +408,7 @@ def read(path: Path, problems: list[SettingsProblem]) -> str | None:
         return None
     if len(content) > MAX_FILE_BYTES:
         problems.append(
-            SettingsProblem(message=f"{path} is larger than {MAX_FILE_BYTES // 1024} KB; the defaults are used.")
+            SettingsProblem(message=f"{path} is larger than {MAX_FILE_BYTES // 1024} kB; the defaults are used.")
         )
         return None
     try:

@@ -1,16 +1,17 @@
 """Definitions: make, change, run and delete them, read and write them as files, say when they come next (J3, J4)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import tzinfo
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from quaero_desktop.domain import definitionfile, schedule
+from quaero_desktop.domain import definitionfile
+from quaero_desktop.domain import schedule as schedules
 from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.definitionfile import Names
 from quaero_desktop.domain.definitions import Definition, StoredDefinition
 from quaero_desktop.domain.errors import FieldError
-from quaero_desktop.infra.clock import Clock, LocalZone
+from quaero_desktop.infra.clock import Clock, local_zone
 from quaero_desktop.infra.settings import Settings
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.storage.database import Database
@@ -21,6 +22,9 @@ from quaero_desktop.storage.ledger import Ledger
 if TYPE_CHECKING:
     from quaero_desktop.services.engine import Engine
     from quaero_desktop.services.later import LaterEngine
+
+Moments = list[int]
+"""In milliseconds UTC, the first one first."""
 
 
 def crawl_defaults(settings: Settings) -> CrawlConfig:
@@ -46,7 +50,7 @@ class DefinitionService:
         settings: what their crawls start with.
         clock: time.
         engine: what runs the jobs in this process, if anything does.
-        zone: whose times of day schedules mean; None for this machine's.
+        zone: whose times of day schedules mean, of now.
 
     Attributes:
         stored: the definitions as the scheduler sees them.
@@ -59,14 +63,14 @@ class DefinitionService:
         settings: Settings,
         clock: Clock,
         engine: "Engine | LaterEngine | None",
-        zone: tzinfo | None = None,
+        zone: Callable[[], tzinfo] = local_zone,
     ) -> None:
         self.stored = Definitions(database, ledger)
         self._ledger = ledger
         self._defaults = crawl_defaults(settings)
         self._clock = clock
         self._engine = engine
-        self._zone = zone or LocalZone()
+        self._zone = zone
 
     def apply(self, settings: Settings) -> None:
         """Let runs that are started from now on begin with other settings."""
@@ -205,30 +209,30 @@ class DefinitionService:
 
     # Schedules.
 
-    def upcoming(self, text: str, n: int = 3) -> Sequence[int]:
+    def upcoming(self, schedule: str, n: int = 3) -> Moments:
         """Return the next *n* moments of a schedule, in milliseconds UTC; fewer when there are no more.
 
         Raises:
             FieldError: it is no schedule.
         """
-        return tuple(islice(schedule.upcoming(text, self._clock.now_ms(), self._zone), n))
+        return [*islice(schedules.upcoming(schedule, self._clock.now_ms(), self._zone()), n)]
 
-    def in_words(self, text: str) -> str:
+    def in_words(self, schedule: str) -> str:
         """Return a schedule as a person would say it, like ``every day at 03:00``.
 
         Raises:
             FieldError: it is no schedule.
         """
-        return schedule.in_words(text)
+        return schedules.in_words(schedule)
 
-    def next_runs(self, stored: StoredDefinition, n: int = 3) -> Sequence[int]:
+    def next_runs(self, stored: StoredDefinition, n: int = 3) -> Moments:
         """Return when a definition will run next by its schedule: never while that rests, or is none."""
         if not stored.definition.enabled or stored.schedule_paused:
-            return ()
+            return []
         try:
             return self.upcoming(stored.definition.schedule, n)
         except FieldError:
-            return ()
+            return []
 
     # What is committed must reach the engine, also when the caller is cancelled in between.
 

@@ -18,14 +18,14 @@ from quaero_desktop.engine.executors.prerequisite import Prerequisite
 from quaero_desktop.engine.executors.registry import Registry
 from quaero_desktop.engine.executors.reindex import Reindexer
 from quaero_desktop.engine.executors.sitemaps import SitemapReader
-from quaero_desktop.engine.executors.transform import Transformer
 from quaero_desktop.engine.executors.summarise import SummariseExecutor
+from quaero_desktop.engine.executors.transform import Transformer
 from quaero_desktop.engine.executors.validator import Validator
 from quaero_desktop.engine.models import ModelOfSettings
 from quaero_desktop.engine.pool import PoolReport, WorkerPool
 from quaero_desktop.engine.scheduler import Scheduler
 from quaero_desktop.engine.summarising import Summariser
-from quaero_desktop.infra.clock import Clock, LocalZone
+from quaero_desktop.infra.clock import Clock, local_zone
 from quaero_desktop.infra.heap import give_large_blocks_back
 from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.infra.settings import FetchSettings, Settings
@@ -131,7 +131,7 @@ class Engine:
         self._scheduler = Scheduler(
             schedules,
             self._clock,
-            LocalZone(),
+            local_zone,
             lambda: crawl_defaults(self._settings),
             started=self.queued,
             notify=self._notify,

@@ -344,6 +344,8 @@ def _front_matter(document: ExportedDocument) -> str:
         "title": _quoted(document.title),
         "url": _quoted(document.url),
         "description": _quoted(document.description),
+        "summary": _quoted(document.summary),
+        "keywords": f"[{', '.join(map(_quoted, document.keywords))}]" if document.keywords else "",
         "author": _quoted(document.author),
         "language": _quoted(document.language),
         "source": _quoted(document.source),

@@ -10,7 +10,6 @@ import hashlib
 import itertools
 import os
 import secrets as randomness
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,13 +36,13 @@ from quaero_desktop.domain.legacy import (
 )
 from quaero_desktop.domain.pages import PageInput
 from quaero_desktop.domain.sources import memory_key
-from quaero_desktop.infra.clock import Clock
+from quaero_desktop.infra.clock import Clock, SystemClock
 from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.storage import errand, importing
 from quaero_desktop.storage import legacy as files
 from quaero_desktop.storage.database import Database, Tx
 from quaero_desktop.storage.errand import Errand
-from quaero_desktop.storage.importing import ReadyDocument, ReadyJob, SeenUrl, StoredCredential, Written
+from quaero_desktop.storage.importing import Library, ReadyDocument, ReadyJob, SeenUrl, StoredCredential, Written
 from quaero_desktop.storage.legacy import LegacyFile, RawRow
 from quaero_desktop.storage.pace import Pace
 
@@ -110,7 +109,7 @@ class ImportService:
                 if library is None:
                     return _Preview(reader, None, kept).make(path)
                 with work.connected(library) as connection:
-                    return _Preview(reader, connection, kept).make(path)
+                    return _Preview(reader, Library(connection), kept).make(path)
 
         return await errand.run(work)
 
@@ -141,6 +140,57 @@ class ImportService:
                 return _Run(reader, _Writer(database, loop, gently=self._gently), store).run(path)
 
         return await errand.run(work)
+
+
+async def look_into(path: Path, progress: Progress | None = None) -> ImportPreview:
+    """Return what an import of a file into a new library would do; see :meth:`ImportService.preview`."""
+    secrets = SecretStore()
+    try:
+        return await ImportService(None, secrets, SystemClock()).preview(path, progress)
+    finally:
+        secrets.close()
+
+
+async def check(path: Path) -> None:
+    """Refuse a file that cannot be imported.
+
+    Raises:
+        LegacyFileError: it is missing, damaged, locked, or no database of the old Quaero.
+    """
+
+    def work(work: Errand) -> None:
+        with files.opened(work, path):
+            pass
+
+    await errand.run(work)
+
+
+async def unkept_secrets(path: Path) -> int:
+    """Return how many secrets a file brings that nothing can keep; 0 where there is a keyring.
+
+    Raises:
+        LegacyFileError: it is missing, damaged, locked, or no database of the old Quaero.
+    """
+    secrets = SecretStore()
+    try:
+        if await secrets.is_kept():
+            return 0
+    finally:
+        secrets.close()
+    now = SystemClock().now_ms()
+
+    def work(work: Errand) -> int:
+        with files.opened(work, path) as file:
+            return sum(_has_secret(raw, now) for raw in file.rows(files.CREDENTIALS))
+
+    return await errand.run(work)
+
+
+def _has_secret(raw: RawRow, now: int) -> bool:
+    try:
+        return raw.values is not None and legacy.credential(raw.values, now, lambda _: None).secret is not None
+    except UnusableError:
+        return False
 
 
 # --- telling ----------------------------------------------------------------------------------------------------------
@@ -191,6 +241,7 @@ class _Reader:
         self.left_out: list[LeftOut] = []
         self._work = work
         self._telling = telling
+        file.work_out_trees()
         telling.total = (
             file.count(files.CREDENTIALS)
             + file.count(files.SOURCES)
@@ -402,11 +453,11 @@ class _Preview:
 
     Args:
         reader: what is in the file.
-        library: a reading connection to the library; None where there is none yet.
+        library: what is there; None where there is no library yet.
         kept: whether there is a keyring.
     """
 
-    def __init__(self, reader: _Reader, library: sqlite3.Connection | None, kept: bool) -> None:
+    def __init__(self, reader: _Reader, library: Library | None, kept: bool) -> None:
         self._reader = reader
         self._library = library
         self._kept = kept
@@ -439,7 +490,7 @@ class _Preview:
         )
 
     def _known(self, kind: Kind, legacy_ids: Sequence[str]) -> Mapping[str, int]:
-        return {} if self._library is None else importing.known(self._library, kind, legacy_ids)
+        return {} if self._library is None else self._library.known(kind, legacy_ids)
 
     def _count(self, kind: Kind, legacy_ids: Sequence[str]) -> Mapping[str, int]:
         before = self._known(kind, legacy_ids)
@@ -451,8 +502,10 @@ class _Preview:
         """Count credentials and sources; return how many secrets come."""
         reader = self._reader
         credentials = reader.credentials()
-        had = self._count(Kind.CREDENTIALS, [each.legacy_id for each in credentials])
-        bring = [each for each in credentials if each.secret is not None and each.legacy_id not in had]
+        ids = [each.legacy_id for each in credentials]
+        self._count(Kind.CREDENTIALS, ids)
+        kept = self._library.with_secrets(ids) if self._library is not None else frozenset()
+        bring = [each for each in credentials if each.secret is not None and each.legacy_id not in kept]
         if not self._kept:
             for each in bring:
                 reader.leave_out(files.CREDENTIALS, each.legacy_id, NO_KEYRING)
@@ -517,7 +570,7 @@ class _Preview:
                 if mark not in self._pages:
                     self._pages.add(mark)
                     new.append(each)
-            known = 0 if self._library is None else importing.known_pages(self._library, new)
+            known = 0 if self._library is None else self._library.known_pages(new)
             self._coming[Kind.SEEN_URLS] += len(new) - known
             self._present[Kind.SEEN_URLS] += known
 
@@ -582,7 +635,7 @@ class _Writer:
         self.flush()
         return asyncio.run_coroutine_threadsafe(self._database.write(function), self._loop).result()
 
-    def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+    def read(self, function: Callable[[Any], T]) -> T:
         """Read from the library."""
         self.flush()
         return asyncio.run_coroutine_threadsafe(self._database.read(function), self._loop).result()

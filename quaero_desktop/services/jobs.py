@@ -7,10 +7,11 @@ import msgspec
 
 from quaero_desktop.domain import urls
 from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope, ScopeKind
+from quaero_desktop.domain.definitions import NO_STEP, Action
 from quaero_desktop.domain.deletion import Deletion, DeletionPlan
 from quaero_desktop.domain.errors import NotAllowedError, UsageError
 from quaero_desktop.domain.identity import Identity, alias_origin
-from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, LogLine, TailLine
+from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, LogLine, Status, TailLine
 from quaero_desktop.domain.listing import Attempt, GroupedPage, JobFilter, JobPage, RootDetails, SkipPage, SourceName
 from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.domain.ports import NewRoot
@@ -21,7 +22,7 @@ from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.settings import Settings
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.services.deletion import DeletionService
-from quaero_desktop.storage import logtail, queries, sources
+from quaero_desktop.storage import logtail, queries, sources, steps
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.ledger import Ledger
 
@@ -190,11 +191,19 @@ class JobService:
     async def scope(self, job_id: int) -> CrawlScope:
         """Return what decides about the links of the crawl that a job belongs to.
 
+        Of the run of a definition that is the crawl under way, or else its first one.
+
         Raises:
             NotFoundError: there is no such job.
         """
         job = await self.get(job_id)
-        plan = await self._ledger.plan(job.root_id)
+        step = job.step
+        if job.is_root:
+            states = await self._database.read(lambda connection: steps.states(connection, job_id))
+            crawls = [state for state in states if state.action == Action.CRAWL]
+            under_way = [state for state in crawls if state.status == Status.RUNNING]
+            step = next((state.number for state in under_way + crawls), NO_STEP)
+        plan = await self._ledger.plan(job.root_id, step)
         return CrawlScope(plan.config, plan.scope_roots)
 
     async def page(self, which: JobFilter) -> JobPage:
@@ -381,13 +390,13 @@ class JobService:
         await to_the_end(self._resume(root_id))
 
     async def rerun(self, job_id: int) -> int:
-        """Start a crawl once more, as its stored configuration says, and return the id of the new root.
+        """Start a crawl, or a run, once more, as its stored snapshot says, and return the id of the new root.
 
         The one that is repeated may have ended or not; nothing becomes of it. It runs when an engine runs.
 
         Raises:
             NotFoundError: there is no such job.
-            NotAllowedError: it is a page, no crawl, or one whose configuration cannot be read.
+            NotAllowedError: it is no root, or one whose snapshot cannot be read.
         """
         await self.get(job_id)  # what lies in the trash, or below it, is no job any more
         return await to_the_end(self._queued(self._ledger.rerun(job_id)))
@@ -398,6 +407,7 @@ class JobService:
         A root that has ended opens again and ends anew; its own earlier runs stand among its attempts. Cancelled
         children run again only when they are named: by *ids*, or by a filter whose status names them. A check of the
         start that failed runs again with any page. Pages that the rules of now leave out are withdrawn and not queued.
+        Steps of a run that had failed or were left out because of them go on afterwards.
 
         Args:
             root_id: the root; or one page, which alone is meant then.

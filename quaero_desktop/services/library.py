@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from quaero_desktop.domain.documents import Document, DocumentFilter, DocumentPage, DocumentVersion, SearchResults
 from quaero_desktop.domain.listing import Statistics
-from quaero_desktop.storage import catalogue, queries, search
+from quaero_desktop.domain.summaries import StoredSummary
+from quaero_desktop.storage import catalogue, queries, search, summaries
 from quaero_desktop.storage.database import Database
 
 
@@ -44,6 +45,10 @@ class LibraryService:
     async def documents_of_jobs(self, job_ids: Sequence[int]) -> list[int]:
         """Return the ids of the documents that these jobs, and those below them, ended with."""
         return await self._database.read(lambda connection: catalogue.documents_of_jobs(connection, job_ids))
+
+    async def summary(self, document_id: int) -> StoredSummary | None:
+        """Return what a document says in short, or None when it has not been summarised."""
+        return await self._database.read(lambda connection: summaries.of_document(connection, document_id))
 
     async def versions(self, document_id: int) -> list[DocumentVersion]:
         """Return the versions of a document, the current one first (D4).

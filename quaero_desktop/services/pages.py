@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Sequence
 
-from quaero_desktop.domain.pagelist import FailureGroup, PageFilter, PageRow, PageScreen
+from quaero_desktop.domain.pagelist import FailureGroup, PageCounts, PageFilter, PageRow, PageScreen
 from quaero_desktop.storage import pagelist
 from quaero_desktop.storage.database import Database
 
@@ -47,13 +47,13 @@ class PageService:
         """Return rows by their ids, in that order, without those that are gone or in the trash."""
         return await self._database.read(lambda connection: pagelist.rows(connection, ids))
 
-    async def status_counts(self, root_id: int) -> dict[str, int]:
-        """Return how many children of a root are in which status.
+    async def counts(self, root_id: int) -> PageCounts:
+        """Return how much of its work a root has, from the counters: checks and sitemaps count only where they failed.
 
         Raises:
             NotFoundError: there is no such root.
         """
-        return await self._database.read(lambda connection: pagelist.status_counts(connection, root_id))
+        return await self._database.read(lambda connection: pagelist.counts(connection, root_id))
 
     async def failure_groups(self, root_id: int) -> tuple[FailureGroup, ...]:
         """Return the failed children of a root in groups that failed alike, the largest first.

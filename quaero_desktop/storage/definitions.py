@@ -159,8 +159,10 @@ class Definitions:
         tx.execute("UPDATE definitions SET checked_until = ? WHERE id = ?", (now, scheduled.id))
         running = tx.value(_OPEN_RUN, (scheduled.id,))
         if running is not None:
-            if due is not None:
-                message = "The schedule came up again while this run had not ended: it is left out this time."
+            message = "The schedule came up again while this run had not ended: it is left out this time."
+            last = tx.one("SELECT message FROM job_logs WHERE root_id = ? ORDER BY id DESC LIMIT 1", (running,))
+            # One that waits for somebody for weeks need not be told each minute.
+            if due is not None and (last is None or last[0] != message):
                 joblog.write(tx, running, running, "warn", message)
             return Turn(running=running)
         try:
@@ -216,7 +218,8 @@ def plan(connection: sqlite3.Connection, definition_id: int, defaults: CrawlConf
         raise NotAllowedError(
             f"The definition “{definition.name}” is switched off.", f"quaero definitions enable {definition_id}"
         )
-    _check_circle(connection, definition, definition_id)
+    if definition.pre_jobs or definition.post_jobs:
+        _Others(connection).check_circle(definition, definition_id)
     return plan_run(definition, _sources(connection, definition.sources), defaults)
 
 
@@ -230,12 +233,15 @@ def _all(connection: sqlite3.Connection) -> tuple[StoredDefinition, ...]:
 
 def _read(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[StoredDefinition, ...]:
     found = []
+    others: _Others | None = None
     for row in rows:
         definition = _decoded(row)
         if isinstance(definition, str):
             problem, definition = definition, Definition(name=row[1], enabled=bool(row[3]))
         else:
-            problem = _problem(connection, definition, row[0])
+            if others is None and (definition.pre_jobs or definition.post_jobs):
+                others = _Others(connection)
+            problem = _problem(connection, definition, row[0], others)
         found.append(
             StoredDefinition(
                 id=row[0],
@@ -261,9 +267,13 @@ def _decoded(row: Sequence[Any]) -> Definition | str:
     return msgspec.structs.replace(definition, name=row[1], enabled=bool(row[3]))
 
 
-def _problem(connection: sqlite3.Connection, definition: Definition, definition_id: int) -> str:
+def _problem(
+    connection: sqlite3.Connection, definition: Definition, definition_id: int, others: "_Others | None"
+) -> str:
     try:
-        _check(connection, definition, definition_id, _NO_DEFAULTS)
+        check_definition(definition, _sources(connection, definition.sources), _NO_DEFAULTS)
+        if others is not None:
+            others.check_circle(definition, definition_id)
     except KnownError as error:
         return error.message
     return ""
@@ -382,51 +392,59 @@ def _check(
             raise FieldError(
                 "name", f"name: there is a definition “{name}” already, number {other_id}.", "Give it another name."
             )
-    _check_circle(connection, definition, definition_id)
+    _Others(connection).check_circle(definition, definition_id)
 
 
-def _check_circle(connection: sqlite3.Connection, definition: Definition, definition_id: int | None) -> None:
-    """Refuse what names a definition that is not there, or leads back to itself."""
-    if not definition.pre_jobs and not definition.post_jobs:
-        return
-    others, names = _edges(connection)
-    for field in ("pre_jobs", "post_jobs"):
-        for number, each in enumerate(getattr(definition, field), 1):
-            place = f"{field}[{number}]"
-            if each not in others:
-                raise FieldError(place, f"{place}: there is no definition {each}.")
-            if definition_id is None:
-                continue
-            circle = find_circle(definition_id, others | {definition_id: (each,)})
-            if circle:
-                way = " → ".join(names[each] if each != definition_id else definition.name for each in circle)
-                raise FieldError(
-                    place,
-                    f"{place}: that is a circle: {way}.",
-                    "What runs before or after must not run this one again.",
+class _Others:
+    """All definitions, as far as one that runs others before or after it must know them.
+
+    Attributes:
+        edges: which definitions each one runs, before or after itself.
+        names: what they are called.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.edges: dict[int, tuple[int, ...]] = {}
+        self.names: dict[int, str] = {}
+        for row in connection.execute("SELECT id, name, body, enabled FROM definitions").fetchall():
+            definition = _decoded(row)
+            self.edges[row[0]] = () if isinstance(definition, str) else (*definition.pre_jobs, *definition.post_jobs)
+            self.names[row[0]] = row[1]
+
+    def check_circle(self, definition: Definition, definition_id: int | None) -> None:
+        """Refuse what names a definition that is not there, or leads back to itself.
+
+        Args:
+            definition: what is, or will be, stored.
+            definition_id: its id; None for a new one.
+        """
+        for field in ("pre_jobs", "post_jobs"):
+            for number, each in enumerate(getattr(definition, field), 1):
+                place = f"{field}[{number}]"
+                if each not in self.edges:
+                    raise FieldError(place, f"{place}: there is no definition {each}.")
+                # Nobody can name a new one yet.
+                circle = (
+                    () if definition_id is None else find_circle(definition_id, {**self.edges, definition_id: (each,)})
                 )
-
-
-def _edges(connection: sqlite3.Connection) -> tuple[dict[int, tuple[int, ...]], dict[int, str]]:
-    """Return which definitions each one runs before or after itself, and their names."""
-    edges: dict[int, tuple[int, ...]] = {}
-    names: dict[int, str] = {}
-    for row in connection.execute("SELECT id, name, body, enabled FROM definitions").fetchall():
-        definition = _decoded(row)
-        edges[row[0]] = () if isinstance(definition, str) else (*definition.pre_jobs, *definition.post_jobs)
-        names[row[0]] = row[1]
-    return edges, names
+                if circle:
+                    names = {**self.names, circle[0]: definition.name}
+                    raise FieldError(
+                        place,
+                        f"{place}: that is a circle: {' → '.join(names[one] for one in circle)}.",
+                        "What runs before or after must not run this one again.",
+                    )
 
 
 def _delete(tx: Tx, definition_id: int) -> DeletedDefinition | None:
     definition_id = storable_integer(definition_id)
-    edges, names = _edges(tx.connection)
-    users = [key for key, targets in edges.items() if definition_id in targets and key != definition_id]
+    others = _Others(tx.connection)
+    users = [key for key, targets in others.edges.items() if definition_id in targets and key != definition_id]
     if users:
-        who = ", ".join(f"“{names[key]}” ({key})" for key in users[:5])
+        who = ", ".join(f"“{others.names[key]}” ({key})" for key in users[:5])
         more = f" and {len(users) - 5} more" if len(users) > 5 else ""
         raise NotAllowedError(
-            f"The definition “{names.get(definition_id, definition_id)}” runs before or after {who}{more}.",
+            f"The definition “{others.names.get(definition_id, definition_id)}” runs before or after {who}{more}.",
             "Take it out of there first.",
         )
     row = tx.one(

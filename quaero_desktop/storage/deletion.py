@@ -294,6 +294,8 @@ class Deletions:
                     " WHERE id = ?",
                     (root_id,),
                 )
+            if sign > 0:
+                self._ledger.brought_back(tx, root_id, children)
             self._ledger.settle(tx, root_id)
 
     def _finish(

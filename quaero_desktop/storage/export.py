@@ -12,7 +12,7 @@ from quaero_desktop.domain.documents import Document
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.text import storable_integer
 from quaero_desktop.infra.redact import redact_url
-from quaero_desktop.storage import catalogue, search
+from quaero_desktop.storage import catalogue, search, summaries
 from quaero_desktop.storage.errand import Errand
 from quaero_desktop.storage.filters import as_id, like
 
@@ -20,9 +20,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ExportedDocument(Document, frozen=True, kw_only=True):
-    """A document with the name of its source. Secrets in its addresses are masked (J8); its text is as it was."""
+    """A document with the name of its source. Secrets in its addresses are masked (J8); its text is as it was.
+
+    Attributes:
+        summary, keywords: what it says in short; empty when it has not been summarised as it is now.
+    """
 
     source: str
+    summary: str = ""
+    keywords: tuple[str, ...] = ()
 
 
 class Snapshot:
@@ -90,6 +96,9 @@ class Snapshot:
         if isinstance(canonical := found.metadata.get("canonical"), str):
             fields["metadata"] = found.metadata | {"canonical": redact_url(canonical)}
         fields["url"] = redact_url(found.url)
+        summary = summaries.of_document(self._connection, document_id)
+        if summary is not None and not summary.stale:
+            fields |= {"summary": summary.summary, "keywords": summary.keywords}
         return ExportedDocument(**fields, source=self._sources[found.source_id])
 
 

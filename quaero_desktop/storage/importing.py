@@ -150,6 +150,34 @@ def imported_sources(connection: sqlite3.Connection) -> list[tuple[int, str, str
     ).fetchall()
 
 
+class Library:
+    """What a library has from imports before.
+
+    Args:
+        connection: for reading.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def known(self, kind: Kind, legacy_ids: Iterable[str]) -> dict[str, int]:
+        """Return which of these came before, with their ids."""
+        return known(self._connection, kind, legacy_ids)
+
+    def with_secrets(self, legacy_ids: Iterable[str]) -> frozenset[str]:
+        """Return of which of these credentials the keyring has the secret."""
+        rows = self._connection.execute(
+            "SELECT legacy_id FROM credentials WHERE keyring_id IS NOT NULL"
+            " AND legacy_id IN (SELECT value FROM json_each(?))",
+            (_encode(list(legacy_ids)).decode(),),
+        )
+        return frozenset(legacy_id for (legacy_id,) in rows)
+
+    def known_pages(self, found: Sequence[SeenUrl]) -> int:
+        """Return how many of these URLs are pages of their crawl already."""
+        return known_pages(self._connection, found)
+
+
 def _free_name(tx: Tx, table: str, name: str) -> str:
     number = 1
     free = name

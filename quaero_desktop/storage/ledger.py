@@ -124,8 +124,8 @@ class Ledger:
 
         Raises:
             NotFoundError: there is no such definition.
-            NotAllowedError: it is not enabled, or would run for ever.
-            UsageError: something in it makes no sense.
+            NotAllowedError: it is switched off, or cannot be read.
+            FieldError: something in it makes no sense any more, or it would run for ever.
         """
         return await self._database.write(
             lambda tx: self._settling.start_run(tx, definition_id, defaults, triggered_by)
@@ -136,8 +136,8 @@ class Ledger:
 
         Raises:
             NotFoundError: there is no such definition.
-            NotAllowedError: it is not enabled, or would run for ever.
-            UsageError: something in it makes no sense.
+            NotAllowedError: it is switched off, or cannot be read.
+            FieldError: something in it makes no sense any more, or it would run for ever.
         """
         return await self._database.write(lambda tx: self._require(tx, job_id))
 
@@ -361,6 +361,18 @@ class Ledger:
         """Mark a root changed, and end it, or go on, when nothing below it is open."""
         self._settling.settle(tx, root_id)
 
+    def brought_back(self, tx: Tx, root_id: int, children: Sequence[int]) -> None:
+        """Note that children of a root came out of the trash: what is open of them belongs to steps that go on."""
+        if self._plans.run(tx, root_id) is None:
+            return
+        rows = tx.execute(
+            "SELECT DISTINCT step FROM jobs WHERE parent_id = ? AND status IN ('pending', 'running')"
+            " AND id IN (SELECT value FROM json_each(?))",
+            (root_id, _encode(list(children)).decode()),
+        )
+        if steps := frozenset(step for (step,) in rows):
+            self._runs.reopened(tx, root_id, steps)
+
     def forget(self, root_id: int) -> None:
         """Forget what is remembered of a root; on the writer's thread."""
         self._plans.forget(root_id)
@@ -469,7 +481,7 @@ class Ledger:
                 log(
                     tx, job.id, job.root_id, "warn" if page.truncated else "info",
                     f"{_VERBS[change]} “{single_line(page.title, 120)}” ({fetched.status},"
-                    f" {fetched.wire_bytes / 1e3:.1f} KB, {fetched.elapsed_ms} ms, {found} new links){lost}",
+                    f" {fetched.wire_bytes / 1e3:.1f} kB, {fetched.elapsed_ms} ms, {found} new links){lost}",
                 )  # fmt: skip
             case Unchanged(document_id=document_id, elapsed_ms=elapsed_ms):
                 self._end_job(

@@ -107,7 +107,7 @@ class RawRow(msgspec.Struct, frozen=True):
 
 
 class LegacyFile:
-    """An open file of the old Quaero, in one snapshot.
+    """An open file of the old Quaero, in one snapshot. What it says of jobs needs :meth:`work_out_trees`.
 
     Args:
         connection: read-only, with ``text_factory = bytes``, in a transaction.
@@ -123,12 +123,11 @@ class LegacyFile:
         self._known = {table: [name for name in _COLUMNS[table] if name in columns[table]] for table in columns}
         self._keys = {table: self._key(table) for table in columns}
         self.job_tables = tuple(table for table in JOBS if table in columns)
-        self._make_tree()
         self._lines = ""
         if LOGS in columns:
             self._lines = (
-                f"SELECT {self._selected(LOGS)} FROM temp.line l CROSS JOIN main.{LOGS} t ON t.{self._keys[LOGS]} = l.key"
-                " WHERE l.place = ? ORDER BY l.key"
+                f"SELECT {self._selected(LOGS)} FROM temp.line l"
+                f" CROSS JOIN main.{LOGS} t ON t.{self._keys[LOGS]} = l.key WHERE l.place = ? ORDER BY l.key"
             )
 
     def has(self, table: str) -> bool:
@@ -153,7 +152,7 @@ class LegacyFile:
         key = self._keys[DOCUMENTS]
         known = self._known[DOCUMENTS]
         times = [f"t.{name}" for name in ("updated_at", "last_synced", "created_at") if name in known]
-        newest = f"coalesce({', '.join(times)}, 0)" if len(times) > 1 else (times or ["0"])[0]
+        newest = f"coalesce({', '.join(times)}, 0)" if times else "NULL"
         # The keys are sorted, and not the texts.
         self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS newest (place INTEGER PRIMARY KEY, key)")
         self._connection.execute("DELETE FROM temp.newest")
@@ -256,6 +255,7 @@ class LegacyFile:
     def _raw(self, table: str, row: Sequence[Any]) -> RawRow:
         names = self._known[table]
         label = row[names.index("id") + 1] if names[:1] == ["id"] else row[0]
+        values: dict[str, Any] | None
         try:
             # Text comes as bytes, and so do the few blobs.
             values = {
@@ -279,7 +279,8 @@ class LegacyFile:
 
     # --- the trees --------------------------------------------------------------------------------------------------
 
-    def _make_tree(self) -> None:
+    def work_out_trees(self) -> None:
+        """Find the place of each job, and who has none; to be done once, before anything is asked about jobs."""
         run = self._connection.execute
         run("CREATE TEMP TABLE tree (place INTEGER PRIMARY KEY, source TEXT, key, id TEXT UNIQUE, parent TEXT, wraps)")
         for table in self.job_tables:
@@ -434,8 +435,8 @@ def _what_to_open(stack: ExitStack, path: Path, *, in_wal_mode: bool) -> tuple[P
         return path, not shared.exists()
     if shared.exists() and _opens(path):
         return path, False
-    # Nobody has it open: it was copied, or its program died, with changes in the WAL. To read those SQLite would have to
-    # make a file beside it.
+    # Nobody has it open: it was copied, or its program died, with changes in the WAL. To read those SQLite would have
+    # to make a file beside it.
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="quaero-import-")))
     copy = folder / "legacy.db"
     try:

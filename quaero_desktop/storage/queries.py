@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from quaero_desktop.domain.definitions import Action
 from quaero_desktop.domain.documents import Change, check_window
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.jobs import LOG_LEVELS, OPEN_STATUSES, TERMINAL_STATUSES, Job, JobType, LogLine, Status
@@ -571,7 +572,7 @@ def skips(
     after: str | None = None,
     total: int | None = None,
 ) -> SkipPage:
-    """Return a page of the URLs that a root refused, by URL.
+    """Return a page of the URLs that a root refused, by URL; what several crawls of a run refused stands there once.
 
     Args:
         connection: a reader's.
@@ -591,26 +592,30 @@ def skips(
     check_reason(reason)
     counts = skip_counts(connection, root_id)
     parameters: Parameters = {"root": root_id, "limit": at_most(limit), "offset": storable_integer(offset)}
-    where = "root_id = :root"
+    where = "{0}.root_id = :root"
     if reason is not None:
-        where += " AND reason = :reason"
+        where += " AND {0}.reason = :reason"
         parameters["reason"] = reason
-    if not query:
-        total = sum(counts.values()) if reason is None else counts.get(reason, 0)
-    else:
-        where += " AND (url LIKE :part ESCAPE '\\' OR rule LIKE :part ESCAPE '\\')"
+    if query:
+        where += " AND ({0}.url LIKE :part ESCAPE '\\' OR {0}.rule LIKE :part ESCAPE '\\')"
         parameters["part"] = like(query)
-    those = f"{where} AND url > :after" if after is not None else where
+    these = where.format("s")
+    if sum(step.action == Action.CRAWL for step in steps.states(connection, root_id)) > 1:
+        first = f"SELECT min(o.step) FROM skips o WHERE {where.format('o')} AND o.url = s.url"
+        these += f" AND s.step = ({first})"
+    elif not query:
+        total = sum(counts.values()) if reason is None else counts.get(reason, 0)
+    those = f"{these} AND s.url > :after" if after is not None else these
     parameters["after"] = None if after is None else storable(after)
     rows = connection.execute(
-        "SELECT url, depth, reason, rule, found_on, found_at FROM skips"
-        f" WHERE {those} ORDER BY url LIMIT :limit OFFSET :offset",
+        "SELECT s.url, s.depth, s.reason, s.rule, s.found_on, s.found_at FROM skips s"
+        f" WHERE {those} ORDER BY s.url LIMIT :limit OFFSET :offset",
         parameters,
     ).fetchall()
     if total is None and after is None and not offset and (limit is None or len(rows) < limit):
         total = len(rows)
     if total is None:
-        (total,) = connection.execute(f"SELECT count(*) FROM skips WHERE {where}", parameters).fetchone()
+        (total,) = connection.execute(f"SELECT count(*) FROM skips s WHERE {these}", parameters).fetchone()
     return SkipPage(
         skips=tuple(
             Skip(url=row[0], depth=row[1], reason=row[2], rule=row[3], found_on=row[4], found_at=row[5]) for row in rows

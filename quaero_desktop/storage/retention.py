@@ -34,7 +34,8 @@ _OLD_ROOT = (
 # One look at the first line of most roots; all of its lines only where none is too old yet.
 _ROOTS_WITH_OLD_LINES = (
     f"SELECT j.id FROM jobs j INDEXED BY jobs_roots WHERE j.parent_id IS NULL AND j.created_at < :before"
-    f" AND j.status IN {_ENDED} AND EXISTS ("
+    # The logs that an import brought are old from the first day, and nobody would have them come for a day.
+    f" AND j.status IN {_ENDED} AND j.origin <> 'legacy' AND EXISTS ("
     "SELECT 1 FROM job_logs l INDEXED BY job_logs_root WHERE l.root_id = j.id AND l.at < :before)"
 )
 _OLD_LINES = (

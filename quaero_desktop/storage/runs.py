@@ -23,7 +23,7 @@ from quaero_desktop.domain.definitions import (
     OnError,
     RunConfig,
 )
-from quaero_desktop.domain.errors import NotAllowedError, NotFoundError
+from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.jobs import Cause, JobType, Phase, Status
 from quaero_desktop.domain.ports import Required
 from quaero_desktop.domain.queue import NewMessage
@@ -69,12 +69,10 @@ class Runs:
 
         Raises:
             NotFoundError: there is no such definition.
-            NotAllowedError: it is switched off, cannot be read, or would run for ever.
+            NotAllowedError: it is switched off, or cannot be read.
             FieldError: something in it makes no sense any more.
         """
         run = definitions.plan(tx.connection, definition_id, defaults)
-        if triggered_by is not None and definition_id in _definitions_above(tx, triggered_by):
-            raise NotAllowedError(f"The definition “{run.definition}” would have to run before or after itself.")
         how = "" if triggered_by is None else f" by job {triggered_by}"
         return self._insert(tx, run, how, definition_id=definition_id, triggered_by=triggered_by)
 
@@ -406,7 +404,14 @@ class Runs:
         steps.save()
         sql = "UPDATE jobs SET result = json_remove(result, '$.steps') WHERE id = ? AND result IS NOT NULL"
         tx.execute(sql, (root_id,))
-        self._set_deadline(tx, root_id, run)
+        # What goes on within its time keeps that; another attempt has all of it.
+        anew = tx.one(
+            "SELECT 1 FROM jobs r JOIN root_progress p ON p.root_id = r.id WHERE r.id = ?"
+            " AND (r.started_at IS NULL OR p.deadline_at <= ?)",
+            (root_id, tx.now),
+        )
+        if anew is not None:
+            self._set_deadline(tx, root_id, run)
 
     # What acts while it is under way.
 
@@ -547,17 +552,6 @@ def how_long(milliseconds: int) -> str:
     seconds = milliseconds // 1000
     parts = ((seconds // 86_400, "d"), (seconds // 3_600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
     return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
-
-
-def _definitions_above(tx: Tx, root_id: int) -> frozenset[int]:
-    """Return the definitions of a root and of those that led to it."""
-    rows = tx.execute(
-        "WITH RECURSIVE above (id) AS (SELECT ? UNION"
-        " SELECT j.triggered_by FROM above JOIN jobs j ON j.id = above.id WHERE j.triggered_by IS NOT NULL)"
-        " SELECT j.definition_id FROM above JOIN jobs j ON j.id = above.id WHERE j.definition_id IS NOT NULL",
-        (root_id,),
-    )
-    return frozenset(definition_id for (definition_id,) in rows)
 
 
 def _delete_marker(tx: Tx, root_id: int, job_id: int) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from quaero_desktop.domain import urls
 from quaero_desktop.domain.errors import FieldError, NotAllowedError, NotFoundError
+from quaero_desktop.domain.jobs import Cause, JobType
 from quaero_desktop.domain.sources import (
     Credential,
     CredentialKind,
@@ -33,6 +34,8 @@ _SOURCE = (
 )
 _WITH_CREDENTIAL = f"SELECT {_SOURCE}, {_CREDENTIAL} FROM sources s LEFT JOIN credentials c ON c.id = s.credential_id"
 _SOURCE_COLUMNS = 9
+# As the index has it, which would not be used otherwise.
+_OPEN_ROOTS = "jobs INDEXED BY jobs_open_roots WHERE parent_id IS NULL AND status IN ('pending', 'running', 'paused')"
 PART = 500
 """How many documents are deleted in one transaction."""
 
@@ -133,19 +136,16 @@ def _check_free(tx: Tx, name: str, own: int) -> None:
 def waiting_for(connection: sqlite3.Connection, which: Credential) -> tuple[int, ...]:
     """Return the roots that are paused until a credential has a new secret, oldest first."""
     rows = connection.execute(
-        "SELECT id FROM jobs INDEXED BY jobs_open_roots WHERE parent_id IS NULL AND status = 'paused'"
-        " AND trashed_at IS NULL AND error LIKE 'Sign in%' AND instr(error, ?) > 0 ORDER BY id",
-        (f"“{which.name}”",),
+        f"SELECT id FROM {_OPEN_ROOTS} AND status = 'paused'"
+        " AND trashed_at IS NULL AND cause = ? AND instr(error, ?) > 0 ORDER BY id",
+        (Cause.SIGN_IN, f"“{which.name}”"),
     )
     return tuple(job_id for (job_id,) in rows)
 
 
 def needed(connection: sqlite3.Connection) -> tuple[Credential, ...]:
     """Return the credentials of what the roots collect for that are pending or running, each once."""
-    rows = connection.execute(
-        "SELECT id FROM jobs INDEXED BY jobs_open_roots WHERE parent_id IS NULL AND status IN ('pending', 'running')"
-        " AND trashed_at IS NULL"
-    ).fetchall()
+    rows = connection.execute(f"SELECT id FROM {_OPEN_ROOTS} AND status <> 'paused' AND trashed_at IS NULL").fetchall()
     return needed_by(connection, [job_id for (job_id,) in rows])
 
 
@@ -301,8 +301,7 @@ def _open_runs(connection: sqlite3.Connection, source_id: int) -> int:
     """Return how many runs of several sources are open, one of whose steps collects for this one."""
     return int(
         connection.execute(
-            "SELECT count(*) FROM jobs INDEXED BY jobs_open_roots WHERE parent_id IS NULL AND source_id IS NULL"
-            " AND status IN ('pending', 'running', 'paused') AND trashed_at IS NULL AND EXISTS"
+            f"SELECT count(*) FROM {_OPEN_ROOTS} AND source_id IS NULL AND trashed_at IS NULL AND EXISTS"
             " (SELECT 1 FROM json_each(config, '$.steps') WHERE json_extract(value, '$.source_id') = ?)",
             (source_id,),
         ).fetchone()[0]
@@ -345,9 +344,15 @@ def delete_documents(tx: Tx, source_id: int) -> int:
         NotAllowedError: something needs the source since.
     """
     check_deletable(tx.connection, source_id, documents=True)
+    ids = [row[0] for row in tx.execute("SELECT id FROM documents WHERE source_id = ? LIMIT ?", (source_id, PART))]
+    some = _encode(ids).decode()
+    # Its pages completed, and why they have no document must still be said.
     tx.execute(
-        "DELETE FROM documents WHERE id IN (SELECT id FROM documents WHERE source_id = ? LIMIT ?)", (source_id, PART)
+        "UPDATE jobs SET result = json_object('reason', 'its document was deleted'), revision = ?"
+        " WHERE document_id IN (SELECT value FROM json_each(?)) AND type = ?",
+        (tx.revision, some, JobType.CRAWLER_URL),
     )
+    tx.execute("DELETE FROM documents WHERE id IN (SELECT value FROM json_each(?))", (some,))
     return int(tx.value("SELECT count(*) FROM documents WHERE source_id = ?", (source_id,)))
 
 

@@ -227,6 +227,29 @@ _INVARIANTS = (
         """,
     ),
     _Invariant(
+        "steps_agree_with_their_jobs",
+        "a step of a run goes on exactly while a job of it is open, and none does in a run that has ended",
+        "steps of runs whose state and jobs disagree",
+        f"""
+        WITH runs AS (SELECT r.id, r.status IN {_OPEN} AS is_open, p.step, p.steps,
+                json_array_length(r.config, '$.steps') AS many
+            FROM jobs r LEFT JOIN root_progress p ON p.root_id = r.id
+            WHERE r.parent_id IS NULL AND r.type = 'definition_run' AND r.origin <> 'legacy'
+                AND r.id NOT IN (SELECT id FROM gone)),
+        states AS (SELECT runs.id, is_open, step, s.key + 1 AS number, s.value ->> '$.status' AS status,
+                EXISTS (SELECT 1 FROM child_counts c WHERE c.parent_id = runs.id AND c.step = s.key + 1
+                    AND c.status IN {_OPEN} AND c.n > 0) AS has_open
+            FROM runs, json_each(runs.steps) s)
+        SELECT 'root ' || id || ' step ' || number FROM states
+        WHERE (status = 'running') <> has_open
+            OR (NOT is_open AND status IN ('running', 'pending')) OR (status = 'running' AND number < step)
+        UNION ALL
+        SELECT 'root ' || id FROM runs WHERE steps IS NULL OR json_array_length(steps) <> many
+        UNION ALL
+        SELECT 'job ' || j.id FROM runs JOIN jobs j ON j.parent_id = runs.id WHERE j.step NOT BETWEEN 0 AND runs.many
+        """,
+    ),
+    _Invariant(
         "completed_pages_have_an_outcome",
         "each completed page has a document or a recorded reason",
         "completed pages without either",

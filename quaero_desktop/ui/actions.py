@@ -44,6 +44,7 @@ class ActionId(StrEnum):
     OPEN_DOCUMENT = "open_document"
     SHOW_IN_LOG = "show_in_log"
     EXPORT = "export"
+    IMPORT = "import"
     FIND = "find"
     PALETTE = "palette"
     SHOW_JOBS = "show_jobs"
@@ -271,6 +272,9 @@ _SPECS: dict[ActionId, _Spec] = {
     ActionId.OPEN_DOCUMENT: _Spec("Open document", "file-text", "Ctrl+O", _document),
     ActionId.SHOW_IN_LOG: _Spec("Show in log", "list", "Ctrl+Shift+L", _one),
     ActionId.EXPORT: _Spec("Export documents…", "download-simple", "Ctrl+E", _always),
+    ActionId.IMPORT: _Spec(
+        "Import from the old Quaero…", "upload-simple", "", _always, "Take over what is in a database of the old Quaero"
+    ),
     ActionId.FIND: _Spec("Search library", "magnifying-glass", "Ctrl+F", _always),
     ActionId.PALETTE: _Spec("Go to or do…", "command", "Ctrl+K", _always, "Actions, jobs and documents by name"),
     ActionId.SHOW_JOBS: _Spec("Jobs", "tree-structure", "Ctrl+1", _always),

@@ -25,6 +25,7 @@ _FILE_ENDINGS = frozenset(
     " rar rb rs rst rtf sh so sql svg swp tar tex tgz tif tiff toml ts tsv txt vb wav webp xls xlsx xml xz yaml yml"
     " zip".split()
 )
+_DATABASE_ENDINGS = frozenset({".db", ".sqlite", ".sqlite3"})
 
 
 def urls_in(text: str) -> tuple[str, ...]:
@@ -84,6 +85,15 @@ def urls_in_mime(data: QMimeData) -> tuple[str, ...]:
     if not found and data.hasText():
         found.update(dict.fromkeys(urls_in(data.text())))
     return tuple(found)
+
+
+def database_in(data: QMimeData) -> Path | None:
+    """Return the SQLite file that was dropped, if it was one alone and has the name of one."""
+    urls_given = data.urls()
+    if len(urls_given) != 1 or not urls_given[0].isLocalFile():
+        return None
+    file = Path(urls_given[0].toLocalFile())
+    return file if file.suffix.lower() in _DATABASE_ENDINGS else None
 
 
 def _trimmed(address: str) -> str:

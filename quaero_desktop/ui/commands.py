@@ -63,6 +63,7 @@ class Commands(QObject):
             ActionId.OPEN_DOCUMENT: lambda selection: self._spawn(self._open_document(selection)),
             ActionId.SHOW_IN_LOG: self._show_in_log,
             ActionId.EXPORT: lambda selection: self._spawn(self._export(selection)),
+            ActionId.IMPORT: lambda _: self.import_legacy(),
             ActionId.FIND: lambda _: window.focus_search(),
             ActionId.PALETTE: lambda _: self._open_palette(),
             ActionId.SHOW_JOBS: lambda _: window.focus_jobs(),
@@ -78,6 +79,7 @@ class Commands(QObject):
         for name, handler in handlers.items():
             context.actions.connect_handler(name, handler)
         window.urls_given.connect(self.new_crawl)
+        window.import_wanted.connect(lambda file: self.import_legacy(Path(file)))
         window.crawl_wanted.connect(lambda url: self._spawn(self._crawl(url), on_error=self._refuse_in_welcome))
 
     # --- crawls -----------------------------------------------------------------------------------------------------
@@ -88,6 +90,7 @@ class Commands(QObject):
 
         dialog = NewCrawlDialog(self._context, self._window)
         dialog.started.connect(lambda job_id: self._window.show_job(job_id, expand=True))
+        dialog.definition_wanted.connect(self.recipes.new_definition)
         dialog.open_with(tuple(urls))
 
     async def start(self, urls: Sequence[str]) -> None:
@@ -236,6 +239,19 @@ class Commands(QObject):
 
         dialog = ExportDialog(self._context, self._window)
         dialog.open_with(ids, self._window.library.query())
+
+    def import_legacy(self, file: Path | None = None) -> None:
+        """Open the dialog that takes over what is in a database of the old Quaero; with a file, look into that."""
+        from quaero_desktop.ui.dialogs.importing import ImportDialog
+
+        dialog = ImportDialog(self._context, self._window)
+        dialog.imported.connect(lambda: self._spawn(self._show_imported()))
+        dialog.open_with(file)
+
+    async def _show_imported(self) -> None:
+        # The feed tells of jobs; where only documents came, nothing else would end the welcome.
+        if (await self._context.services.library.statistics()).documents:
+            self._window.set_new(False)
 
     async def _documents_of(self, selection: Selection) -> list[int]:
         library = self._context.services.library

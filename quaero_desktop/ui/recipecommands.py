@@ -1,5 +1,6 @@
 """What the actions about definitions and sources do: each hands one thing to a service and says what came of it."""
 
+import contextlib
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QFileDialog
 
 from quaero_desktop.domain.definitions import Definition
-from quaero_desktop.domain.errors import ExportError, KnownError, UsageError
+from quaero_desktop.domain.errors import ExportError, KnownError, NotAllowedError, NotFoundError, UsageError
+from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.domain.filenames import safe_name
 from quaero_desktop.domain.sources import Source
 from quaero_desktop.services.jobs import CrawlRequest
@@ -17,12 +19,13 @@ from quaero_desktop.ui.actions import ActionId, Selection
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.format import clean, count_of
 from quaero_desktop.ui.notices import Notice
-from quaero_desktop.ui.recipewords import as_new
+from quaero_desktop.ui.recipewords import as_new, waits_for_sign_in
 from quaero_desktop.ui.window import MainWindow
 
 if TYPE_CHECKING:
     from quaero_desktop.services.definitions import DeletedDefinition
 
+_SIGN_IN = "sign in"
 _MOST_BYTES = 1_000_000
 """A definition that is larger is none."""
 
@@ -57,6 +60,9 @@ class RecipeCommands(QObject):
         for name, handler in handlers.items():
             context.actions.connect_handler(name, handler)
         window.nightly_wanted.connect(self.new_nightly)
+        window.sign_in_wanted.connect(lambda root_id: self._spawn(self.sign_in_again(root_id)))
+        self._told: dict[int, str] = {}
+        context.feed.updated.connect(self._on_update)
 
     # --- definitions --------------------------------------------------------------------------------------------------
 
@@ -224,16 +230,102 @@ class RecipeCommands(QObject):
 
         self._spawn(find())
 
-    def sign_in(self, source: Source, *, then: Callable[[], None] | None = None) -> None:
+    async def sign_in_again(self, root_id: int) -> None:
+        """Open the dialog for what a paused root waits for; what waits for the same goes on when it is given."""
+        services = self._context.services
+        root = await services.jobs.get(root_id)
+        wanted = [each for each in await services.credentials.list() if f"“{each.name}”" in (root.error or "")]
+        sources = [source for source in await services.sources.list() if source.credential is not None]
+        ids = {credential.id for credential in wanted}
+        for source in sources:
+            if source.credential is not None and source.credential.id in ids:
+                credential_id = source.credential.id
+                self.sign_in(source, why=root.error or "", then=lambda: self._spawn(self._go_on(credential_id)))
+                return
+        self._context.notices.show(
+            self.tr("What it asks for is no longer in the library."),
+            self.tr("Set up a sign-in for its source, and resume the crawl."),
+        )
+
+    async def _go_on(self, credential_id: int) -> None:
+        """Resume what waited for a credential."""
+        services = self._context.services
+        waiting = await services.credentials.waiting(credential_id)
+        for root_id in waiting:
+            with contextlib.suppress(NotAllowedError, NotFoundError):
+                await services.jobs.resume(root_id)
+        self._context.notices.withdraw(_SIGN_IN)
+        if waiting:
+            said = self.tr("%s went on.") % count_of(len(waiting), "crawl")
+            self._context.notices.show(said, kind="success", key=_SIGN_IN)
+
+    async def ask_for_missing(self) -> None:
+        """Say once, after the start, that crawls wait for secrets that no keyring keeps."""
+        services = self._context.services
+        missing = await services.credentials.missing()
+        if not missing:
+            return
+        ids = {credential.id for credential in missing}
+        names = ", ".join(clean(credential.name, 60) for credential in missing[:3])
+        if len(missing) > 3:
+            names = self.tr("%s and %s more") % (names, len(missing) - 3)
+        source = next(
+            (
+                each
+                for each in await services.sources.list()
+                if each.credential is not None and each.credential.id in ids
+            ),
+            None,
+        )
+        if source is None or source.credential is None:
+            return
+        first, credential_id = source, source.credential.id
+        self._context.notices.post(
+            Notice(
+                message=self.tr("Queued crawls need a sign-in that is not kept from one start to the next: %s.")
+                % names,
+                button=self.tr("Sign in…"),
+                on_click=lambda: self.sign_in(first, then=lambda: self._spawn(self._after_missing(credential_id))),
+                key=_SIGN_IN,
+            )
+        )
+
+    async def _after_missing(self, credential_id: int) -> None:
+        await self._go_on(credential_id)
+        await self.ask_for_missing()
+
+    def _on_update(self, update: FeedUpdate) -> None:
+        """Say it where it cannot be missed when a crawl pauses until its person signs in again."""
+        for job_id in update.removed:
+            self._told.pop(job_id, None)
+        for root in update.roots:
+            error = root.error or ""
+            if not waits_for_sign_in(root):
+                if self._told.pop(root.id, None) is not None and not self._told:
+                    self._context.notices.withdraw(_SIGN_IN)
+            elif self._told.get(root.id) != error:
+                self._told[root.id] = error
+                root_id = root.id
+                self._context.notices.post(
+                    Notice(
+                        message=self.tr("%s is paused. %s") % (clean(root.name, 60), clean(error, 300)),
+                        button=self.tr("Sign in again…"),
+                        on_click=lambda root_id=root_id: self._spawn(self.sign_in_again(root_id)),  # type: ignore[misc]
+                        key=_SIGN_IN,
+                    )
+                )
+
+    def sign_in(self, source: Source, *, why: str = "", then: Callable[[], None] | None = None) -> None:
         """Open the dialog for what a source's site asks for.
 
         Args:
             source: whose.
+            why: why it is asked for now; empty when the person wanted it.
             then: called when it is kept.
         """
         from quaero_desktop.ui.dialogs.credential import CredentialDialog
 
-        dialog = CredentialDialog(self._context, self._window, source=source)
+        dialog = CredentialDialog(self._context, self._window, source=source, why=why)
         dialog.saved.connect(lambda _: self._reload())
         if then is not None:
             dialog.saved.connect(lambda _: then())
@@ -241,20 +333,7 @@ class RecipeCommands(QObject):
 
     async def _crawl_sources(self, sources: tuple[Source, ...]) -> None:
         for source in sources:
-            rules = source.rules
-            request = CrawlRequest(
-                urls=(source.start_url,),
-                source_id=source.id,
-                name=source.name,
-                depth=rules.depth,
-                max_pages=rules.max_pages,
-                scope=rules.scope,
-                include=rules.include,
-                exclude=rules.exclude,
-                per_host=rules.per_host,
-                delay_seconds=None if rules.delay_ms is None else rules.delay_ms / 1000,
-                obey_robots=rules.obey_robots,
-            )
+            request = CrawlRequest(urls=(), source_id=source.id)
             job_id = await self._context.services.jobs.start_crawl(request)
         self._window.show_job(job_id, expand=True)
 

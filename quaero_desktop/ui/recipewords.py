@@ -1,7 +1,19 @@
 """Definitions and sources in plain words, as the window writes them."""
 
-from quaero_desktop.domain.definitions import Action, Definition, FailureAction, OnError, Step, StoredDefinition
+from quaero_desktop.domain.definitions import (
+    Action,
+    Definition,
+    FailureAction,
+    OnError,
+    RunConfig,
+    RunStep,
+    Step,
+    StoredDefinition,
+)
+from quaero_desktop.domain.jobs import Job, Status
+from quaero_desktop.domain.setupwords import SetupLine, SetupPart, in_words
 from quaero_desktop.domain.sources import Credential, CredentialKind, NewSource, Source, SourceRules
+from quaero_desktop.services.jobs import CrawlRequest
 from quaero_desktop.ui.format import NOTHING, clean, count, count_of, duration, relative
 
 ACTIONS: dict[str, str] = {
@@ -83,7 +95,7 @@ def next_run(stored: StoredDefinition, moment: int | None, now: int) -> str:
     if not stored.definition.schedule:
         return "at each start" if stored.definition.auto_start else "by hand"
     if stored.schedule_paused:
-        return "‖ schedule paused"
+        return "‖ paused"
     if moment is None:
         return NOTHING
     return in_a_while(moment, now)
@@ -108,7 +120,7 @@ def tolerance_words(definition: Definition) -> str:
     return f"when more than {count_of(tolerance.max_child_failures, 'page')} failed: {what}"
 
 
-def step_details(step: Step) -> str:
+def step_details(step: Step | RunStep) -> str:
     """Return what of a step is worth a second line: where a crawl begins, how old what is cleaned up must be."""
     config = step.config
     parts: list[str] = []
@@ -141,6 +153,31 @@ def age_words(age: str) -> str:
     return count_of(int(number), nouns[unit]) if unit in nouns and number.isdecimal() else clean(age) or "?"
 
 
+def run_in_words(run: RunConfig) -> tuple[SetupPart, ...]:
+    """Return what a run of a definition was asked to do, for the setup of its root."""
+    lines = [SetupLine("Definition", clean(run.definition))]
+    if run.timeout_ms is not None:
+        lines.append(SetupLine("Takes at most", duration(run.timeout_ms / 1000)))
+    if run.tolerance is not None:
+        words = FAILURE_ACTIONS.get(run.tolerance.failure_action, run.tolerance.failure_action)
+        lines.append(
+            SetupLine("Errors", f"more than {count_of(run.tolerance.max_child_failures, 'failed page')}: {words}")
+        )
+    for name, ids in (("Runs before", run.pre_jobs), ("Runs after", run.post_jobs)):
+        if ids:
+            lines.append(SetupLine(name, count_of(len(ids), "definition")))
+    parts = [SetupPart("Run", tuple(lines))]
+    for number, step in enumerate(run.steps, 1):
+        own = [SetupLine("Does", action_words(step.action))]
+        if details := step_details(step):
+            own.append(SetupLine("How", details))
+        own.append(SetupLine("If it fails", ON_ERROR.get(step.on_error, clean(step.on_error))))
+        if step.crawl is not None:
+            own += [line for part in in_words(step.crawl) for line in part.lines]
+        parts.append(SetupPart(f"{number}. {clean(step.name)}", tuple(own)))
+    return tuple(parts)
+
+
 def rules_words(rules: SourceRules) -> str:
     """Return the rules of a source in a line; what is left to the settings is not named."""
     parts: list[str] = []
@@ -163,6 +200,11 @@ def rules_words(rules: SourceRules) -> str:
     return ", ".join(parts) or "as in the settings"
 
 
+def waits_for_sign_in(root: Job) -> bool:
+    """Return whether a root is paused until its person signs in to the site again: so begins what it says then."""
+    return root.status == Status.PAUSED and (root.error or "").startswith("Sign in")
+
+
 def credential_words(credential: Credential | None) -> str:
     """Return how a source signs in, with the tail of the secret, like ``cookies …a3f9``."""
     if credential is None:
@@ -174,6 +216,36 @@ def credential_words(credential: Credential | None) -> str:
 def site_of(source: Source) -> str:
     """Return the address of a source without what all have in common."""
     return clean(source.base_url.partition("://")[2].rstrip("/") or source.base_url)
+
+
+def as_definition(request: CrawlRequest, name: str) -> Definition:
+    """Return a definition that crawls what was asked for.
+
+    Args:
+        request: what was asked for.
+        name: what it is called where the request says nothing.
+    """
+    said = {
+        "start_urls": list(request.urls),
+        "scope": request.scope,
+        "max_depth": request.depth,
+        "max_pages": request.max_pages,
+        "include_patterns": list(request.include) or None,
+        "exclude_patterns": list(request.exclude) or None,
+        "concurrency": request.per_host,
+        "delay": request.delay_seconds,
+    }
+    return Definition(
+        name=request.name or name,
+        sources=() if request.source_id is None else (request.source_id,),
+        steps=(
+            Step(
+                name=ACTIONS[Action.CRAWL],
+                action=Action.CRAWL,
+                config={key: value for key, value in said.items() if value is not None},
+            ),
+        ),
+    )
 
 
 def as_new(source: Source, *, credential_id: int | None = None, enabled: bool | None = None) -> NewSource:

@@ -33,7 +33,7 @@ from PySide6.QtWidgets import (
 
 from quaero_desktop.ui import late
 from quaero_desktop.ui.actions import ActionId, Selection
-from quaero_desktop.ui.addresses import urls_in, urls_in_mime
+from quaero_desktop.ui.addresses import database_in, urls_in, urls_in_mime
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.views.detail import DetailPane
@@ -55,8 +55,8 @@ _LAYOUT_VERSION = 1
 _SEARCH_WIDTH = 320
 
 _MENUS: tuple[tuple[str, tuple[ActionId | None, ...]], ...] = (
-    ("&File", (ActionId.NEW_CRAWL, ActionId.NEW_DEFINITION, ActionId.NEW_SOURCE, None, ActionId.EXPORT, None,
-               ActionId.BACK_UP, ActionId.VERIFY, None, ActionId.SETTINGS, None, ActionId.QUIT)),
+    ("&File", (ActionId.NEW_CRAWL, ActionId.NEW_DEFINITION, ActionId.NEW_SOURCE, None, ActionId.EXPORT, ActionId.IMPORT,
+               None, ActionId.BACK_UP, ActionId.VERIFY, None, ActionId.SETTINGS, None, ActionId.QUIT)),
     ("&Edit", (ActionId.UNDO, ActionId.COPY_URL, ActionId.DELETE, None, ActionId.FIND, ActionId.PALETTE)),
     ("&Job", (ActionId.OPEN_DOCUMENT, ActionId.OPEN_IN_BROWSER, ActionId.SHOW_IN_LOG, None, ActionId.RERUN,
               ActionId.RETRY_FAILED, None, ActionId.PAUSE, ActionId.RESUME, ActionId.CANCEL)),
@@ -84,13 +84,17 @@ class MainWindow(QMainWindow):
         close_wanted: the person wants to leave; the window closes when :meth:`allow_closing` was called.
         urls_given: addresses that were pasted or dropped somewhere, for a new crawl.
         crawl_wanted: one address, to be crawled with the usual settings at once.
+        import_wanted: a database that was dropped, to be looked into.
         nightly_wanted: the definition that most begin with, filled in.
+        sign_in_wanted: the id of a root that waits for its person to sign in again.
     """
 
     close_wanted = Signal()
     urls_given = Signal(list)
     crawl_wanted = Signal(str)
     nightly_wanted = Signal()
+    import_wanted = Signal(str)
+    sign_in_wanted = Signal(int)
 
     def __init__(self, context: Context, icon: QIcon) -> None:
         super().__init__()
@@ -160,6 +164,11 @@ class MainWindow(QMainWindow):
         self._turn_to(self.definitions, self.definitions)
         self._rail_definitions.setChecked(True)
         self._publish()
+
+    def show_definition(self, definition_id: int) -> None:
+        """Show the definitions with one selected."""
+        self.show_definitions()
+        self.definitions.select(definition_id)
 
     def show_sources(self) -> None:
         """Show the sources."""
@@ -305,9 +314,13 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """Offer to crawl what was dropped: addresses, text that holds some, files of them."""
+        """Offer to crawl what was dropped: addresses, text that holds some, files of them; or to import a database."""
         event.acceptProposedAction()
-        self._offer(urls_in_mime(event.mimeData()))
+        database = database_in(event.mimeData())
+        if database is not None:
+            self.import_wanted.emit(str(database))
+        else:
+            self._offer(urls_in_mime(event.mimeData()))
 
     def paste(self) -> None:
         """Offer to crawl what the clipboard holds."""
@@ -441,6 +454,8 @@ class MainWindow(QMainWindow):
         self.jobs.activated.connect(lambda _: self.detail.setFocus())
         self.detail.selected.connect(self._pages_selected)
         self.detail.page_activated.connect(self._show_page)
+        self.detail.definition_wanted.connect(self.show_definition)
+        self.detail.sign_in_wanted.connect(self.sign_in_wanted)
         self.log.job_activated.connect(self.show_job)
         self.search.textChanged.connect(self._search)
         self.search.returnPressed.connect(self._go_to_results)

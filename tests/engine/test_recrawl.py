@@ -196,7 +196,7 @@ async def test_a_recrawl_says_in_its_log_what_it_found(services, wiki):
         path: (await services.jobs.logs(job.id, level="debug", limit=None, children=False))[-1].message
         for path, job in (await pages_of(services, second.job.id)).items()
     }
-    assert re.fullmatch(r"Changed: stored “A page” \(200, .* KB, \d+ ms, 2 new links\)", lines["/"])
+    assert re.fullmatch(r"Changed: stored “A page” \(200, .* kB, \d+ ms, 2 new links\)", lines["/"])
     assert re.fullmatch(r"Unchanged \(304, \d+ ms, 1 new links\)", lines["/a"])
     assert lines["/b"] == "The page does not exist (404). The library keeps what it has of it."
 

@@ -92,7 +92,7 @@ class World:
     def restarted(self) -> Scheduler:
         """Return a scheduler as it is after another start of Quaero."""
         self.scheduler = Scheduler(
-            self.shelf, self.clock, BERLIN, lambda: DEFAULTS, started=self._poke, notify=self.notices.append
+            self.shelf, self.clock, lambda: BERLIN, lambda: DEFAULTS, started=self._poke, notify=self.notices.append
         )
         return self.scheduler
 

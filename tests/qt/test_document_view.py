@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QToo
 
 from quaero_desktop.domain.documents import Document
 from quaero_desktop.ui.theme import Mode
-from quaero_desktop.ui.views.document import SHOWN_AT_FIRST, DocumentView, open_web_address
+from quaero_desktop.ui.views.document import DocumentView, open_web_address
+from quaero_desktop.ui.views.documentpage import SHOWN_AT_FIRST
 from tests.support.documents import SITE, Browser, child, inside, store
 from tests.support.qtwindow import QtWorld, qt_world
 from tests.support.recording_server import RecordingServer

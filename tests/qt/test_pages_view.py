@@ -244,7 +244,7 @@ def test_select_all_means_all_that_match_and_not_a_million_rows(shown: Shown) ->
 
     selection = shown.selections[-1]
     assert selection.count == len(shown.ids())
-    assert selection.every == PageFilter(root_id=ROOT, status=("failed",), descending=False)
+    assert selection.every == PageFilter(root_id=ROOT, status=("failed",), work=True, descending=False)
     shown.do(lambda: press(Qt.Key.Key_Home))
     shown.settle()
     assert shown.selections[-1].every is None
@@ -270,7 +270,7 @@ def test_what_is_selected_stays_selected_in_another_order(shown: Shown) -> None:
 def test_selected_pages_that_no_longer_match_are_not_selected_any_more(shown: Shown) -> None:
     shown.show()
     shown.table.selectRow(0)
-    shown.settle()
+    shown.world.wait_until(lambda: bool(shown.selections and shown.selections[-1].count))
     kept = shown.selections[-1].targets[0]
 
     shown.do(lambda: shown.view.show_root(ROOT, status=("failed",)))

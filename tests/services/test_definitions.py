@@ -1,7 +1,7 @@
 """Definitions through the whole product: as files, in words, by hand and by schedule (J3, J4)."""
 
 import asyncio
-import contextlib
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from textwrap import dedent
 from zoneinfo import ZoneInfo
@@ -187,7 +187,7 @@ FILE = dedent(
 
 
 @pytest.fixture
-async def shelf(tmp_path) -> contextlib.AbstractAsyncContextManager[DefinitionService]:
+async def shelf(tmp_path) -> AsyncIterator[DefinitionService]:
     async with compose.writing(LibraryFiles(tmp_path / "library"), IMPATIENT, create=True) as services:
         await services.definitions.save(Definition(name="Before", steps=(Step(name="x", action="reindex"),)))
         yield services.definitions
@@ -235,7 +235,7 @@ async def test_what_comes_next_and_what_that_means(tmp_path):
     opened = compose.writing(LibraryFiles(tmp_path / "library"), IMPATIENT, create=True, clock=clock)
     async with opened as services:
         there = DefinitionService(
-            services.jobs._database, services.jobs._ledger, IMPATIENT, clock, None, ZoneInfo("Asia/Tokyo")
+            services.jobs._database, services.jobs._ledger, IMPATIENT, clock, None, lambda: ZoneInfo("Asia/Tokyo")
         )
         # It is 05:26 in the morning there.
         nights = [datetime.fromtimestamp(moment / 1000, UTC) for moment in there.upcoming("0 3 * * *")]
@@ -246,7 +246,7 @@ async def test_what_comes_next_and_what_that_means(tmp_path):
         number = await there.save(nightly("docs.quaero.org", schedule="0 3 * * *"))
         assert there.next_runs(await there.get(number)) == there.upcoming("0 3 * * *")
         await there.pause_schedule(number, True)
-        assert there.next_runs(await there.get(number)) == ()
+        assert there.next_runs(await there.get(number)) == []
 
 
 async def test_a_deletion_can_be_undone(shelf):

@@ -329,6 +329,9 @@ async def test_never_two_at_once_and_the_one_that_runs_says_so(kitchen):
     assert (await kitchen.scheduled(number)).checked_until == kitchen.clock.now_ms()
     warnings = await kitchen.rows("SELECT message FROM job_logs WHERE job_id = ? AND level = 2", running)
     assert any("left out this time" in message for (message,) in warnings)
+    assert await kitchen.start_due(number) == Turn(running=running)
+    again = await kitchen.rows("SELECT message FROM job_logs WHERE job_id = ? AND level = 2", running)
+    assert again == warnings  # not a line each minute
     await kitchen.ledger.cancel(running)
     turn = await kitchen.start_due(number)
     assert turn is not None

@@ -251,7 +251,7 @@ async def test_completing_stores_the_whole_outcome_in_one_transaction(bench, clo
     ]
     assert await bench.row("SELECT discovered, documents, bytes FROM root_progress") == (3, 1, 2_500)
     assert await bench.rows("SELECT state FROM messages") == [("ready",)] * 2
-    assert await bench.log(page.job.id) == ["Stored “A page” (200, 2.5 KB, 12 ms, 2 new links)"]
+    assert await bench.log(page.job.id) == ["Stored “A page” (200, 2.5 kB, 12 ms, 2 new links)"]
     assert await bench.rows("SELECT delivery, started_at, ended_at, outcome FROM attempts") == [
         (1, clock.now_ms() - 2_000, clock.now_ms(), "completed")
     ]

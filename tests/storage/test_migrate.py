@@ -291,7 +291,7 @@ def test_what_points_nowhere_is_counted_removed_and_reported(library_path, caplo
             INSERT INTO jobs (id, parent_id, root_id, type, status, created_at, revision)
                 VALUES (5, 4, 4, 'crawler_url', 'failed', 0, 0), (6, 5, 5, 'crawler_url', 'failed', 0, 0);
             INSERT INTO job_logs (job_id, root_id, at, level, message) VALUES (6, 4, 0, 0, ''), (1, 1, 0, 0, 'kept');
-            INSERT INTO skips VALUES (4, 'https://one.test/', 1, 'depth', '', NULL, 0);
+            INSERT INTO skips VALUES (4, 0, 'https://one.test/', 1, 'depth', '', NULL, 0);
         """)
     with caplog.at_level(logging.WARNING):
         repairs = upgrade(library_path)

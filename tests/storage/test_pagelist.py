@@ -1,6 +1,7 @@
 """The children of a root as one list: every filter and order against a plain-Python model, the plans, the trash."""
 
 import random
+import re
 import sqlite3
 from array import array
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from quaero_desktop.domain.errors import NotFoundError, UsageError
 from quaero_desktop.domain.jobs import Cause, SkipReason
 from quaero_desktop.domain.listing import STATUS_ORDER
-from quaero_desktop.domain.pagelist import PAGE_ORDERS, FailureGroup, PageFilter
+from quaero_desktop.domain.pagelist import PAGE_ORDERS, PREPARATIONS, FailureGroup, PageCounts, PageFilter
 from quaero_desktop.domain.words import CAUSES, REASONS
 from quaero_desktop.storage import pagelist
 from quaero_desktop.storage.database import Database
@@ -85,6 +86,7 @@ def wanted(child: Child, which: PageFilter) -> bool:
     return (
         (not which.status or child["status"] in which.status)
         and (not which.type or child["type"] in which.type)
+        and (not which.work or child["type"] not in PREPARATIONS or child["status"] == "failed")
         and (not which.cause or child["cause"] in which.cause)
         and (not which.code or child["http_status"] in which.code)
         and (
@@ -147,6 +149,7 @@ _FILTERS = st.fixed_dictionaries(
         "type": st.sampled_from([("crawler_url",), ("validate", "sitemap")]),
         "cause": st.sampled_from([(Cause.NOT_FOUND,), (Cause.TIMEOUT, "of an import")]),
         "code": st.sampled_from([(404,), (200, 503)]),
+        "work": st.booleans(),
     },
 )
 
@@ -226,6 +229,25 @@ def test_rows_come_in_the_order_of_their_ids_without_those_that_are_gone(plain) 
     assert (second.id, second.title, second.code, second.bytes) == (one["id"], "One", 200, 7)
 
 
+def test_checks_and_sitemaps_are_work_only_where_they_failed(plain) -> None:
+    """What says “12 pages” counts no check of the start among them, and hides none that went wrong."""
+    add(plain, {"type": "validate", "name": "Check"}, {"type": "sitemap", "url": "https://site.test/sitemap.xml"})
+    broken, page, part = add(
+        plain,
+        {"type": "sitemap", "status": "failed", "url": "https://site.test/broken.xml"},
+        {"url": "https://site.test/"},
+        {"type": "transform", "name": "A page"},
+    )
+
+    for order in PAGE_ORDERS:
+        assert sorted(ids(plain, order=order, work=True)) == [broken["id"], page["id"], part["id"]]
+    assert len(ids(plain)) == 5
+    assert pagelist.screen(plain.connection, PageFilter(root_id=ROOT, work=True)).total == 3
+    assert pagelist.counts(plain.connection, ROOT) == PageCounts(
+        pages={"completed": 1}, others={"completed": 1, "failed": 1}
+    )
+
+
 def test_secrets_in_errors_are_masked(plain) -> None:
     (child,) = add(
         plain, {"status": "failed", "cause": "http_5xx", "error": "GET https://me:geheimnis12@site.test/ failed"}
@@ -267,7 +289,7 @@ def test_what_is_in_the_trash_is_nowhere(plain) -> None:
         assert ids(plain, order=order) == [kept["id"]]
     assert pagelist.screen(plain.connection, PageFilter(root_id=ROOT)).total == 1
     assert [row.id for row in pagelist.rows(plain.connection, [kept["id"], gone["id"]])] == [kept["id"]]
-    assert pagelist.status_counts(plain.connection, ROOT) == {"failed": 1}
+    assert pagelist.counts(plain.connection, ROOT) == PageCounts(pages={"failed": 1}, others={})
 
 
 def test_a_root_in_the_trash_has_no_pages_any_more(plain) -> None:
@@ -275,7 +297,7 @@ def test_a_root_in_the_trash_has_no_pages_any_more(plain) -> None:
     plain.connection.execute("UPDATE jobs SET trashed_at = ? WHERE id = ?", (NOW, ROOT))
 
     assert pagelist.rows(plain.connection, [child["id"]]) == ()
-    for question in (pagelist.failure_groups, pagelist.status_counts):
+    for question in (pagelist.failure_groups, pagelist.counts):
         with pytest.raises(NotFoundError):
             question(plain.connection, ROOT)
     with pytest.raises(NotFoundError):
@@ -337,6 +359,9 @@ def plan_of(connection: sqlite3.Connection, which: PageFilter) -> str:
         ({"status": ("failed",)}, "COVERING INDEX jobs_children"),
         ({"order": "status"}, "COVERING INDEX jobs_children"),
         ({"order": "url"}, "COVERING INDEX jobs_page"),
+        ({"order": "title"}, "INDEX jobs_by_title"),
+        ({"order": "size", "descending": False}, "COVERING INDEX jobs_by_size"),
+        ({"order": "time", "descending": False}, "COVERING INDEX jobs_by_time"),
     ],
 )
 def test_the_first_screen_of_the_quick_orders_reads_an_index_and_sorts_nothing(plain, fields, index) -> None:
@@ -348,12 +373,20 @@ def test_the_first_screen_of_the_quick_orders_reads_an_index_and_sorts_nothing(p
     assert "TEMP B-TREE" not in plan
 
 
+@pytest.mark.parametrize("order", ["title", "size", "time"])
+def test_downwards_only_what_is_equal_is_sorted(plain, order) -> None:
+    plan = plan_of(plain.connection, PageFilter(root_id=ROOT, order=order, descending=True))
+
+    assert f"INDEX jobs_by_{order}" in plan
+    assert set(re.findall("USE TEMP B-TREE.*", plan)) == {"USE TEMP B-TREE FOR RIGHT PART OF ORDER BY"}
+
+
 def test_few_of_many_are_found_by_the_index_and_many_by_reading_on(plain) -> None:
     add(plain, *({"status": "completed"} for _ in range(50)), {"status": "failed"})
     add(plain, *({"status": "completed"} for _ in range(50)), {"status": "failed"})
 
-    few = plan_of(plain.connection, PageFilter(root_id=ROOT, status=("failed",), order="size"))
-    many = plan_of(plain.connection, PageFilter(root_id=ROOT, order="size"))
+    few = plan_of(plain.connection, PageFilter(root_id=ROOT, status=("failed",), order="code"))
+    many = plan_of(plain.connection, PageFilter(root_id=ROOT, order="code"))
 
     assert "INDEX jobs_children (parent_id=?" in few
     assert "INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in many

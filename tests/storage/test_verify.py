@@ -208,7 +208,8 @@ def test_every_check_was_seen_to_fail(image):
     connection = opened(image)
     names = {check.name for check in verify(connection).checks}
     connection.close()
-    assert names == set(BREAKS) | {"urls_are_unique_in_a_source"}
+    # That one is broken in test_runs.
+    assert names == set(BREAKS) | {"urls_are_unique_in_a_source", "steps_agree_with_their_jobs"}
 
 
 def test_the_detail_says_how_often_and_where(image):

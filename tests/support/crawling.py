@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from quaero_desktop.content import extract, sitemaps
+from quaero_desktop.content import corpus, extract, sitemaps, summary
 from quaero_desktop.domain.events import EngineNotice
 from quaero_desktop.domain.jobs import Cause, Job
 from quaero_desktop.domain.listing import JobFilter, RootDetails
 from quaero_desktop.domain.pages import PageInput, ParseFailed, ParseResult, SitemapResult
+from quaero_desktop.domain.summaries import CorpusInput, Summary, SummaryFailed, SummaryInput
 from quaero_desktop.engine.pool import PoolReport
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.paths import LibraryFiles
@@ -44,6 +45,10 @@ class ParserHere:
     async def read_sitemap(self, file: PageInput) -> SitemapResult:
         """Return what the sitemap names."""
         return sitemaps.read(file)
+
+    async def summarise(self, what: SummaryInput | CorpusInput) -> Summary | SummaryFailed:
+        """Return what *what* says in short."""
+        return corpus.summarise(what) if isinstance(what, CorpusInput) else summary.summarise(what)
 
     async def aclose(self) -> None:
         """Nothing to end."""

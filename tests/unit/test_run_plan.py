@@ -151,6 +151,10 @@ def test_an_action_that_nobody_knows_any_more_is_left_to_fail_when_its_turn_come
         (definition(sources=(1, 1)), "sources[2]", "already"),
         (definition(error_tolerance=ErrorTolerance(max_child_failures=-1)), "error_tolerance.max_child_failures", "0"),
         (
+            definition(error_tolerance=ErrorTolerance(max_child_failures=2**5000)),
+            "error_tolerance.max_child_failures", "a number that large",
+        ),
+        (
             definition(error_tolerance=ErrorTolerance(max_child_failures=1, failure_action="stop")),
             "error_tolerance.failure_action", "did you mean stop_all?",
         ),
@@ -204,6 +208,15 @@ def test_a_source_that_makes_no_sense_is_named():
     bad_rule = {1: Source(id=1, name="Docs", base_url="https://docs.quaero.org/", rules=SourceRules(exclude=("re:(",)))}
     error = refusal(definition(crawl(), sources=(1,)), bad_rule)
     assert "sources[1] (“Docs”)" in error.message
+
+
+def test_too_many_crawls_of_too_many_sources_are_refused():
+    many = {
+        each: Source(id=each, name=f"No. {each}", base_url=f"https://s{each}.quaero.org/") for each in range(1, 502)
+    }
+    error = refusal(definition(crawl("One"), crawl("Two"), sources=tuple(many)), many)
+    assert error.field == "sources"
+    assert "1,002 steps" in error.message
 
 
 def test_options_of_older_definitions_are_taken():

@@ -57,6 +57,7 @@ def next_ones(schedule: str, after: str, n: int = 3, zone: tzinfo = BERLIN, *, f
         ("30 2 2,15,23 * *", "on the 2nd, 15th and 23rd of every month at 02:30"),
         ("*/7 * * * *", "every seventh minute of every hour"),  # not every 7 minutes: an hour has no 60 / 7
         ("0 0 1 1 *", "at 00:00 on January 1"),
+        ("0 3 1-31 * 1", "every day at 03:00"),  # of two restrictions one is enough
         ("0 0 * * 5L", "at 00:00 on the last Friday of the month"),
     ],
 )

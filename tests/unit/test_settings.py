@@ -156,7 +156,7 @@ class TestAFileThatCannotBeUsed:
         assert message_of(write("[queue]".encode("utf-16"))).startswith("line 1: this is not UTF-8 text")
 
     def test_a_huge_file_is_not_read(self, write):
-        assert "larger than 64 KB" in message_of(write(b"#" * 70_000))
+        assert "larger than 64 kB" in message_of(write(b"#" * 70_000))
 
     def test_what_cannot_be_read_is_named(self, tmp_path):
         loop = tmp_path / "settings.toml"

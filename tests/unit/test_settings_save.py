@@ -164,7 +164,7 @@ class TestWhatIsRefused:
             (b"# caf\xe9\n", "this is not UTF-8 text"),
             (b"queue = 8\n", "queue is not a section"),
             (b"[[queue]]\n", "queue is not a section"),
-            (b"#" * 70_000, "larger than 64 KB"),
+            (b"#" * 70_000, "larger than 64 kB"),
         ],
     )
     def test_a_file_that_cannot_be_understood_is_left_as_it_is(self, file, text, said):

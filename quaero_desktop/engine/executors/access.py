@@ -28,8 +28,8 @@ from quaero_desktop.web.politeness import Politeness
 from quaero_desktop.web.robots import Robots
 
 CHECK_EVERY_MS = 60_000
-"""How long a session that is alive is not asked about again."""
-_UNKNOWN_MS = 10_000
+"""After this time a doubt is looked into anew. Within it, the first, second, fourth, eighth ... doubt is: one forbidden
+page after the other is rare, and the more there are in a row, the more are lost should the session end among them."""
 
 _REMEMBERED = 4
 _MOST_ASKED = 3
@@ -77,8 +77,9 @@ class _Watch:
         material: the secret.
         spellings: the forms in which it must not be stored, as bytes and as text.
         worked: pages that were shown with it, and asked for no password; the newest last.
+        witness: one of them that is shown to nobody else.
         state, checked_at: what the last check said, and when it ended, in milliseconds UTC.
-        is_news: whether a page worked since.
+        doubts, doubted_since: how many pages were doubted since then.
         form: the page with a field for a password that came last, and how many URLs in a row were that.
     """
 
@@ -87,10 +88,12 @@ class _Watch:
         parts = {form for part in credentials.telling_parts(text) for form in redact.spellings(part)}
         self.spellings = sorted(parts, key=len, reverse=True)
         self.worked: deque[str] = deque(maxlen=_REMEMBERED)
+        self.witness: str | None = None
         self.lock = asyncio.Lock()
         self.state: Session | None = None
         self.checked_at = 0
-        self.is_news = False
+        self.doubts = 0
+        self.doubted_since = 0
         self.form: tuple[bytes, str] = (b"", "")
         self.forms = 0
 
@@ -232,32 +235,25 @@ class Access:
     async def _state(
         self, root: RootContext, credential: Credential, watch: _Watch, doubted: FetchResult | None
     ) -> Session:
-        """Return whether a session is alive, asked at most once a minute while it is."""
+        """Return whether a session is alive; it is asked about when :data:`CHECK_EVERY_MS` says."""
         came = self._clock.now_ms()
         async with watch.lock:
-            if watch.state is None or not self._is_fresh(watch, came, doubted):
-                watch.is_news = False
+            if self._is_to_be_asked(watch, came, is_doubt=doubted is not None) or watch.state is None:
                 watch.state = await self._asked(root, credential, watch, doubted)
                 watch.checked_at = self._clock.now_ms()
             return watch.state
 
-    def _is_fresh(self, watch: _Watch, came: int, doubted: FetchResult | None) -> bool:
-        """Return whether what the last check said counts for a page that came at *came*."""
-        # Whoever doubted at the same time learns what the first one was told.
-        if watch.checked_at >= came:
-            return True
-        age = self._clock.now_ms() - watch.checked_at
-        match watch.state:
-            case Session.ALIVE:
-                return 0 <= age < CHECK_EVERY_MS
-            case Session.OPEN:
-                # A page that worked meanwhile may tell more, where that decides whether the crawl goes on.
-                decides = doubted is not None and not _is_forbidden(doubted)
-                return 0 <= age < CHECK_EVERY_MS and not (watch.is_news and decides)
-            case Session.UNKNOWN:
-                return 0 <= age < _UNKNOWN_MS
-            case _:
-                return False
+    def _is_to_be_asked(self, watch: _Watch, came: int, *, is_doubt: bool) -> bool:
+        # Whoever doubted while the first one asked learns what that one was told.
+        if watch.checked_at > came:
+            return False
+        now = self._clock.now_ms()
+        if not is_doubt:
+            return watch.state is Session.DEAD or not 0 <= now - watch.checked_at < CHECK_EVERY_MS
+        if not 0 <= now - watch.doubted_since < CHECK_EVERY_MS:
+            watch.doubts, watch.doubted_since = 0, now
+        watch.doubts += 1
+        return watch.state is Session.DEAD or watch.doubts.bit_count() == 1
 
     async def _asked(
         self, root: RootContext, credential: Credential, watch: _Watch, doubted: FetchResult | None
@@ -267,10 +263,13 @@ class Access:
         asked = 0
         if not seeds and not watch.worked and doubted is not None:
             seeds = [doubted.url]
-        for url in [*reversed(watch.worked), *seeds]:
+        pages = dict.fromkeys(
+            [*([watch.witness] if watch.witness is not None else []), *reversed(watch.worked), *seeds]
+        )
+        for url in pages:
             if asked == _MOST_ASKED:
                 break
-            worked = url in watch.worked
+            worked = url in watch.worked or url == watch.witness
             if not worked and doubted is not None and url == doubted.url:
                 # There is no better page than the one that is doubted, and its answer is known.
                 answer: FetchResult | None = doubted
@@ -291,10 +290,13 @@ class Access:
                     without = await self._ask(root, url, {})
                     if isinstance(answer, Fetched) and isinstance(without, Fetched):
                         is_refused |= signin.are_alike(answer.body, without.body)
+                case _Sign.IN if url == watch.witness:
+                    return Session.ALIVE
                 case _Sign.IN:
                     without = await self._ask(root, url, {})
                     if without is not None and _sign(without, credential) in (_Sign.OUT, _Sign.FORM):
                         _note(watch, url)
+                        watch.witness = url
                         return Session.ALIVE
                     is_open = True
                 case _:
@@ -402,7 +404,6 @@ def _note(watch: _Watch, url: str) -> None:
     if len(watch.worked) == _REMEMBERED:
         del watch.worked[1]
     watch.worked.append(url)
-    watch.is_news = True
 
 
 def _is_same_form(watch: _Watch, answer: Fetched) -> bool:
@@ -421,7 +422,7 @@ def _holds(text: str, watch: _Watch) -> bool:
 
 
 def _reason(credential: Credential, watch: _Watch, answer: FetchResult | None) -> str:
-    """Return why a root pauses; it begins with "Sign in again" and names the credential, by which it is found again."""
+    """Return why a root pauses; it names the credential, by which it is found again."""
     site = host_of(credential.origin + "/")
     no_longer = "no longer lets us in" if watch.worked else "does not let us in"
     match answer:

@@ -1,10 +1,11 @@
 """The executor of ``summarise``: what documents say in short, each in a job of its own."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from quaero_desktop.domain.errors import ModelError, NotFoundError, SecretError, UsageError
+from quaero_desktop.domain.errors import KnownError, ModelError, NotFoundError, SecretError, UsageError
 from quaero_desktop.domain.jobs import Cause, JobRef, JobType
 from quaero_desktop.domain.outcomes import Failed, Outcome, Part, Recorded, Summarised
 from quaero_desktop.domain.ports import LedgerPort
@@ -108,7 +109,7 @@ class SummariseExecutor:
         async def make() -> Made:
             return await self._summariser.document(document, sentences=sentences, model=model)
 
-        made = await (self._asking.ask(make) if model is not None else make())
+        made = await (make() if model is None else self._wait_for(job, make))
         return Summarised(
             document_id=document.id,
             content_hash=document.content_hash,
@@ -116,6 +117,18 @@ class SummariseExecutor:
             summary=made.summary,
             keywords=made.keywords,
         )
+
+    async def _wait_for(self, job: JobRef, make: Callable[[], Awaitable[Made]]) -> Made:
+        """Ask the model. What it takes is no crime of the document when the process dies meanwhile once more (Q7)."""
+        if job.crashes:
+            with contextlib.suppress(KnownError):
+                await self._ledger.wait_elsewhere(job.id, True)
+        try:
+            return await self._asking.ask(make)
+        finally:
+            if job.crashes:
+                with contextlib.suppress(KnownError):
+                    await self._ledger.wait_elsewhere(job.id, False)
 
 
 def options_of(kind: type[Options], action: str, options: dict[str, Any]) -> Options:

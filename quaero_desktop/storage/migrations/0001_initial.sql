@@ -177,6 +177,13 @@ CREATE TABLE jobs (
 -- J2: within one step of a root a URL is one job. NULLs never collide, so jobs that are not pages are free.
 CREATE UNIQUE INDEX jobs_page ON jobs (root_id, step, url);
 CREATE INDEX jobs_children ON jobs (parent_id, status);
+-- The orders that people want most of a million pages begin at once, and need no sorting. A crawled page costs 20 ms of
+-- processor time, all three of them together a four-hundredth of that.
+CREATE INDEX jobs_by_title ON jobs (parent_id, nullif(lower(coalesce(title, name)), '')) WHERE parent_id IS NOT NULL;
+CREATE INDEX jobs_by_size ON jobs (parent_id, bytes) WHERE parent_id IS NOT NULL;
+CREATE INDEX jobs_by_time ON jobs (parent_id, elapsed_ms) WHERE parent_id IS NOT NULL;
+-- Few of many: they are left out of lists of pages.
+CREATE INDEX jobs_preparations ON jobs (parent_id) WHERE type IN ('validate', 'sitemap', 'prerequisite');
 CREATE INDEX jobs_open_roots ON jobs (id) WHERE parent_id IS NULL AND status IN ('pending', 'running', 'paused');
 CREATE INDEX jobs_roots ON jobs (created_at) WHERE parent_id IS NULL;
 CREATE INDEX jobs_revision ON jobs (revision);

@@ -152,10 +152,10 @@ class CredentialDialog(QDialog):
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.setHorizontalSpacing(3 * SPACE)
-        label = QLabel(self.tr("&Kind"), self)
-        label.setMinimumWidth(LABELS)
-        label.setBuddy(self.kinds)
-        form.addRow(label, self.kinds)
+        kind = QLabel(self.tr("&Kind"), self)
+        kind.setMinimumWidth(LABELS)
+        kind.setBuddy(self.kinds)
+        form.addRow(kind, self.kinds)
         more = QFormLayout(self.more_box)
         more.setContentsMargins(0, 0, 0, 0)
         more.setHorizontalSpacing(3 * SPACE)
@@ -175,8 +175,8 @@ class CredentialDialog(QDialog):
             layout.addWidget(widget)
         layout.addSpacing(SPACE)
         layout.addLayout(form)
-        for widget in (self.fields, self.recognised, self.more, self.more_box, self.where, self.tested):
-            layout.addWidget(widget)
+        for part in (self.fields, self.recognised, self.more, self.more_box, self.where, self.tested):
+            layout.addWidget(part)
         layout.addStretch(1)
         layout.addWidget(self._complaint)
         layout.addLayout(foot)

@@ -44,6 +44,7 @@ from quaero_desktop.domain.errors import KnownError, UsageError
 from quaero_desktop.domain.identity import alias_origin
 from quaero_desktop.domain.jobs import SkipReason
 from quaero_desktop.domain.scope import Extent, ScopeKind
+from quaero_desktop.domain.sources import Source, SourceRules
 from quaero_desktop.services import configuration
 from quaero_desktop.services import rules as rule_checker
 from quaero_desktop.services.jobs import CrawlRequest
@@ -51,6 +52,7 @@ from quaero_desktop.ui.addresses import urls_in_file, urls_in_mime
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.dialogs.fields import Disclosure, LinesEdit, NumberEdit, Remark
 from quaero_desktop.ui.format import clean, tool_tip
+from quaero_desktop.ui.recipewords import as_definition
 from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.widgets.labels import ElidedLabel, Heading, muted
 
@@ -77,9 +79,11 @@ class NewCrawlDialog(QDialog):
 
     Signals:
         started: the id of the crawl's root job.
+        definition_wanted: the :class:`Definition` that does the same, to be looked at and saved.
     """
 
     started = Signal(int)
+    definition_wanted = Signal(object)
 
     def __init__(self, context: Context, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -93,6 +97,7 @@ class NewCrawlDialog(QDialog):
         self._scope: CrawlScope | None = None
         self._seeds: tuple[str, ...] = ()
         self._busy = False
+        self._sources: dict[int, Source] = {}
         self._make_addresses()
         self._make_extent()
         self._make_rules()
@@ -126,9 +131,12 @@ class NewCrawlDialog(QDialog):
         depth = self._depth.value()
         robots = self._robots.isChecked()
         source = self._source.currentData()
+        chosen = self._sources.get(source or 0)
+        # What a source has a rule for is said in any case: left alone it would be the source's, whatever is shown here.
+        rules = chosen.rules if chosen is not None else SourceRules()
         return CrawlRequest(
             urls=tuple(line for _, line in self._lines(self._addresses)),
-            depth=None if depth == crawl.max_depth else depth,
+            depth=None if depth == crawl.max_depth and rules.depth is None else depth,
             max_pages=self._pages.value() or None,
             source_id=source if isinstance(source, int) else None,
             scope=self._chosen_scope(),
@@ -136,7 +144,7 @@ class NewCrawlDialog(QDialog):
             exclude=tuple(line for _, line in self._lines(self._exclude)),
             per_host=cast("int | None", self._number("crawl.per_host", self._per_host)),
             delay_seconds=cast("float | None", self._number("crawl.delay_seconds", self._delay)),
-            obey_robots=None if robots == crawl.obey_robots else robots,
+            obey_robots=None if robots == crawl.obey_robots and rules.obey_robots is None else robots,
             name=clean(self._name.text()).strip() or None,
             aliases=tuple(self._aliases.text().split()),
         )
@@ -239,13 +247,46 @@ class NewCrawlDialog(QDialog):
         self._disclosure.folded.connect(self._fit)
 
     async def _show_sources(self) -> None:
-        sources = await self._context.services.jobs.sources()
+        sources = await self._context.services.sources.list()
         if isValid(self):  # it may be closed meanwhile
+            self._sources = {source.id: source for source in sources}
             for source in sources:
                 self._source.addItem(clean(source.name, 80), source.id)
                 self._source.setItemData(
                     self._source.count() - 1, tool_tip(source.base_url), Qt.ItemDataRole.ToolTipRole
                 )
+
+    def _source_chosen(self) -> None:
+        """Take over where a source begins and its rules: they are what a crawl for it usually means."""
+        chosen = self._sources.get(self._source.currentData() or 0)
+        if chosen is None:
+            return
+        if not self._lines(self._addresses):
+            self._addresses.setPlainText(chosen.start_url)
+        rules = chosen.rules
+        if rules.scope is not None:
+            self._scopes.button(_SCOPES.index(rules.scope)).setChecked(True)
+        for spin, value in ((self._depth, rules.depth), (self._pages, rules.max_pages)):
+            if value is not None:
+                spin.setValue(value)
+        for edit, patterns in ((self._include, rules.include), (self._exclude, rules.exclude)):
+            if patterns:
+                edit.setPlainText("\n".join(patterns))
+        if rules.per_host is not None:
+            self._per_host.set_value(rules.per_host)
+        if rules.delay_ms is not None:
+            self._delay.set_value(rules.delay_ms / 1000)
+        if rules.obey_robots is not None:
+            self._robots.setChecked(rules.obey_robots)
+
+    def _want_definition(self) -> None:
+        """Hand over what is asked for as a definition, and make room for its dialog."""
+        self._check()
+        if self._fault is not None:
+            self._start()  # says what is missing, and goes there
+            return
+        self.definition_wanted.emit(as_definition(self.request(), self._name.placeholderText()))
+        self.accept()
 
     def _make_buttons(self) -> None:
         self._complaint = Remark(self._theme, self)
@@ -255,6 +296,12 @@ class NewCrawlDialog(QDialog):
         self._start_button.setObjectName("start")
         self._start_button.setDefault(True)
         self._buttons.button(QDialogButtonBox.StandardButton.Cancel).setAutoDefault(False)
+        self._as_definition = QPushButton(self.tr("Save as &definition…"), self)
+        self._as_definition.setObjectName("asDefinition")
+        self._as_definition.setToolTip(self.tr("Crawl it again and again, by a schedule or at a click"))
+        self._as_definition.setAutoDefault(False)
+        self._as_definition.clicked.connect(lambda _=False: self._want_definition())
+        self._buttons.addButton(self._as_definition, QDialogButtonBox.ButtonRole.ActionRole)
         self._buttons.accepted.connect(self._start)
         self._buttons.rejected.connect(self.reject)
 
@@ -367,6 +414,7 @@ class NewCrawlDialog(QDialog):
             edit.textChanged.connect(self._changed)
         for line in (self._name, self._per_host, self._delay, self._aliases):
             line.textChanged.connect(self._changed)
+        self._source.currentIndexChanged.connect(lambda _: self._source_chosen())
         self._scopes.idClicked.connect(self._changed)
         self._scopes.idToggled.connect(self._changed)
         self._try.textChanged.connect(self._judge)
@@ -422,7 +470,7 @@ class NewCrawlDialog(QDialog):
             self._about_addresses.say(self.tr("Enter starts the crawl; Shift+Enter begins another line."))
             self._fault = _Fault(self._addresses, "")
         elif secret:
-            said = self.tr("The user name and password in the address are left out: Quaero does not log in yet.")
+            said = self.tr("The user name and password in the address are left out. A source can have a sign-in.")
             self._about_addresses.say(said)
         elif len(good) > 1:
             self._about_addresses.say(self.tr("%n addresses to start from", "", len(good)), "good")

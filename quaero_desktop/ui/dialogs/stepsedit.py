@@ -34,7 +34,7 @@ from quaero_desktop.ui.widgets.rowdelegate import RowDelegate
 
 _LIST_WIDTH = 56 * SPACE
 _USUAL_CONFIG: Mapping[str, dict[str, Any]] = {
-    Action.CLEANUP: {"older_than": "30d", "status": ["completed", "failed", "cancelled"]},
+    Action.CLEANUP: {"older_than": "30d"},
 }
 """What a step that was just added begins with, where its action needs something."""
 

@@ -232,7 +232,7 @@ class DefinitionModel(QAbstractTableModel):
                 ]
                 return "\n".join(lines)
             case Column.SCHEDULE:
-                return definition.schedule
+                return "\n".join(part for part in (row.schedule, definition.schedule) if part)
             case Column.NEXT:
                 return "\n".join(exact(moment) for moment in row.upcoming)
             case Column.LAST:

@@ -43,7 +43,8 @@ _TYPES: dict[str, str] = {
     JobType.CORPUS_SUMMARY: "corpus summary",
     JobType.REINDEX: "reindex",
     JobType.CLEANUP: "clean-up",
-    JobType.DEFINITION_RUN: "definition run",
+    JobType.DEFINITION_RUN: "run",
+    JobType.PREREQUISITE: "runs before",
 }
 
 

@@ -66,7 +66,10 @@ _TYPES: dict[str, str] = {
     JobType.CRAWLER_URL: "page",
     JobType.VALIDATE: "check",
     JobType.SITEMAP: "sitemap",
+    JobType.SUMMARISE: "summary",
     JobType.CORPUS_SUMMARY: "corpus summary",
+    JobType.CLEANUP: "clean-up",
+    JobType.PREREQUISITE: "runs before",
 }
 
 

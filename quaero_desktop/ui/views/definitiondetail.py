@@ -123,9 +123,9 @@ class DefinitionDetail(Scrolled):
                 )
             )
         else:
-            moment = stored.last_run
-            value = self.tr("never") if moment is None else relative(moment, now)
-            facts.append(Fact(name=self.tr("Last run"), value=value, tip="" if moment is None else exact(moment)))
+            began = stored.last_run
+            value = self.tr("never") if began is None else relative(began, now)
+            facts.append(Fact(name=self.tr("Last run"), value=value, tip="" if began is None else exact(began)))
         return facts
 
     def _facts_of(self, stored: StoredDefinition, sources: Mapping[int, str], names: Mapping[int, str]) -> list[Fact]:
@@ -170,10 +170,10 @@ class StepLines(QWidget):
         if tuple(lines) == self._lines:
             return
         self._lines = tuple(lines)
-        for label in self._labels:
-            self._layout.removeWidget(label)
-            label.hide()
-            label.deleteLater()
+        for old in self._labels:
+            self._layout.removeWidget(old)
+            old.hide()
+            old.deleteLater()
         self._labels = []
         for text, details in self._lines:
             label: QLabel = ElidedLabel(text, Qt.TextElideMode.ElideRight, self)

@@ -66,7 +66,7 @@ class DefinitionsView(ListPage):
             menu=DEFINITION_MENU,
             detail=self.about,
             empty=empty,
-            shares=(0, 0.22, 0.26, 0.18, 0.14, 0.2),
+            shares=(0, 0.2, 0.23, 0.2, 0.12, 0.21),
             parent=parent,
         )
         empty.set_sentence(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from PySide6.QtCore import QTimer, Signal
@@ -50,6 +50,14 @@ _OF_A_ROOT = frozenset({Tab.OVERVIEW, Tab.PAGES, Tab.SKIPPED, Tab.SETUP})
 _NOTHING, _MANY, _ONE = range(3)
 
 
+class _Counted(NamedTuple):
+    """How many pages of a root were in which status when that was asked last."""
+
+    root_id: int
+    at: float
+    pages: dict[str, int]
+
+
 class DetailPane(QWidget):
     """Shows one job, a summary of several, or what to do when nothing is selected.
 
@@ -62,10 +70,14 @@ class DetailPane(QWidget):
     Signals:
         page_activated: the id of a job that is shown now, though it is not the selected one.
         selected: the :class:`Selection` inside the pane: rows of the table of pages, or the page that is shown.
+        definition_wanted: the id of the definition whose run is shown.
+        sign_in_wanted: the id of the root that waits for its person to sign in again.
     """
 
     page_activated = Signal(int)
     selected = Signal(object)
+    definition_wanted = Signal(int)
+    sign_in_wanted = Signal(int)
 
     def __init__(
         self,
@@ -92,6 +104,8 @@ class DetailPane(QWidget):
         self._reads = 0
         self._read_at = 0.0
         self._read_took = 0.0
+        self._asked_at = 0.0
+        self._counted = _Counted(0, 0.0, {})
         self._retrying: set[tuple[str | None, int | None]] = set()
         self._pages_view: Any = None
         self._pages_root: int | None = None
@@ -115,6 +129,8 @@ class DetailPane(QWidget):
         self.overview.group_wanted.connect(self._show_group)
         self.overview.pages_wanted.connect(self._show_status)
         self.overview.skips_wanted.connect(self._show_skips)
+        self.overview.definition_wanted.connect(self.definition_wanted)
+        self.overview.sign_in_wanted.connect(self._sign_in)
         self.page_overview = PageOverview(theme)
         self.page_overview.retry_wanted.connect(self._retry_group)
         self.page_overview.group_wanted.connect(self._show_group)
@@ -133,6 +149,7 @@ class DetailPane(QWidget):
         self._document_place = _Place()
         self.tabs = QTabWidget()
         self.tabs.setObjectName("detailTabs")
+        self.tabs.setAccessibleName(self.tr("About the job"))
         self.tabs.setDocumentMode(True)
         for widget, title in (
             (self._overviews, self.tr("Overview")),
@@ -344,6 +361,7 @@ class DetailPane(QWidget):
 
     async def _read_root(self, root_id: int) -> None:
         services = self._context.services
+        self._asked_at = time.monotonic()
         self._details = details = await services.jobs.details(root_id)
         if self._job is None or details.job.revision >= self._job.revision:
             self._job = details.job
@@ -354,6 +372,14 @@ class DetailPane(QWidget):
         if details.root.failures:
             self._groups = await services.pages.failure_groups(root_id)
             self._show_details()
+
+    async def _count_pages(self, root_id: int) -> None:
+        """Let the numbers of pages keep up with the header; all else takes longer to read, and comes later."""
+        at = time.monotonic()
+        counts = await self._context.services.pages.counts(root_id)
+        if root_id == self._job_id and self._details is not None:
+            self._counted = _Counted(root_id, at, counts.pages)
+            self.overview.show_pages(counts.pages)
 
     async def _read_page(self, job_id: int) -> None:
         services = self._context.services
@@ -425,6 +451,8 @@ class DetailPane(QWidget):
             if self._paces.of(self._job.id) is None:
                 self._paces.update(self._job, now)
             self.overview.show_details(details.root, self._groups, now)
+            if self._counted.root_id == self._job.id and self._counted.at > self._asked_at:
+                self.overview.show_pages(self._counted.pages)
             self.setup.show_root(details.job)
             # What was retried after its end has runs that ended.
             self.attempts.show_attempts(details.attempts)
@@ -530,6 +558,8 @@ class DetailPane(QWidget):
             self._job = mine
             if self.isVisible():
                 self._show_head()
+                counting = self._count_pages(mine.id)
+                self._context.tasks.latest(("page counts", id(self)), counting, on_error=self._could_not_read)
             if ended:
                 self._read_at = 0.0  # what it came to is not kept waiting
         self._schedule()
@@ -589,6 +619,10 @@ class DetailPane(QWidget):
             self._skips_root = self._root_id
             self.skipped.show_root(self._root_id, reason)
             self.tabs.setCurrentIndex(Tab.SKIPPED)
+
+    def _sign_in(self) -> None:
+        if self._root_id is not None:
+            self.sign_in_wanted.emit(self._root_id)
 
     def _retry_page(self) -> None:
         if self._job_id is not None and self._root_id is not None:

@@ -6,7 +6,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
-from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, Status
+from quaero_desktop.domain.definitions import Action, StepState
+from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, JobType, Status
 from quaero_desktop.domain.listing import RootDetails
 from quaero_desktop.domain.throughput import Pace
 from quaero_desktop.ui.format import (
@@ -133,7 +134,9 @@ class Header(QWidget):
         withdrawn = root.children.get(Status.SKIPPED, 0)
         cancelled = root.children.get(Status.CANCELLED, 0)
         done = max(0, ended - failed - withdrawn - cancelled)
-        queued = root.progress_total - ended if root.pages else 0
+        is_run = root.type == JobType.DEFINITION_RUN
+        counted = root.progress_total > 0 if is_run else root.pages > 0
+        queued = root.progress_total - ended if counted else 0
         skipped = withdrawn + (sum(details.skipped.values()) if details is not None else 0)
         parts = [self.tr("%s done") % count(done)]
         for number, words in (
@@ -146,11 +149,14 @@ class Header(QWidget):
                 parts.append(words % count(number))
         self._counts.setText(" · ".join(parts))
         is_open = root.status in OPEN_STATUSES
-        self._bar.setVisible(is_open and root.pages > 0)
+        self._bar.setVisible(is_open and counted)
         self._bar.set_parts(done, failed, queued)
         self._pace_row.show()
-        self._rate.setVisible(root.status == Status.RUNNING)
-        self._spark.setVisible(root.status == Status.RUNNING)
+        # A pace is that of pages: other steps of a run have none that says anything.
+        step = current_step(details.steps) if details is not None else None
+        has_pace = root.status == Status.RUNNING and (not is_run or (step is not None and step.action == Action.CRAWL))
+        self._rate.setVisible(has_pace)
+        self._spark.setVisible(has_pace)
         if root.status == Status.RUNNING and pace is not None and pace.progress is not None:
             self._rate.setText(rate(pace.progress.rate))
         elif root.status == Status.RUNNING:
@@ -201,7 +207,12 @@ class Header(QWidget):
                 return self.tr("Begins as soon as a worker is free")
             case Status.PAUSED:
                 left = root.progress_total - root.progress_current
-                return self.tr("%s wait until you resume it") % count_of(left, "page") if root.pages else ""
+                return self.tr("%s wait until you resume it") % count_of(left, "page") if root.pages and left else ""
+            case Status.RUNNING if root.type == JobType.DEFINITION_RUN:
+                step = current_step(details.steps) if details is not None else None
+                if details is None or step is None:
+                    return ""
+                return self.tr("Step %s of %s: %s") % (step.number, len(details.steps), clean(step.name, 100))
             case Status.RUNNING:
                 if waiting and pace is not None and pace.progress is not None and not pace.progress.rate:
                     rest = waiting[0]
@@ -211,7 +222,7 @@ class Header(QWidget):
             return ""
         seconds = (root.completed_at - root.started_at) / 1000
         parts = [self.tr("ended %s") % relative(root.completed_at, now), self.tr("took %s") % duration(seconds)]
-        if root.pages and seconds > 0:
+        if root.pages and seconds > 0 and root.type != JobType.DEFINITION_RUN:
             withdrawn = root.children.get(Status.CANCELLED, 0) + root.children.get(Status.SKIPPED, 0)
             parts.append(self.tr("%s on average") % rate(max(0, root.progress_current - withdrawn) / seconds))
         self._left.setToolTip(exact(root.completed_at))
@@ -236,3 +247,9 @@ class Header(QWidget):
         if palette.color(QPalette.ColorRole.WindowText) != colour:
             palette.setColor(QPalette.ColorRole.WindowText, colour)
             self._status.setPalette(palette)
+
+
+def current_step(steps: Sequence[StepState]) -> StepState | None:
+    """Return the step that is under way, or else the first that has not ended."""
+    under_way = next((step for step in steps if step.status == Status.RUNNING), None)
+    return under_way or next((step for step in steps if step.status == Status.PENDING), None)

@@ -121,6 +121,7 @@ class JobTreeView(QTreeView):
         super().__init__(parent)
         self._jobs = model
         self._theme = theme
+        self._is_restyled = False
         self._frame: _Frame | None = None
         # Where rows are on the screen, by their parent and number; None when that is not known.
         self._seen: dict[tuple[int, int], int] | None = None
@@ -325,6 +326,19 @@ class JobTreeView(QTreeView):
                 taken = metrics.horizontalAdvance(shown)
             found = self._cut[text, room] = shown, taken
         return found
+
+    def event(self, event: QEvent) -> bool:
+        """Take another look for what it is: with other colours the rows are where they were."""
+        self._is_restyled = event.type() == QEvent.Type.StyleChange
+        try:
+            return super().event(event)
+        finally:
+            self._is_restyled = False
+
+    def doItemsLayout(self) -> None:  # noqa: N802
+        """Lay out the rows, of which there may be thousands; not for each of the many events of a new look."""
+        if not self._is_restyled:
+            super().doItemsLayout()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Cut texts anew for another font."""

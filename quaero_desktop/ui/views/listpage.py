@@ -7,6 +7,7 @@ from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
+    QPushButton,
     QSplitter,
     QStackedLayout,
     QTableView,
@@ -85,6 +86,7 @@ class ListPage(QWidget):
         place = QWidget(self)
         self._stack = QStackedLayout(place)
         self._stack.setContentsMargins(0, 0, 0, 0)
+        self._empty = empty
         self._stack.addWidget(empty)
         self._stack.addWidget(self.splitter)
         layout = QVBoxLayout(self)
@@ -122,7 +124,9 @@ class ListPage(QWidget):
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 (Qt's name)
         """Pass the keyboard on to the table, or to what there is to do while it is empty."""
         if self.is_empty:
-            self._stack.currentWidget().setFocus(event.reason())
+            button = self._empty.findChild(QPushButton)
+            if button is not None:
+                button.setFocus(event.reason())
         else:
             pass_on(self.table, event)
 

@@ -1,26 +1,30 @@
 """How a crawl stands: its pace, what failed and why, and the figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from quaero_desktop.domain.documents import Change, changes_in_words, is_recrawl
-from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, Status
+from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, JobType, Status
 from quaero_desktop.domain.listing import STATUS_ORDER, RootDetails
 from quaero_desktop.domain.pagelist import FailureGroup
 from quaero_desktop.domain.throughput import Pace
 from quaero_desktop.domain.words import REASONS, STATUS_GLYPHS
 from quaero_desktop.ui.format import clean, clock, count, count_of, duration, exact, host_of, relative, size
+from quaero_desktop.ui.recipewords import waits_for_sign_in
 from quaero_desktop.ui.theme import Theme
 from quaero_desktop.ui.views.failures import Failures
+from quaero_desktop.ui.views.runsteps import RunSteps
 from quaero_desktop.ui.widgets.callout import Callout
 from quaero_desktop.ui.widgets.chart import ThroughputChart
 from quaero_desktop.ui.widgets.facts import CountRow, Fact, Facts
+from quaero_desktop.ui.widgets.inshort import InShort
 from quaero_desktop.ui.widgets.sections import Columns, Scrolled, Section
 
 _MOST_WAITING = 5
+_MOST_KEYWORDS = 30
 
 
 class Counts(QWidget):
@@ -93,17 +97,25 @@ class RootOverview(Scrolled):
         group_wanted: a :class:`FailureGroup` to show in the table of pages.
         pages_wanted: a status whose pages are to be shown; empty for all.
         skips_wanted: a reason whose skips are to be shown.
+        definition_wanted: the id of the definition whose run this is.
+        sign_in_wanted: the crawl waits for its person to sign in again.
     """
 
     retry_wanted = Signal(object)
     group_wanted = Signal(object)
     pages_wanted = Signal(str)
     skips_wanted = Signal(str)
+    definition_wanted = Signal(int)
+    sign_in_wanted = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAccessibleName(self.tr("Overview of the job"))
         self._stops: tuple[QWidget, ...] = ()
         self.trouble = Callout(theme, self)
+        self.trouble.action_wanted.connect(self.sign_in_wanted)
+        self.steps = RunSteps(theme, self)
+        self.summary = InShort(theme, self)
         self.now = Facts(theme, self)
         self.chart = ThroughputChart(theme, self)
         self.failures = Failures(theme, self)
@@ -119,13 +131,15 @@ class RootOverview(Scrolled):
         self.skipped.wanted.connect(self.skips_wanted)
         self.documents = Facts(theme, self)
         self.times = Facts(theme, self)
+        self._steps = Section(self.tr("Steps"), self.steps, self)
+        self._summary = Section(self.tr("In short"), self.summary, self)
         self._chart = Section(self.tr("Pages a second"), self.chart, self)
         self._failures = Section(self.tr("Failures by cause"), self.failures, self)
         self._pages = Section(self.tr("Pages"), self.pages, self)
         self._skipped = Section(self.tr("Addresses not followed"), self.skipped, self)
         self._documents = Section(self.tr("Documents"), self.documents, self)
         self._times = Section(self.tr("Time"), self.times, self)
-        for widget in (self.trouble, self.now, self._chart, self._failures):
+        for widget in (self.trouble, self._steps, self.now, self._chart, self._failures, self._summary):
             self.sections.addWidget(widget)
         self.sections.addWidget(Columns([self._pages, self._documents], [self._skipped, self._times], self))
         self.sections.addStretch(1)
@@ -135,7 +149,10 @@ class RootOverview(Scrolled):
         self.failures.clear()
         self.pages.set_counts({})
         self.skipped.set_counts({})
-        parts = (self.trouble, self.now, self._failures, self._pages, self._skipped, self._documents, self._times)
+        parts = (
+            self.trouble, self._steps, self.now, self._failures, self._summary, self._pages, self._skipped,
+            self._documents, self._times,
+        )  # fmt: skip
         for part in parts:
             part.hide()
         self.verticalScrollBar().setValue(0)
@@ -153,9 +170,16 @@ class RootOverview(Scrolled):
             # What it did, without the silence since.
             while points and not points[-1].pages_per_second:
                 points = points[:-1]
-        self._chart.setVisible(is_running or len(points) > 1)
+        # A run without pages has no pace: its steps say how far it is.
+        has_pages = root.type != JobType.DEFINITION_RUN or root.pages > 0
+        self._chart.setVisible(has_pages and (is_running or len(points) > 1))
         self.chart.set_points(points, live=is_running)
         self._show_times(root, now)
+
+    def show_pages(self, pages: Mapping[str, int]) -> None:
+        """Show how many pages are in which status."""
+        self.pages.set_counts({str(status): pages[status] for status in STATUS_ORDER if pages.get(status)})
+        self._pages.setVisible(any(pages.values()))
 
     def show_details(self, details: RootDetails, groups: Sequence[FailureGroup], now: int) -> None:
         """Show what is read now and then.
@@ -168,13 +192,14 @@ class RootOverview(Scrolled):
         root = details.job
         self._show_trouble(root, details.warning)
         self._show_now(details, now)
+        self._steps.setVisible(bool(details.steps))
+        self.steps.show_steps(details.steps, now)
+        self._show_summary(root)
         self._documents.show()
         self._times.show()
         self._failures.setVisible(bool(groups))
         self.failures.set_groups(groups)
-        order = [str(status) for status in STATUS_ORDER]
-        self.pages.set_counts({status: details.pages[status] for status in order if details.pages.get(status)})
-        self._pages.setVisible(bool(details.pages))
+        self.show_pages(details.pages)
         self.skipped.set_counts(details.skipped)
         self._skipped.setVisible(bool(details.skipped))
         facts = [Fact(name=self.tr("Stored"), value=count_of(details.documents, "document"))]
@@ -201,12 +226,24 @@ class RootOverview(Scrolled):
 
     def _show_trouble(self, root: Job, warning: str | None) -> None:
         self.trouble.setVisible(bool(root.error or warning))
+        self.trouble.offer(self.tr("Sign in again…") if waits_for_sign_in(root) else "")
         if not root.error:
             self.trouble.say(warning or "", status="paused")
+        elif root.status == Status.PAUSED and waits_for_sign_in(root):
+            self.trouble.say(clean(root.error), self.tr("Then it goes on where it is."), status="paused")
         elif root.status == Status.PAUSED:
             self.trouble.say(clean(root.error), self.tr("Resume it when the trouble is over."), status="paused")
         else:
             self.trouble.say(clean(root.error), status=root.status)
+
+    def _show_summary(self, root: Job) -> None:
+        result = root.result or {}
+        text = result.get("summary") if isinstance(result.get("summary"), str) else ""
+        keywords = [str(word) for word in result.get("keywords") or () if word][:_MOST_KEYWORDS]
+        method = result.get("method")
+        notes = self.summary.written_by(method) if isinstance(method, str) else ()
+        self.summary.say(str(text), keywords, notes)
+        self._summary.setVisible(bool(text or keywords))
 
     def _show_now(self, details: RootDetails, now: int) -> None:
         facts = []
@@ -225,7 +262,18 @@ class RootOverview(Scrolled):
         self.now.setVisible(bool(facts))
 
     def _show_times(self, root: Job, now: int) -> None:
-        facts = [Fact(name=self.tr("Created"), value=relative(root.created_at, now), tip=exact(root.created_at))]
+        facts = []
+        if root.definition_id is not None:
+            definition_id = root.definition_id
+            facts.append(
+                Fact(
+                    name=self.tr("Definition"),
+                    value=root.name,
+                    tip=self.tr("Show the definition whose run this is"),
+                    on_click=lambda: self.definition_wanted.emit(definition_id),
+                )
+            )
+        facts.append(Fact(name=self.tr("Created"), value=relative(root.created_at, now), tip=exact(root.created_at)))
         if root.started_at is not None:
             value = relative(root.started_at, now)
             facts.append(Fact(name=self.tr("Started"), value=value, tip=exact(root.started_at)))

@@ -18,6 +18,12 @@ from quaero_desktop.ui.widgets.sections import Scrolled
 _KINDS: dict[str, str] = {
     JobType.VALIDATE: "check of what the crawl starts from",
     JobType.SITEMAP: "sitemap: a list of addresses that the site offers",
+    JobType.TRANSFORM: "the text of stored pages, extracted anew",
+    JobType.SUMMARISE: "summaries of documents",
+    JobType.CORPUS_SUMMARY: "one summary of all that was collected",
+    JobType.REINDEX: "the full-text index, built anew",
+    JobType.CLEANUP: "old jobs and their logs, deleted",
+    JobType.PREREQUISITE: "waits for the run of another definition",
 }
 
 
@@ -80,6 +86,7 @@ class PageOverview(Scrolled):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAccessibleName(self.tr("Overview of the page"))
         self._theme = theme
         self._group: FailureGroup | None = None
         self.trouble = Callout(theme, self)

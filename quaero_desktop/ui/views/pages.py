@@ -1,4 +1,6 @@
-"""Pages: every child of a root in a table, filtered and sorted by the database, live while the crawl runs.
+"""Pages: all work of a root in a table, filtered and sorted by the database, live while the crawl runs.
+
+Checks and sitemaps are no pages: they are here only where they failed.
 
 For each new filter or order the ids of the whole list are asked for and, where an index has its first rows at once,
 those too, at the same time. All other rows are read when they are seen. A newer question interrupts the older ones.
@@ -22,7 +24,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QStackedLayout, QVBoxL
 from quaero_desktop.domain.errors import KnownError, NotFoundError
 from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.domain.jobs import Job, Status
-from quaero_desktop.domain.pagelist import PageFilter, PageRow
+from quaero_desktop.domain.pagelist import PageCounts, PageFilter, PageRow
 from quaero_desktop.ui import format as written
 from quaero_desktop.ui.actions import NOTHING_SELECTED, ActionId, Selection, Target
 from quaero_desktop.ui.context import Context
@@ -100,6 +102,7 @@ class PagesView(QWidget):
         self._tasks = context.tasks
         self._which: PageFilter | None = None
         self._root: Job | None = None
+        self._counts: PageCounts | None = None
         self._whole = False
         """Whether the ids of the whole list are known, and not only its first screen."""
         self._everything = False
@@ -147,7 +150,7 @@ class PagesView(QWidget):
     def clear(self) -> None:
         """Show no root."""
         self._stop()
-        self._which = self._root = None
+        self._which = self._root = self._counts = None
         self._bar.clear()
         self._table.clear()
         self._select(NOTHING_SELECTED)
@@ -249,12 +252,12 @@ class PagesView(QWidget):
     def _start(self, root_id: int) -> None:
         """Forget the root before, and get to know this one."""
         self.clear()
-        self._which = PageFilter(root_id=root_id)
+        self._which = PageFilter(root_id=root_id, work=True)
         self._failed = None
         self._tasks.latest(self._key("root"), self._meet(root_id), on_error=self._fail)
 
     def _stop(self) -> None:
-        for question in ("root", "screen", "list", "failures", "selection"):
+        for question in ("root", "counts", "screen", "list", "failures", "selection"):
             self._tasks.cancel(self._key(question))
         for timer in (self._again, self._failures_again, self._busy, self._publish_soon):
             timer.stop()
@@ -272,10 +275,20 @@ class PagesView(QWidget):
             seed = str(seeds[0]) if isinstance(seeds, list) and seeds else ""
             self._table.set_origin(seed[: seed.find("/", seed.find("://") + 3) + 1])
         self._root = root
-        self._bar.set_counts(root.children)
+        self._tasks.latest(self._key("counts"), self._count(root.id), on_error=self._fail)
         if root.failed_children != self._failed and not self._failures_again.isActive():
             wait = max(_FAILURES_SECONDS, _SHARE * self._failures_took)
             self._failures_again.start(0 if self._failed is None else round(1000 * wait))
+        self._say()
+
+    async def _count(self, root_id: int) -> None:
+        before, counts = self._counts, await self._service.counts(root_id)
+        if counts == before:
+            return
+        # What failed and was none before, or is none any more, is somewhere in the list and not at its end.
+        self._lost = self._lost or (before is not None and counts.others != before.others)
+        self._counts = counts
+        self._bar.set_counts(counts.by_status)
         self._say()
 
     def _wanted(self) -> PageFilter:
@@ -287,6 +300,7 @@ class PagesView(QWidget):
             status=self._bar.status,
             cause=() if cause is None else (cause,),
             code=() if code is None else (code,),
+            work=True,
             order=self._order,
             descending=self._descending,
         )
@@ -663,14 +677,17 @@ class PagesView(QWidget):
             first = self.tr("Searching…") if which.query else self.tr("Sorting…")
         elif not self._whole and which.query:
             first = ""
-        elif self._root is None:
+        elif self._counts is None:
             first = written.count_of(rows, "page")
         else:
-            others = self._root.child_count - self._root.pages
-            pages = written.count_of(max(rows - others, 0) if which.is_whole else self._root.pages, "page")
-            first = pages if which.is_whole else self.tr("%s of %s") % (written.count(rows), pages)
-            if which.is_whole and others:
-                first += self.tr(" and %s") % written.count_of(others, "other job")
+            others = sum(self._counts.others.values())
+            if which.is_whole:
+                first = written.count_of(max(rows - others, 0), "page")
+                if others:
+                    first += self.tr(" and %s") % written.count_of(others, "other job")
+            else:
+                all_work = written.count_of(sum(self._counts.pages.values()) + others, "job" if others else "page")
+                first = self.tr("%s of %s") % (written.count(rows), all_work)
         parts = [first] if first else []
         parts.append(_ORDER_WORDS[which.order][which.downwards])
         if self._selection.count:

@@ -9,9 +9,11 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QWidget
 
 from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.definitions import RunConfig
 from quaero_desktop.domain.jobs import Job
 from quaero_desktop.domain.setupwords import SetupLine, SetupPart, in_words
 from quaero_desktop.ui.format import clean, exact
+from quaero_desktop.ui.recipewords import run_in_words
 from quaero_desktop.ui.theme import Theme
 from quaero_desktop.ui.widgets.facts import Fact, Facts
 from quaero_desktop.ui.widgets.labels import muted
@@ -31,6 +33,7 @@ class SetupView(Scrolled):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAccessibleName(self.tr("Setup of the job"))
         self._theme = theme
         self._shown: tuple[int, dict[str, Any], int | None, int | None] | None = None
         self._job: Job | None = None
@@ -119,6 +122,11 @@ class SetupView(Scrolled):
 
 def _parts_of(payload: dict[str, Any]) -> tuple[SetupPart, ...]:
     """Return a configuration in words; what this version does not know of is shown as it is."""
+    if "steps" in payload:
+        try:
+            return run_in_words(msgspec.convert(payload, RunConfig))
+        except msgspec.ValidationError:
+            pass
     try:
         return in_words(msgspec.convert(payload, CrawlConfig))
     except msgspec.ValidationError:

@@ -1,8 +1,17 @@
 """A sentence that must not be missed, with what can be done about it and the exact error one click away."""
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from quaero_desktop.ui.theme import SPACE, Theme
 from quaero_desktop.ui.widgets.facts import copy_button
@@ -17,7 +26,12 @@ class Callout(QWidget):
 
     Args:
         theme: for the colours.
+
+    Signals:
+        action_wanted: the button for what can be done about it was pressed; see :meth:`offer`.
     """
+
+    action_wanted = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +62,12 @@ class Callout(QWidget):
         self._copy = copy_button(theme, self.tr("Copy the exact error"), self._exact.toPlainText, self)
         row = QHBoxLayout()
         row.setSpacing(SPACE)
+        self._action = QPushButton(self)
+        self._action.setObjectName("calloutAction")
+        self._action.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self._action.clicked.connect(lambda _=False: self.action_wanted.emit())
+        self._action.hide()
+        row.addWidget(self._action)
         row.addWidget(self._toggle)
         row.addWidget(self._copy)
         row.addStretch(1)
@@ -71,6 +91,11 @@ class Callout(QWidget):
     def sentence(self) -> str:
         """What it says."""
         return self._sentence.text()
+
+    def offer(self, text: str) -> None:
+        """Offer a button for what can be done about it; an empty text offers none."""
+        self._action.setText(text)
+        self._action.setVisible(bool(text))
 
     def say(self, sentence: str, advice: str = "", exact: str = "", status: str = "failed") -> None:
         """Say something.

@@ -30,6 +30,7 @@ class ElidedLabel(QLabel):
         self._text = ""
         self._mode = mode
         self._is_named = False
+        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setText(text)
 

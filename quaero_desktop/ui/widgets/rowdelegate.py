@@ -23,6 +23,6 @@ class RowDelegate(QStyledItemDelegate):
         """Prepare how a cell looks."""
         super().initStyleOption(option, index)
         # The whole row is current, and shows it by its colour.
-        option.state &= ~QStyle.StateFlag.State_HasFocus  # type: ignore[misc, operator]
-        if option.features & QStyleOptionViewItem.ViewItemFeature.HasCheckIndicator:  # type: ignore[operator]
+        option.state &= ~QStyle.StateFlag.State_HasFocus
+        if option.features & QStyleOptionViewItem.ViewItemFeature.HasCheckIndicator:
             option.palette = self._theme.for_ticks(option.palette)
