@@ -127,7 +127,8 @@ def read(connection: sqlite3.Connection, root_id: int, step: int) -> RootPlan:
     return RootPlan(
         root_id,
         plan.config,
-        tuple(url for (url,) in pages),
+        # Before a step begins it has no pages yet.
+        tuple(url for (url,) in pages) or plan.config.seeds,
         step=step,
         action=plan.action,
         options=plan.options,

@@ -348,7 +348,7 @@ def delete_documents(tx: Tx, source_id: int) -> int:
     some = _encode(ids).decode()
     # Its pages completed, and why they have no document must still be said.
     tx.execute(
-        "UPDATE jobs SET result = json_object('reason', 'its document was deleted'), revision = ?"
+        "UPDATE jobs SET result = json_set(coalesce(result, '{}'), '$.deleted', json('true')), revision = ?"
         " WHERE document_id IN (SELECT value FROM json_each(?)) AND type = ?",
         (tx.revision, some, JobType.CRAWLER_URL),
     )

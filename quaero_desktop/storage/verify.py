@@ -251,12 +251,12 @@ _INVARIANTS = (
     ),
     _Invariant(
         "completed_pages_have_an_outcome",
-        "each completed page has a document or a recorded reason",
+        "each completed page has a document, a recorded reason, or one that was deleted as such",
         "completed pages without either",
         """
         SELECT 'job ' || id FROM jobs
         WHERE type = 'crawler_url' AND status = 'completed' AND document_id IS NULL
-            AND (result IS NULL OR result ->> '$.change' IS NOT NULL)
+            AND (result IS NULL OR (result ->> '$.change' IS NOT NULL AND result ->> '$.deleted' IS NULL))
             AND origin <> 'legacy' AND id NOT IN (SELECT id FROM gone)
         """,
     ),

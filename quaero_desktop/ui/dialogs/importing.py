@@ -254,7 +254,7 @@ class ImportDialog(QDialog):
         self._reasons.setObjectName("leftOut")
         self._reasons.setAccessibleName(self.tr("What is left out, and why"))
         self._reasons.setHeaderLabels([self.tr("Rows"), self.tr("What"), self.tr("Why")])
-        self._reasons.headerItem().setTextAlignment(0, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
+        self._reasons.headerItem().setTextAlignment(0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._reasons.setRootIsDecorated(False)
         self._reasons.setUniformRowHeights(True)
         self._reasons.setAlternatingRowColors(True)
@@ -355,7 +355,7 @@ class ImportDialog(QDialog):
         for reason in reasons(left_out):
             why = reason.why[:1].upper() + reason.why[1:]
             item = QTreeWidgetItem([count(reason.count), self._table_name(reason.table), clean(why)])
-            item.setTextAlignment(0, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
+            item.setTextAlignment(0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled)
             item.setSizeHint(0, QSize(0, 6 * SPACE))
             examples = [each for each in reason.examples if each]

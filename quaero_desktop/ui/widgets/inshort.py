@@ -34,6 +34,8 @@ class InShort(QWidget):
         self._note.setObjectName("summaryNote")
         for label in (self._keywords, self._note):
             label.setFont(theme.font_small())
+            # On a ground with a role of its own they would ignore the colour that they were given.
+            label.setForegroundRole(QPalette.ColorRole.WindowText)
         for label in (self._summary, self._keywords, self._note):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
@@ -88,6 +90,7 @@ class FoldedInShort(QWidget):
     Args:
         theme: for colours, fonts and icons.
         is_open: whether it begins unfolded.
+        left: where the text below begins, in pixels.
 
     Signals:
         folded: it was folded (False) or opened (True).
@@ -104,6 +107,8 @@ class FoldedInShort(QWidget):
         self.setAutoFillBackground(True)
         self.setBackgroundRole(QPalette.ColorRole.Base)
         self.content = InShort(theme, self)
+        # In line with the text below: the button has a margin of its own around its icon.
+        self.content.layout().setContentsMargins(SPACE, 0, 0, 0)
         self.toggle = QToolButton(self)
         self.toggle.setObjectName("foldInShort")
         self.toggle.setAutoRaise(True)
@@ -130,10 +135,8 @@ class FoldedInShort(QWidget):
         """Keep the lines as long as those of the text below."""
         super().resizeEvent(event)
         measure = round(self.fontMetrics().averageCharWidth() * _MEASURE * 1.15)
-        self._layout.setContentsMargins(
-            # The button has a margin of its own around its icon.
-            self._left - SPACE, 2 * SPACE, max(3 * SPACE, event.size().width() - self._left - measure), 2 * SPACE
-        )  # fmt: skip
+        right = max(3 * SPACE, event.size().width() - self._left - measure)
+        self._layout.setContentsMargins(self._left - SPACE, 2 * SPACE, right, 3 * SPACE)
 
     def _set_open(self, is_open: bool) -> None:
         self._is_open = is_open
