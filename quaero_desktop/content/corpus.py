@@ -25,6 +25,7 @@ _SUBJECTS = 5
 _NAME = re.compile(r"[^\W\d_][\w+#]*")
 _INNER_NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w+#]{2,}")
 _IS = re.compile(r"(?:,? \([^)]{1,80}\),?)? (?:is|are|ist|est|es|è|é|är|er|jest|on|—|это|是|は|는|은)\b")
+_IS_A = re.compile(_IS.pattern + r" (?:an?|the|eine?|une?|una|uno|uma?|een|ett?|en)\b")
 
 
 class _Candidate(NamedTuple):
@@ -103,7 +104,8 @@ def _candidates(documents: tuple[Digest, ...], words: Lexicon, ranked: list[tupl
             if defines(text):
                 beginning = _NAME.search(text)
                 if name and beginning is not None and beginning[0] == name and text.find(name) < 5:
-                    score += 1.0 if _IS.match(text, text.find(name) + len(name)) else 0.3
+                    end = text.find(name) + len(name)
+                    score += 1.3 if _IS_A.match(text, end) else 0.7 if _IS.match(text, end) else 0.3
                 elif subjects.intersection(content_stems(text[:24], words)[:2]):
                     score += 0.3
             candidates.append(_Candidate(text, number, stems, score))

@@ -34,26 +34,27 @@ _HEADING = 2.0
 
 # Words at the beginning that refer to what was said before.
 _REFERS = re.compile(
-    r"(?:this|these|those|that|it|its|they|their|them|he|she|his|her|such|here|there|both|another|other|others|"
-    r"each|however|therefore|thus|hence|so|also|moreover|furthermore|additionally|besides|instead|otherwise|"
-    r"then|again|nevertheless|nonetheless|consequently|accordingly|similarly|likewise|conversely|alternatively|"
-    r"finally|meanwhile|afterwards|but|and|or|yet|nor|because|since|in addition|in this|in that|in these|"
-    r"in such|in other words|in contrast|in particular|in either|in both|in general|in fact|for example|"
-    r"for instance|for this|for these|for that|as a result|as such|as before|as noted|as mentioned|as you|"
-    r"as with|as well|to this|on the other|at this|at that|by this|with this|with these|under this|under these|"
-    r"if so|if this|if you|if it|note|the same|the above|the following|the latter|the former|the next|"
-    r"the previous|the other|the second|the third|the first|the second|one|two|some|once|now|next|see|"
-    r"hopefully|first|second|third|secondly|thirdly|lastly|unfortunately|obviously|of course|yes|no|ok|okay|"
-    r"well|even|only|even so|dies|diese|dieser|dieses|diesem|diesen|es|sie|er|jedoch|aber|daher|deshalb|"
-    r"außerdem|auch|so|dann|dabei|damit|dadurch|hierbei|hier|dazu|siehe|zum beispiel|beispielsweise|ce|cet|"
-    r"cette|ces|il|elle|ils|elles|cependant|toutefois|ainsi|donc|mais|de plus|par exemple|en outre|voir|esto|"
-    r"esta|este|estos|estas|ese|esa|eso|sin embargo|además|por ejemplo|pero|así|por lo tanto|véase|questo|"
+    r"(?:to (?:support|do|achieve|solve|avoid|help with) (?:this|that|these|so)|until now|so far|"
+    r"with all (?:this|these)|this|these|those|that|it|its|they|their|them|he|she|his|her|such|here|there|both|"
+    r"another|other|others|each|however|therefore|thus|hence|so|also|moreover|furthermore|additionally|besides|"
+    r"instead|otherwise|then|again|nevertheless|nonetheless|consequently|accordingly|similarly|likewise|"
+    r"conversely|alternatively|finally|meanwhile|afterwards|but|and|or|yet|nor|because|since|in addition|"
+    r"in this|in that|in these|in such|in other words|in contrast|in particular|in either|in both|in general|"
+    r"in fact|for example|for instance|for this|for these|for that|as a result|as such|as before|as noted|"
+    r"as mentioned|as you|as with|as well|to this|on the other|at this|at that|by this|with this|with these|"
+    r"under this|under these|if so|if this|if you|if it|note|the same|the above|the following|the latter|"
+    r"the former|the next|the previous|the other|the second|the third|the first|the second|one|two|some|once|"
+    r"now|next|see|hopefully|first|second|third|secondly|thirdly|lastly|unfortunately|obviously|of course|yes|"
+    r"no|ok|okay|well|even|only|even so|dies|diese|dieser|dieses|diesem|diesen|es|sie|er|jedoch|aber|daher|"
+    r"deshalb|außerdem|auch|so|dann|dabei|damit|dadurch|hierbei|hier|dazu|siehe|zum beispiel|beispielsweise|ce|"
+    r"cet|cette|ces|il|elle|ils|elles|cependant|toutefois|ainsi|donc|mais|de plus|par exemple|en outre|voir|"
+    r"esto|esta|este|estos|estas|ese|esa|eso|sin embargo|además|por ejemplo|pero|así|por lo tanto|véase|questo|"
     r"questa|questi|queste|tuttavia|inoltre|per esempio|ad esempio|ma|quindi|isto|isso|este|esta|porém|"
     r"no entanto|além disso|por exemplo|mas|portanto|dit|deze|dat|die|echter|daarom|bovendien|bijvoorbeeld|"
     r"maar|zie|это|эти|этот|эта|он|она|оно|они|однако|поэтому|также|например|но|кроме того|см)\b"
-    r"|(?:このため|しかし|また|これ|それ|この|その|ただし|例えば|したがって|なお|"
-    r"这|那|它|但|因此|所以|此外|例如|而且|不过|其中|同时|"
-    r"이것|그것|그러나|또한|따라서|예를 들어|하지만|이는)",
+    r"|(?:このため|しかし|また|これ|それ|この|その|ただし|例えば|したがって|なお"
+    r"|这|那|它|但|因此|所以|此外|例如|而且|不过|其中|同时"
+    r"|이것|그것|그러나|또한|따라서|예를 들어|하지만|이는)",
     re.I,
 )
 # What is about the page, the version or the reader, and not about the subject.

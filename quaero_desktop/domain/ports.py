@@ -243,7 +243,7 @@ class LedgerPort(Protocol):
     async def sign_in_needed(self, receipt: Receipt, reason: str) -> None:
         """Give a job back uncounted and pause its root: its site wants a sign-in."""
 
-    async def spawn(self, job_id: int, parts: Sequence[Part], mark: dict[str, Any]) -> int:
+    async def spawn(self, job_id: int, wanted: Sequence[Part], mark: dict[str, Any]) -> int:
         """Store jobs that a running one asks for, and how far it is; return how many."""
 
     async def next_deadline(self) -> int | None:

@@ -70,7 +70,7 @@ class SecretStore:
         """Where secrets are kept, as the end of a sentence."""
         backend = self._keyring()
         if backend is None:
-            return f"only in memory, until Quaero ends ({self._why})"
+            return f"only in memory, until Quaero ends, and asked for at each start ({self._why})"
         return f"in the keyring of this computer ({_name_of(backend)})"
 
     def known(self, key: str) -> str | None:

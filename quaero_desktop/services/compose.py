@@ -31,6 +31,7 @@ from quaero_desktop.services.library import LibraryService
 from quaero_desktop.services.maintenance import BackupShelf, MaintenanceService
 from quaero_desktop.services.pages import PageService
 from quaero_desktop.services.sources import CredentialService, SourceService
+from quaero_desktop.services.summaries import SummaryService
 from quaero_desktop.storage import opening, sqlite
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.ledger import Backoff, Ledger
@@ -78,6 +79,7 @@ class Services:
         self.maintenance = MaintenanceService(database, files, clock, settings.storage.keep_backups)
         self.cleanup = CleanupService(database, self.jobs.deletion, settings, clock)
         self.secrets = secret_store or SecretStore()
+        self.summaries = SummaryService(self.secrets)
         self.sources = SourceService(database, engine)
         self.credentials = CredentialService(database, self.secrets, settings, clock, engine)
         if engine is not None:
@@ -185,10 +187,12 @@ async def reading(files: LibraryFiles, settings: Settings, clock: Clock | None =
     """
     clock = clock or SystemClock()
     database = await opening.open_for_reading(files, clock=clock)
+    secret_store = SecretStore()
     try:
-        yield Services(files, database, settings, clock)
+        yield Services(files, database, settings, clock, secret_store=secret_store)
     finally:
         await to_the_end(database.close())
+        secret_store.close()
 
 
 @asynccontextmanager

@@ -62,8 +62,6 @@ _ASKED_AT_ONCE = 500
 
 NO_ADDRESS = "its address is no web address"
 TOO_LONG = f"its address is longer than {urls.MAX_URL_LENGTH} characters"
-LINES_OF_OTHERS = "log lines of a job that does not come"
-SEEN_BY_OTHERS = "addresses met by a job that does not come"
 PARENT_MESSAGE = "a queued message of type parent, which nothing runs any more"
 OTHER_MESSAGE = "a queued message: what was queued does not run here"
 BAD_MESSAGE = "a queued message that cannot be read"
@@ -285,12 +283,13 @@ class _Reader:
 
     def jobs(self) -> Iterator[tuple[str, RawRow, LegacyJob]]:
         """Yield the jobs, each after its parent, with the table it stands in."""
-        for table in self.file.job_tables:
-            for raw in self.file.jobs(table):
-                self.step(Kind.JOBS)
-                found = self._mapped(table, raw, legacy.job)
-                if found is not None:
-                    yield table, raw, found
+        for table, raw in self.file.jobs():
+            self.step(Kind.JOBS)
+            found = self._mapped(table, raw, legacy.job)
+            if found is not None:
+                yield table, raw, found
+            elif raw.lines:
+                self.leave_out(files.LOGS, raw.id, files.LINES_OF_OTHERS)
 
     def lines(self, raw: RawRow, job: LegacyJob) -> Iterator[LegacyLine]:
         """Yield the lines of a job's log."""
@@ -330,9 +329,9 @@ class _Reader:
         for table, row_id, why in self.file.lost_jobs():
             self.leave_out(table, row_id, why)
         for job_id, _ in self.file.lines_of_others():
-            self.leave_out(files.LOGS, job_id, LINES_OF_OTHERS)
+            self.leave_out(files.LOGS, job_id, files.LINES_OF_OTHERS)
         for job_id, _ in self.file.seen_of_others():
-            self.leave_out(files.SEEN, job_id, SEEN_BY_OTHERS)
+            self.leave_out(files.SEEN, job_id, files.SEEN_BY_OTHERS)
         for raw in self.file.rows(files.QUEUE):
             self.leave_out(files.QUEUE, raw.id, BAD_MESSAGE if raw.values is None else _message(raw.values.get("body")))
 
@@ -377,6 +376,19 @@ def _message(body: object) -> str:
         return PARENT_MESSAGE if b"parent" in text else BAD_MESSAGE
     kind = found.get("type", found.get("job_type")) if isinstance(found, dict) else None
     return PARENT_MESSAGE if kind == "parent" else OTHER_MESSAGE if isinstance(kind, str) else BAD_MESSAGE
+
+
+def _unique(left_out: Iterable[LeftOut]) -> list[LeftOut]:
+    """Return what is left out, with what belongs to a job that does not come once for each job."""
+    told: set[LeftOut] = set()
+    kept = []
+    for each in left_out:
+        if each.reason in (files.LINES_OF_OTHERS, files.SEEN_BY_OTHERS):
+            if each in told:
+                continue
+            told.add(each)
+        kept.append(each)
+    return kept
 
 
 class _SourceIndex:
@@ -464,6 +476,7 @@ class _Preview:
         self._coming: Counter[str] = Counter(dict.fromkeys(Kind, 0))
         self._present: Counter[str] = Counter(dict.fromkeys(Kind, 0))
         self._pages: set[int] = set()
+        self._roots: set[str] = set()
 
     def make(self, path: Path) -> ImportPreview:
         """Return the preview."""
@@ -479,7 +492,7 @@ class _Preview:
             file=path,
             coming=dict(self._coming),
             present=dict(self._present),
-            left_out=tuple(reader.left_out),
+            left_out=tuple(_unique(reader.left_out)),
             secrets=secrets,
             secrets_kept=self._kept,
             scheduled=tuple(
@@ -542,20 +555,28 @@ class _Preview:
                 # Trees come one after the other.
                 root, here = raw.root, set()
             if job.parent is not None and job.parent not in here:
-                self._reader.leave_out(table, job.legacy_id, importing.PARENT_LEFT_OUT)
+                self._leave_out_job(table, raw, job, importing.PARENT_LEFT_OUT)
                 continue
             if job.url is not None and job.parent is not None:
                 mark = _mark(root, job.url)
                 if mark in self._pages:
-                    self._reader.leave_out(table, job.legacy_id, importing.SAME_PAGE)
+                    self._leave_out_job(table, raw, job, importing.SAME_PAGE)
                     continue
                 self._pages.add(mark)
             here.add(job.legacy_id)
+            if job.parent is None:
+                self._roots.add(root)
             waiting[job.legacy_id] = self._reader.count_lines(raw)
             if len(waiting) == _ASKED_AT_ONCE:
                 self._count_jobs(waiting)
                 waiting.clear()
         self._count_jobs(waiting)
+
+    def _leave_out_job(self, table: str, raw: RawRow, job: LegacyJob, why: str) -> None:
+        self._reader.leave_out(table, job.legacy_id, why)
+        if raw.lines:
+            self._reader.count_lines(raw)
+            self._reader.leave_out(files.LOGS, job.legacy_id, files.LINES_OF_OTHERS)
 
     def _count_jobs(self, waiting: Mapping[str, int]) -> None:
         before = self._count(Kind.JOBS, list(waiting))
@@ -563,16 +584,21 @@ class _Preview:
             (self._present if legacy_id in before else self._coming)[Kind.LOGS] += lines
 
     def _seen(self) -> None:
+        lost: dict[str, None] = {}
         for part in _parts(self._reader.seen(), _ASKED_AT_ONCE):
             new = []
             for each in part:
                 mark = _mark(each.root, each.url)
-                if mark not in self._pages:
+                if each.root not in self._roots:
+                    lost[each.job] = None
+                elif mark not in self._pages:
                     self._pages.add(mark)
                     new.append(each)
             known = 0 if self._library is None else self._library.known_pages(new)
             self._coming[Kind.SEEN_URLS] += len(new) - known
             self._present[Kind.SEEN_URLS] += known
+        for job_id in lost:
+            self._reader.leave_out(files.SEEN, job_id, files.SEEN_BY_OTHERS)
 
 
 def _mark(place: str, url: str) -> int:
@@ -686,7 +712,7 @@ class _Run:
             writer.flush()
         reader.note_others()
         written = writer.written
-        written.left_out += reader.left_out
+        written.left_out = _unique((*written.left_out, *reader.left_out))
         if any(written.imported.values()):
             writer.now(lambda tx: importing.note_import(tx, os.fspath(path), written))
         return ImportReport(

@@ -376,12 +376,13 @@ class CredentialService:
             if reference != before.reference:
                 await self._drop(reference)
             raise
-        if pasted is not None:
-            self._store.forget(before.key)
-            if reference is None:
-                await self._store.keep(changed.key, pasted.secret.reveal())
-            await self._drop(before.reference)
+        if pasted is not None and reference is None:
+            await self._store.keep(changed.key, pasted.secret.reveal())
+        # Before the old one goes: a page that starts meanwhile must find one of them.
         await _tell(self._engine)
+        if pasted is not None and changed.key != before.key:
+            self._store.forget(before.key)
+            await self._drop(before.reference)
 
     async def _delete(self, credential_id: int) -> None:
         found = await self._database.read(
@@ -392,10 +393,8 @@ class CredentialService:
         if found is None:
             return
         await self._database.write(lambda tx: sources.delete_credential(tx, credential_id))
-        try:
-            await self._store.drop(found.key)
-        finally:
-            await _tell(self._engine)
+        await _tell(self._engine)
+        await self._store.drop(found.key)
 
     async def _keep(self, pasted: Pasted) -> str | None:
         """Put a secret into the keyring and return under which name; None where there is no keyring for it."""

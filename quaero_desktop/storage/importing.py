@@ -421,6 +421,8 @@ def write_jobs(tx: Tx, found: Sequence[ReadyJob]) -> Written:
         if place is None:
             place = None if each.first else _add_job(tx, each, places, definitions, written, pages, stored)
             if place is None:
+                if each.lines:
+                    written.left_out.append(LeftOut(legacy.LOGS, legacy_id, legacy.LINES_OF_OTHERS))
                 continue
             written.imported[Kind.JOBS] += 1
             have = 0
@@ -525,6 +527,7 @@ def write_seen(tx: Tx, found: Sequence[SeenUrl]) -> Written:
     for each in found:
         root = roots.get(each.root)
         if root is None:
+            written.left_out.append(LeftOut(legacy.SEEN, each.job, legacy.SEEN_BY_OTHERS))
             continue
         place = (root.id, each.url)
         document_id, title = tx.one(_DOCUMENT, (each.url,)) or (None, None)

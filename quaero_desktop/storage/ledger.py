@@ -17,7 +17,7 @@ from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.definitions import NO_STEP
 from quaero_desktop.domain.documents import Change
 from quaero_desktop.domain.errors import NotAllowedError, NotFoundError, RootClosedError, StaleReceiptError
-from quaero_desktop.domain.jobs import OPEN_STATUSES, Cause, JobRef, JobType, Phase, Status
+from quaero_desktop.domain.jobs import OPEN_STATUSES, Cause, JobRef, JobType, Status
 from quaero_desktop.domain.outcomes import (
     Completed,
     CorpusSummary,
@@ -33,26 +33,26 @@ from quaero_desktop.domain.outcomes import (
 )
 from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.domain.ports import Assignment, NewRoot, Received, Recovery, Required, RootPlan, Settled
-from quaero_desktop.domain.queue import DeadLetter, Delivery, NewMessage, Receipt, Turns
+from quaero_desktop.domain.queue import DeadLetter, Delivery, Receipt, Turns
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges, difference
 from quaero_desktop.domain.text import single_line, storable, storable_integer
-from quaero_desktop.storage import documents, plans, retry, roots, rules, runs, summaries, trash
+from quaero_desktop.storage import documents, parts, plans, retry, roots, rules, running, runs, trash
 from quaero_desktop.storage.database import Database, Tx
 from quaero_desktop.storage.discovery import Frontier
 from quaero_desktop.storage.joblog import count
 from quaero_desktop.storage.joblog import write as log
 from quaero_desktop.storage.material import Material
-from quaero_desktop.storage.plans import Plans, StepPlan
+from quaero_desktop.storage.plans import Plans
 from quaero_desktop.storage.queue import Queue, backoff_ms
+from quaero_desktop.storage.running import RunningJob
 from quaero_desktop.storage.runs import Runs
 from quaero_desktop.storage.settling import Settling
+from quaero_desktop.storage.summaries import Summaries
 
 _DEAD_LETTER_CAUSES = frozenset({Cause.NO_EXECUTOR, Cause.BAD_PAYLOAD, Cause.EXECUTOR_ERROR, Cause.CRASHED})
 """Failures that say nothing about the page: its message is kept as a dead letter even though no retry is due."""
 
 _GONE_CAUSES = frozenset({Cause.NOT_FOUND, Cause.GONE})
-_TITLE_CHARACTERS = 300
-"""So much of a document's title stands beside its job: more is never seen in a list."""
 _VERBS = {Change.NEW: "Stored", Change.CHANGED: "Changed: stored", Change.UNCHANGED: "Unchanged:"}
 _COUNT_DOCUMENT = {
     change: f"UPDATE root_progress SET documents = documents + 1, {change}_documents = {change}_documents + 1,"
@@ -89,7 +89,7 @@ class Ledger:
         self._backoff = backoff or Backoff()
         self._rng = rng or random.Random()
         self._material = Material(database)
-        self._summaries = summaries.Summaries(database)
+        self._summaries = Summaries(database)
         # Only touched on the writer's thread, but to undo.
         self._plans = Plans()
         self._runs = Runs(queue, self._plans, self._backoff.base_ms, self._backoff.most_ms)
@@ -157,19 +157,19 @@ class Ledger:
         """
         await self._database.write(lambda tx: self._sign_in_needed(tx, receipt, reason))
 
-    async def spawn(self, job_id: int, parts: Sequence[Part], mark: dict[str, Any]) -> int:
+    async def spawn(self, job_id: int, wanted: Sequence[Part], mark: dict[str, Any]) -> int:
         """Store jobs that a running planner asks for, with their messages; return how many.
 
         Args:
             job_id: the planner; it runs here.
-            parts: what it asks for.
+            wanted: what it asks for.
             mark: its message's payload from now on: where to go on after a crash.
 
         Raises:
             StaleReceiptError: the planner does not run here any more; nothing was stored.
             RootClosedError: its root was cancelled or trashed; nothing was stored.
         """
-        return await self._database.write(lambda tx: self._spawn(tx, job_id, parts, mark))
+        return await self._database.write(lambda tx: self._spawn(tx, job_id, wanted, mark))
 
     async def next_deadline(self) -> int | None:
         """Return when the next run has taken too long, in milliseconds UTC; None when none has a limit."""
@@ -332,7 +332,7 @@ class Ledger:
         return self._material
 
     @property
-    def summaries(self) -> summaries.Summaries:
+    def summaries(self) -> Summaries:
         """What documents say in short, and what that is made from."""
         return self._summaries
 
@@ -471,7 +471,7 @@ class Ledger:
         match outcome:
             case Stored(fetched=fetched, page=page):
                 document_id, change = documents.store(tx, outcome, job.source_id)
-                self._end_job(
+                running.end(
                     tx, job, Status.COMPLETED, document_id=document_id, http_status=fetched.status,
                     size=fetched.wire_bytes, elapsed_ms=fetched.elapsed_ms, result={"change": change},
                 )  # fmt: skip
@@ -484,7 +484,7 @@ class Ledger:
                     f" {fetched.wire_bytes / 1e3:.1f} kB, {fetched.elapsed_ms} ms, {found} new links){lost}",
                 )  # fmt: skip
             case Unchanged(document_id=document_id, elapsed_ms=elapsed_ms):
-                self._end_job(
+                running.end(
                     tx, job, Status.COMPLETED, document_id=document_id, http_status=304, size=0, elapsed_ms=elapsed_ms,
                     result={"change": Change.UNCHANGED},
                 )  # fmt: skip
@@ -492,56 +492,29 @@ class Ledger:
                 found = self._discover(tx, job, outcome.discovered)
                 log(tx, job.id, job.root_id, "info", f"Unchanged (304, {elapsed_ms} ms, {found} new links)")
             case Recorded():
-                self._end_job(tx, job, Status.COMPLETED, http_status=outcome.status, result=outcome.result)
+                running.end(tx, job, Status.COMPLETED, http_status=outcome.status, result=outcome.result)
                 found = self._discover(tx, job, outcome.discovered)
                 log(tx, job.id, job.root_id, outcome.level, outcome.message)
             case Withdrawn(reason=reason, rule=rule):
-                self._end_job(tx, job, Status.SKIPPED, cause=reason, error=rule)
+                running.end(tx, job, Status.SKIPPED, cause=reason, error=rule)
                 log(tx, job.id, job.root_id, "info", f"Skipped: {rule}")
             case Transformed() | Summarised() | CorpusSummary():
-                self._complete_part(tx, job, outcome)
+                parts.complete(tx, job, outcome)
         return Settled(root_id=job.root_id, new_pages=found, root_status=self._settling.settle(tx, job.root_id))
-
-    def _complete_part(self, tx: Tx, job: "_RunningJob", outcome: Transformed | Summarised | CorpusSummary) -> None:
-        match outcome:
-            case Transformed(document_id=document_id, page=page):
-                change = documents.transform(tx, document_id, page)
-                if change is None:
-                    self._end_job(tx, job, Status.COMPLETED, result={"reason": "deleted"})
-                    log(tx, job.id, job.root_id, "info", "Its document was deleted meanwhile")
-                    return
-                self._end_job(tx, job, Status.COMPLETED, document_id=document_id, result={"change": change})
-                words = "Extracted again: its text is another" if change == Change.CHANGED else "Its text is the same"
-                log(tx, job.id, job.root_id, "info", words)
-            case Summarised(document_id=document_id, method=method):
-                if not summaries.store(tx, outcome):
-                    self._end_job(tx, job, Status.COMPLETED, result={"reason": "deleted"})
-                    log(tx, job.id, job.root_id, "info", "Its document was deleted meanwhile")
-                    return
-                self._end_job(tx, job, Status.COMPLETED, document_id=document_id, result={"method": method})
-                log(tx, job.id, job.root_id, "info", f"Summarised ({method})")
-            case CorpusSummary():
-                said = msgspec.structs.asdict(outcome)
-                self._end_job(tx, job, Status.COMPLETED, result=said)
-                tx.execute(
-                    "UPDATE jobs SET result = json_patch(coalesce(result, '{}'), ?), revision = ? WHERE id = ?",
-                    (_encode(said).decode(), tx.revision, job.root_id),
-                )
-                log(tx, job.id, job.root_id, "info", f"Summarised {count(outcome.documents, 'document')}")
 
     def _fail(self, tx: Tx, receipt: Receipt, failure: Failed) -> Settled:
         delivery = self._queue.held(tx, receipt)
         job = self._job_of(tx, delivery)
         if failure.hold_ms is not None:
             self._queue.hold_lane(tx, delivery.lane, tx.now + failure.hold_ms, single_line(failure.message))
-        config = self._plan(tx, job).config
+        config = self._plans.of(tx, job.root_id, job.step).config
         message = storable(failure.message)
         if failure.retryable and delivery.tries < config.max_attempts:
             wait = backoff_ms(delivery.tries, self._backoff.base_ms, self._backoff.most_ms, self._rng)
             wait = max(wait, failure.retry_after_ms or 0)
             self._queue.retry_later(tx, receipt, wait)
             tx.execute("UPDATE jobs SET status = 'pending', revision = ? WHERE id = ?", (tx.revision, job.id))
-            self._attempt(tx, job, "retried", failure.cause, message, failure.status)
+            running.attempt(tx, job, "retried", failure.cause, message, failure.status)
             log(tx, job.id, job.root_id, "warn", f"{message} Trying again in {wait / 1000:.0f} s.")
             return Settled(root_id=job.root_id, retry_at=tx.now + wait)
         dead = failure.retryable or failure.cause in _DEAD_LETTER_CAUSES
@@ -556,7 +529,7 @@ class Ledger:
         gone = failure.cause in _GONE_CAUSES and job.url is not None and documents.mark_gone(tx, job.source_id, job.url)
         # The attempt before may have brought that news.
         gone = gone or (failure.cause in _GONE_CAUSES and delivery.payload.get("gone") is True)
-        self._end_job(
+        running.end(
             tx, job, Status.FAILED, cause=failure.cause, error=message, http_status=failure.status,
             elapsed_ms=failure.elapsed_ms, result={"change": Change.GONE} if gone else None,
         )  # fmt: skip
@@ -608,30 +581,9 @@ class Ledger:
         status, name = tx.execute("SELECT status, name FROM jobs WHERE id = ?", (started,)).fetchone()
         return Required(started, status, name)
 
-    def _spawn(self, tx: Tx, job_id: int, parts: Sequence[Part], mark: dict[str, Any]) -> int:
-        job = self._job_of(tx, self._queue.held_for(tx, job_id))
-        phase = tx.value("SELECT phase FROM jobs WHERE id = ?", (job_id,))
-        for part in parts:
-            self._insert_part(tx, job, part, phase)
-        # With the parts and not after them: a crash asks for nothing twice, and for everything once.
-        text = _encode(mark).decode()
-        tx.execute("UPDATE messages SET payload = ? WHERE job_id = ?", (text, job_id))
-        tx.execute("UPDATE jobs SET payload = ?, revision = ? WHERE id = ?", (text, tx.revision, job_id))
-        tx.execute("UPDATE jobs SET revision = ? WHERE id = ?", (tx.revision, job.root_id))
-        return len(parts)
-
-    def _insert_part(self, tx: Tx, planner: "_RunningJob", part: Part, phase: Phase) -> None:
-        payload = _encode(part.payload).decode() if part.payload else None
-        part_id = tx.execute(
-            "INSERT INTO jobs (parent_id, root_id, type, phase, status, step, name, document_id, payload, created_at,"
-            " revision) VALUES (?, ?, ?, ?, 'pending', ?, ?, (SELECT id FROM documents WHERE id = ?), ?, ?, ?)",
-            (
-                planner.root_id, planner.root_id, part.type, phase, planner.step, single_line(part.name),
-                part.document_id, payload, tx.now, tx.revision,
-            ),
-        ).lastrowid  # fmt: skip
-        message = NewMessage(type=part.type, payload=part.payload, job_id=part_id, root_id=planner.root_id)
-        self._queue.send(tx, message)
+    def _spawn(self, tx: Tx, job_id: int, wanted: Sequence[Part], mark: dict[str, Any]) -> int:
+        planner = self._job_of(tx, self._queue.held_for(tx, job_id))
+        return parts.spawn(tx, self._queue, planner, wanted, mark)
 
     def _expire(self, tx: Tx) -> tuple[int, ...]:
         expired = runs.overdue(tx)
@@ -775,66 +727,32 @@ class Ledger:
                 "SELECT id FROM jobs WHERE parent_id IS NULL AND status IN ('pending', 'running', 'paused')"
             )
         ]
-        recounted = sum(_recount(tx, root_id) for root_id in open_roots)
+        recounted = sum(roots.recount(tx, root_id) for root_id in open_roots)
         runs.leave_out_absence(tx)
         ended += [root_id for root_id in open_roots if self._settling.settle(tx, root_id) is not None]
         return Recovery(returned=len(back), dead=len(dead), recounted=recounted, ended=tuple(ended))
 
     # Parts of transactions.
 
-    def _job_of(self, tx: Tx, delivery: Delivery) -> "_RunningJob":
+    def _job_of(self, tx: Tx, delivery: Delivery) -> RunningJob:
         """Return the job whose outcome is to be stored, unless its root wants none any more."""
-        job = self._any_job_of(tx, delivery)
+        job = running.of(tx, self._plans, delivery)
         if job.root_status not in OPEN_STATUSES or job.root_trashed:
             raise RootClosedError(f"the root of job {job.id} is {job.root_status} or in the trash")
         return job
 
-    def _any_job_of(self, tx: Tx, delivery: Delivery) -> "_RunningJob":
-        row = tx.one(
-            "SELECT j.id, coalesce(j.root_id, j.id), j.depth, j.attempt, j.started_at, r.status, r.trashed_at,"
-            " r.source_id, j.step, j.url FROM jobs j JOIN jobs r ON r.id = coalesce(j.root_id, j.id) WHERE j.id = ?",
-            (delivery.job_id,),
-        )
-        if row is None:
-            raise RootClosedError(f"job {delivery.job_id} is gone")
-        return _RunningJob(
-            id=row[0],
-            root_id=row[1],
-            depth=row[2],
-            attempt=row[3],
-            started_at=row[4],
-            root_status=row[5],
-            root_trashed=row[6] is not None,
-            source_id=row[7] if row[8] == NO_STEP else self._source_of(tx, row[1], row[8], row[7]),
-            step=row[8],
-            url=row[9],
-            delivery=delivery.receipt.delivery,
-        )
-
     def _interrupt(self, tx: Tx, delivery: Delivery, outcome: str, error: str | None = None) -> None:
         """Put a running job back to pending, in the trash too: it goes on if it is restored."""
-        job = self._any_job_of(tx, delivery)
-        tx.execute("UPDATE jobs SET status = 'pending', revision = ? WHERE id = ?", (tx.revision, job.id))
-        self._attempt(tx, job, outcome, error=error)
+        running.interrupt(tx, running.of(tx, self._plans, delivery), outcome, error)
 
-    def _source_of(self, tx: Tx, root_id: int, step: int, root_source: int | None) -> int | None:
-        """Return the source that a step of a run collects for; None for one for each origin, or if it was deleted."""
-        source_id = self._plans.of(tx, root_id, step).source_id
-        if source_id is None or source_id == root_source:
-            return root_source
-        return source_id if tx.one("SELECT 1 FROM sources WHERE id = ?", (source_id,)) is not None else None
-
-    def _plan(self, tx: Tx, job: "_RunningJob") -> StepPlan:
-        return self._plans.of(tx, job.root_id, job.step)
-
-    def _discover(self, tx: Tx, job: "_RunningJob", discovered: Discovered) -> int:
+    def _discover(self, tx: Tx, job: RunningJob, discovered: Discovered) -> int:
         if not discovered.follow and not discovered.refused and not discovered.sitemaps:
             return 0
         scope = self._plans.scope(job.root_id, job.step)
         if scope is not None:
             discovered, scope = rules.decided_anew(scope, job.depth, discovered)
             self._plans.note_scope(job.root_id, job.step, scope)
-        frontier = Frontier(tx, self._queue, job.root_id, self._plan(tx, job).config, job.step)
+        frontier = Frontier(tx, self._queue, job.root_id, self._plans.of(tx, job.root_id, job.step).config, job.step)
         return frontier.add(job.id, job.depth, discovered)
 
     def _discover_part(self, tx: Tx, job_id: int, discovered: Discovered) -> int:
@@ -842,59 +760,6 @@ class Ledger:
         found = self._discover(tx, job, discovered)
         tx.execute("UPDATE jobs SET revision = ? WHERE id = ?", (tx.revision, job.root_id))
         return found
-
-    def _end_job(
-        self,
-        tx: Tx,
-        job: "_RunningJob",
-        status: Status,
-        *,
-        cause: str | None = None,
-        error: str | None = None,
-        http_status: int | None = None,
-        size: int | None = None,
-        elapsed_ms: int | None = None,
-        document_id: int | None = None,
-        result: dict[str, Any] | None = None,
-    ) -> None:
-        error = None if error is None else storable(error)
-        tx.execute(
-            "UPDATE jobs SET status = ?, completed_at = ?, cause = ?, error = ?, http_status = ?, bytes = ?,"
-            # What a part of a step is about stays with it.
-            " elapsed_ms = ?, document_id = coalesce(?, document_id), result = ?, revision = ?,"
-            f" title = (SELECT nullif(substr(title, 1, {_TITLE_CHARACTERS}), '') FROM documents WHERE id = ?)"
-            " WHERE id = ?",
-            (
-                status,
-                tx.now,
-                cause,
-                error,
-                http_status,
-                size,
-                elapsed_ms,
-                document_id,
-                None if result is None else _encode(result).decode(),
-                tx.revision,
-                document_id,
-                job.id,
-            ),
-        )
-        self._attempt(tx, job, str(status), cause, error, http_status)
-
-    def _attempt(
-        self,
-        tx: Tx,
-        job: "_RunningJob",
-        outcome: str,
-        cause: str | None = None,
-        error: str | None = None,
-        http_status: int | None = None,
-    ) -> None:
-        tx.execute(
-            "INSERT INTO attempts (job_id, attempt, delivery, started_at, ended_at, outcome, cause, error, http_status)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (job.id, job.attempt, job.delivery, job.started_at, tx.now, outcome, cause, error, http_status),
-        )
 
     def _bury_jobs(self, tx: Tx, letters: Iterable[DeadLetter]) -> list[int]:
         """Fail the jobs of messages that have just become dead letters; return the roots that this ended."""
@@ -920,22 +785,6 @@ class Ledger:
         return ended
 
 
-class _RunningJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What a transaction needs of the job whose outcome it stores, read inside it."""
-
-    id: int
-    root_id: int
-    depth: int
-    attempt: int
-    started_at: int | None
-    root_status: str
-    root_trashed: bool
-    source_id: int | None
-    step: int
-    url: str | None
-    delivery: int
-
-
 def _place(tx: Tx, job_id: int) -> tuple[int | None, int, str]:
     # A number of any size may be asked for.
     sql = "SELECT parent_id, coalesce(root_id, id), status FROM jobs WHERE id = ?"
@@ -945,24 +794,6 @@ def _place(tx: Tx, job_id: int) -> tuple[int | None, int, str]:
     if trash.is_used(tx) and (place := trash.place(tx.connection, job_id)) is not None and place[0] is not None:
         raise NotFoundError(f"Job {job_id} was deleted.", f"It may come back with: quaero jobs restore {place[0]}")
     return row[0], row[1], row[2]
-
-
-def _recount(tx: Tx, root_id: int) -> int:
-    """Put the counters of a root right; return 1 when they were wrong (only a damaged file makes them so)."""
-    kept = tx.execute(
-        "SELECT type, status, step, n FROM child_counts WHERE parent_id = ? AND n <> 0 ORDER BY 1, 2, 3", (root_id,)
-    ).fetchall()
-    true = tx.execute(
-        "SELECT type, status, step, count(*) FROM jobs WHERE parent_id = ? AND trashed_at IS NULL GROUP BY 1, 2, 3"
-        " ORDER BY 1, 2, 3",
-        (root_id,),
-    ).fetchall()
-    if kept == true:
-        return 0
-    tx.execute("DELETE FROM child_counts WHERE parent_id = ?", (root_id,))
-    tx.executemany("INSERT INTO child_counts VALUES (?, ?, ?, ?, ?)", [(root_id, *row) for row in true])
-    log(tx, root_id, root_id, "warn", "The counters of this job were wrong and have been counted anew.")
-    return 1
 
 
 def _note(tx: Tx, root_id: int, level: str, message: str) -> None:

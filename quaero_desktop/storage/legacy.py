@@ -5,6 +5,7 @@ program has open. What is worked out about the trees stands in temporary tables 
 """
 
 import contextlib
+import heapq
 import os
 import re
 import shutil
@@ -85,6 +86,8 @@ TOO_DEEP = f"it lies more than {MAX_TREE_DEPTH} levels deep"
 CIRCLE = "its parents run in a circle"
 WRAPPER = "it only wrapped the run of a definition, and has no jobs"
 NO_ID = "it has no id"
+LINES_OF_OTHERS = "log lines of a job that does not come"
+SEEN_BY_OTHERS = "addresses met by a job that does not come"
 UNDECODABLE = "its text cannot be read (it is not UTF-8)"
 
 
@@ -172,18 +175,23 @@ class LegacyFile:
         """Return how many jobs have a place in a tree."""
         return self._one("SELECT count(*) FROM temp.placed")
 
-    def jobs(self, table: str) -> Iterator[RawRow]:
-        """Yield the jobs that have a place in a tree, tree by tree, each after its parent."""
-        extra = "e.place, r.id, (SELECT count(*) FROM temp.line l WHERE l.place = e.place)"
+    def jobs(self) -> Iterator[tuple[str, RawRow]]:
+        """Yield the jobs that have a place in a tree, each with its table: tree by tree, each after its parent."""
+        found = heapq.merge(*(self._jobs_of(table) for table in self.job_tables), key=lambda each: each[0])
+        for _, table, raw in found:
+            yield table, raw
+
+    def _jobs_of(self, table: str) -> Iterator[tuple[tuple[int, int, int], str, RawRow]]:
         for row in self._connection.execute(
-            f"SELECT {extra}, {self._selected(table)} FROM temp.placed p"
+            "SELECT p.root, p.depth, p.place, r.id, (SELECT count(*) FROM temp.line l WHERE l.place = p.place),"
+            f" {self._selected(table)} FROM temp.placed p"
             f" CROSS JOIN temp.tree e ON e.place = p.place AND e.source = '{table}'"
             f" CROSS JOIN temp.tree r ON r.place = p.root"
             f" CROSS JOIN main.{table} t ON t.{self._keys[table]} = e.key"
             " ORDER BY p.root, p.depth, p.place"
         ):
-            raw = self._raw(table, row[3:])
-            yield RawRow(raw.id, raw.values, row[0], _shown(row[1]), row[2])
+            raw = self._raw(table, row[5:])
+            yield row[:3], table, RawRow(raw.id, raw.values, row[2], _shown(row[3]), row[4])
 
     def lost_jobs(self) -> Iterator[tuple[str, str, str]]:
         """Yield table, id and why of each job that has no place in a tree."""
@@ -193,9 +201,10 @@ class LegacyFile:
         for source, row_id, why in rows:
             yield source.decode(), _shown(row_id), why.decode()
         for table in self.job_tables:
-            (nameless,) = self._connection.execute(f"SELECT count(*) FROM main.{table} WHERE id IS NULL").fetchone()
-            for _ in range(nameless):
-                yield table, "", NO_ID
+            key = self._keys[table]
+            sql = f"SELECT {key} FROM main.{table} WHERE id IS NULL OR CAST(id AS TEXT) = '' ORDER BY 1"
+            for (row,) in self._connection.execute(sql):
+                yield table, _named(None, row), NO_ID
 
     # --- what belongs to jobs -----------------------------------------------------------------------------------------
 
@@ -264,7 +273,7 @@ class LegacyFile:
             }
         except UnicodeDecodeError:
             values = {"body": row[-1]} if table == QUEUE else None
-        return RawRow(_shown(label), values)
+        return RawRow(_named(label, row[0]), values)
 
     def _key(self, table: str) -> str:
         try:
@@ -346,6 +355,11 @@ class LegacyFile:
                 f"INSERT OR IGNORE INTO temp.line SELECT e.place, t.{self._keys[LOGS]} FROM main.{LOGS} t"
                 " CROSS JOIN temp.tree e ON e.id = CAST(t.job_id AS TEXT) CROSS JOIN temp.spot k ON k.place = e.place"
             )
+
+
+def _named(row_id: object, key: object) -> str:
+    """Return what a row is called in reports: its id, or else its number."""
+    return _shown(row_id) if row_id not in (None, "", b"") else f"row {_shown(key)}"
 
 
 def _shown(value: object) -> str:

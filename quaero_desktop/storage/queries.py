@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from quaero_desktop.domain.definitions import Action
+from quaero_desktop.domain.definitions import Action, StepState
 from quaero_desktop.domain.documents import Change, check_window
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.jobs import LOG_LEVELS, OPEN_STATUSES, TERMINAL_STATUSES, Job, JobType, LogLine, Status
@@ -46,6 +46,12 @@ Parameters = dict[str, Any]
 
 _PREPARATIONS = frozenset({JobType.VALIDATE, JobType.SITEMAP, JobType.PREREQUISITE})
 """Jobs of a run that are no part of its work, and so of its progress."""
+
+_RUNS_OF_SOURCE = (
+    "SELECT r.id FROM jobs r, json_each(r.config, '$.steps') s WHERE r.parent_id IS NULL"
+    f" AND r.type = '{JobType.DEFINITION_RUN}' AND iif(s.type = 'object', s.value ->> '$.source_id', NULL) = :source"
+)
+"""The runs of definitions that collect for a source in one of their steps, beside others perhaps."""
 
 _FEW = 500
 """Up to so many jobs in the trash are told apart by their ids."""
@@ -209,7 +215,10 @@ def _conditions(filter: JobFilter, hidden: _Hidden, parameters: Parameters, *, s
     if filter.source is not None:
         parameters["source"] = storable_integer(filter.source)
         # A source belongs to a root, and so to all below it.
-        sql += " AND (SELECT r.source_id FROM jobs r WHERE r.id = coalesce(j.root_id, j.id)) = :source"
+        sql += (
+            " AND ((SELECT r.source_id FROM jobs r WHERE r.id = coalesce(j.root_id, j.id)) = :source"
+            f" OR coalesce(j.root_id, j.id) IN ({_RUNS_OF_SOURCE}))"
+        )
     if filter.query:
         parameters["part"] = like(filter.query)
         parameters["id"] = as_id(filter.query)
@@ -349,8 +358,8 @@ def _total_from_counters(connection: sqlite3.Connection, filter: JobFilter, hidd
     if filter.source is not None:
         parameters["source"] = storable_integer(filter.source)
         where += (
-            " AND (SELECT r.source_id FROM jobs p JOIN jobs r ON r.id = coalesce(p.root_id, p.id)"
-            " WHERE p.id = c.parent_id) = :source"
+            " AND EXISTS (SELECT 1 FROM jobs p JOIN jobs r ON r.id = coalesce(p.root_id, p.id)"
+            f" WHERE p.id = c.parent_id AND (r.source_id = :source OR r.id IN ({_RUNS_OF_SOURCE})))"
         )
     (total,) = connection.execute(
         f"SELECT coalesce(sum(n), 0) FROM child_counts c WHERE {where}", parameters
@@ -693,6 +702,9 @@ def root_details(connection: sqlite3.Connection, root_id: int, *, now: int) -> R
     *counts, before = row[5:]
     pace = max(0, root.progress_current - before) / seconds if seconds and root.pages else 0.0
     left = root.progress_total - root.progress_current
+    states = steps.states(connection, root_id)
+    if states:
+        pace, left = _pace_of_step(connection, root_id, states, now)
     return RootDetails(
         job=root,
         pages=_pages_by_status(connection, root_id),
@@ -708,8 +720,25 @@ def root_details(connection: sqlite3.Connection, root_id: int, *, now: int) -> R
         seconds_left=left / pace if pace and root.status == Status.RUNNING else None,
         waiting=_waiting(connection, root_id, now) if root.status in OPEN_STATUSES else (),
         warning=warning,
-        steps=steps.states(connection, root_id),
+        steps=states,
     )
+
+
+def _pace_of_step(
+    connection: sqlite3.Connection, root_id: int, states: Sequence[StepState], now: int
+) -> tuple[float, int]:
+    """Return how many jobs of the step under way end in a second, and how many are open: each step has its own pace."""
+    under_way = next((state for state in states if state.status == Status.RUNNING), None)
+    if under_way is None or under_way.started_at is None or under_way.tries > 1:
+        return 0.0, 0
+    ended, left = connection.execute(
+        "SELECT coalesce(sum(n) FILTER (WHERE status NOT IN ('pending', 'running')), 0),"
+        " coalesce(sum(n) FILTER (WHERE status IN ('pending', 'running')), 0) FROM child_counts"
+        " WHERE parent_id = ? AND step = ? AND type NOT IN (SELECT value FROM json_each(?))",
+        (root_id, under_way.number, _encode(sorted(_PREPARATIONS)).decode()),
+    ).fetchone()
+    seconds = max(0, now - under_way.started_at) / 1000
+    return ended / seconds if seconds else 0.0, left
 
 
 def _pages_by_status(connection: sqlite3.Connection, root_id: int) -> dict[str, int]:

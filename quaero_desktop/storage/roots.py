@@ -136,6 +136,24 @@ def open_and_failed(tx: Tx, root_id: int) -> tuple[int, int]:
     return row
 
 
+def recount(tx: Tx, root_id: int) -> int:
+    """Put the counters of a root right; return 1 when they were wrong (only a damaged file makes them so)."""
+    kept = tx.execute(
+        "SELECT type, status, step, n FROM child_counts WHERE parent_id = ? AND n <> 0 ORDER BY 1, 2, 3", (root_id,)
+    ).fetchall()
+    true = tx.execute(
+        "SELECT type, status, step, count(*) FROM jobs WHERE parent_id = ? AND trashed_at IS NULL GROUP BY 1, 2, 3"
+        " ORDER BY 1, 2, 3",
+        (root_id,),
+    ).fetchall()
+    if kept == true:
+        return 0
+    tx.execute("DELETE FROM child_counts WHERE parent_id = ?", (root_id,))
+    tx.executemany("INSERT INTO child_counts VALUES (?, ?, ?, ?, ?)", [(root_id, *row) for row in true])
+    joblog.write(tx, root_id, root_id, "warn", "The counters of this job were wrong and have been counted anew.")
+    return 1
+
+
 def why_nothing_was_stored(tx: Tx, root_id: int, step: int = NO_STEP) -> tuple[str, str | None]:
     """Return for a person, and as a cause, why a crawl brought no page."""
     row = tx.one(

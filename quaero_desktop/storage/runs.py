@@ -24,7 +24,7 @@ from quaero_desktop.domain.definitions import (
     RunConfig,
 )
 from quaero_desktop.domain.errors import NotFoundError
-from quaero_desktop.domain.jobs import Cause, JobType, Phase, Status
+from quaero_desktop.domain.jobs import OPEN_STATUSES, Cause, JobType, Phase, Status
 from quaero_desktop.domain.ports import Required
 from quaero_desktop.domain.queue import NewMessage
 from quaero_desktop.domain.text import single_line
@@ -420,6 +420,8 @@ class Runs:
         run = self._plans.run(tx, root_id)
         tolerance = None if run is None else run.tolerance
         if tolerance is None or tolerance.failure_action == FailureAction.CONTINUE:
+            return None
+        if tx.value("SELECT status FROM jobs WHERE id = ?", (root_id,)) not in OPEN_STATUSES:
             return None
         _, failed = roots.open_and_failed(tx, root_id)
         if failed <= tolerance.max_child_failures:

@@ -3,6 +3,7 @@
 from quaero_desktop.domain.definitions import (
     Action,
     Definition,
+    DefinitionType,
     FailureAction,
     OnError,
     RunConfig,
@@ -10,7 +11,7 @@ from quaero_desktop.domain.definitions import (
     Step,
     StoredDefinition,
 )
-from quaero_desktop.domain.jobs import Job, Status
+from quaero_desktop.domain.jobs import Cause, Job, Status
 from quaero_desktop.domain.setupwords import SetupLine, SetupPart, in_words
 from quaero_desktop.domain.sources import Credential, CredentialKind, NewSource, Source, SourceRules
 from quaero_desktop.services.jobs import CrawlRequest
@@ -201,8 +202,8 @@ def rules_words(rules: SourceRules) -> str:
 
 
 def waits_for_sign_in(root: Job) -> bool:
-    """Return whether a root is paused until its person signs in to the site again: so begins what it says then."""
-    return root.status == Status.PAUSED and (root.error or "").startswith("Sign in")
+    """Return whether a root is paused until its person signs in to the site again."""
+    return root.status == Status.PAUSED and root.cause == Cause.SIGN_IN
 
 
 def credential_words(credential: Credential | None) -> str:
@@ -237,6 +238,7 @@ def as_definition(request: CrawlRequest, name: str) -> Definition:
     }
     return Definition(
         name=request.name or name,
+        type=DefinitionType.CRAWLER,
         sources=() if request.source_id is None else (request.source_id,),
         steps=(
             Step(

@@ -273,16 +273,16 @@ class Theme(QObject):
             QLineEdit:focus {{ border-color: palette(highlight); }}
             QLineEdit:disabled {{ background: palette(window); }}
             QAbstractSpinBox QLineEdit, QComboBox QLineEdit {{ border: 0; padding: 0; background: transparent; }}
+            QSplitter::handle {{ background: {border}; }}
+            QSplitter::handle:horizontal {{ width: 1px; }}
+            QSplitter::handle:vertical {{ height: 1px; }}
+            QTreeView, QTableView, QListView {{ border: 0; }}
             LinesEdit, CheckList, QListWidget#steps, QPlainTextEdit#pastedSecret {{
                 border: 1px solid {outline}; border-radius: 3px; background: palette(base);
             }}
             LinesEdit:focus, CheckList:focus, QListWidget#steps:focus, QPlainTextEdit#pastedSecret:focus {{
                 border-color: palette(highlight);
             }}
-            QSplitter::handle {{ background: {border}; }}
-            QSplitter::handle:horizontal {{ width: 1px; }}
-            QSplitter::handle:vertical {{ height: 1px; }}
-            QTreeView, QTableView, QListView {{ border: 0; }}
             """
         )
 

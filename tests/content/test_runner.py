@@ -18,6 +18,7 @@ from quaero_desktop.content.runner import ParseRunner
 from quaero_desktop.domain.errors import BugError
 from quaero_desktop.domain.jobs import Cause
 from quaero_desktop.domain.pages import PageInput, ParsedPage, ParseFailed, ParseResult
+from quaero_desktop.domain.summaries import CorpusInput, Digest, Summary, SummaryInput
 from tests.content import misbehaving
 
 ROOT = Path(__file__).parents[2]
@@ -145,6 +146,19 @@ class TestParsing:
         finally:
             await runner.aclose()
         assert "They are large." in markdown(result)
+
+    async def test_summarises_beside_parsing(self) -> None:
+        runner = ParseRunner(processes=1, timeout=30, memory_bytes=1_000_000_000)
+        try:
+            text = "A runner keeps a few processes. It gives them pages, one at a time.\n"
+            made = await runner.summarise(SummaryInput(text=text, title="Runners"))
+            again = await runner.summarise(CorpusInput(documents=(Digest(title="a", summary=text, keywords=("runner",)),)))
+        finally:
+            await runner.aclose()
+        assert isinstance(made, Summary)
+        assert made.text == text.strip()
+        assert isinstance(again, Summary)
+        assert again.keywords == ("runner",)
 
     @pytest.mark.parametrize(
         "wrong", [{"processes": -1}, {"timeout": 0}, {"timeout": float("nan")}, {"memory_bytes": 0}]

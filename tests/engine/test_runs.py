@@ -125,7 +125,9 @@ async def test_j3_a_nightly_definition_runs_as_one_root_with_its_phases(services
 
 async def test_j4_fail_stops_and_skips_the_rest(services, wiki, answers):
     answers.clear()
-    details = await run(services, await define(services, crawl(wiki), step("reindex"), step("cleanup", older_than="1d")))
+    details = await run(
+        services, await define(services, crawl(wiki), step("reindex"), step("cleanup", older_than="1d"))
+    )
     assert (details.job.status, details.job.cause) == ("failed", Cause.NOT_FOUND)
     assert statuses(details) == ["failed", "skipped", "skipped"]
 
@@ -179,7 +181,9 @@ async def test_j4_pre_and_post_jobs_run_around_it_each_as_its_own_root(services,
     root = await services.definitions.run(definition)
     report = await engine_of(services).run(workers=1, until_idle=True, only=frozenset({root}))
     assert report.failed == 0
-    found = rows(services, "SELECT name, status, triggered_by IS NOT NULL FROM jobs WHERE parent_id IS NULL ORDER BY id")
+    found = rows(
+        services, "SELECT name, status, triggered_by IS NOT NULL FROM jobs WHERE parent_id IS NULL ORDER BY id"
+    )
     assert found == [("Nightly docs", "completed", 0), ("First", "completed", 1), ("Last", "completed", 1)]
     ends = dict(rows(services, "SELECT name, completed_at FROM jobs WHERE parent_id IS NULL"))
     assert ends["First"] <= ends["Nightly docs"] <= ends["Last"]
@@ -274,7 +278,9 @@ async def test_j11_pause_and_resume_of_a_run_between_its_steps(services, wiki):
 
 
 async def test_what_follows_the_links_of_a_run_is_its_crawl(services, wiki):
-    root = await services.definitions.run(await define(services, step("reindex"), crawl(wiki, exclude_patterns=["*/b"])))
+    root = await services.definitions.run(
+        await define(services, step("reindex"), crawl(wiki, exclude_patterns=["*/b"]))
+    )
     scope = await services.jobs.scope(root)
     assert scope.decide(wiki.url("/b")).sentence == "excluded by rule 1: */b"
     await services.jobs.cancel(root)

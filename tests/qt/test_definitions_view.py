@@ -106,7 +106,7 @@ class TestTheView:
     def test_without_any_it_says_what_one_is_and_offers_the_nightly_crawl(self, used: RecipeWindow) -> None:
         view = used.definitions()
         assert view.is_empty
-        used.do(lambda: view._empty._button.click())
+        used.do(view._empty._button.click)
         dialog = used.dialog("definition")
         offered = dialog.definition()
         assert (offered.name, offered.schedule) == ("Nightly crawl", "0 3 * * *")

@@ -1,5 +1,6 @@
 """The detail pane over a real library: what it shows of crawls, pages and selections, and where its clicks lead."""
 
+from collections import Counter
 from typing import TypeVar
 
 import msgspec
@@ -9,7 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QToolButton, QWidget
 
-from quaero_desktop.domain.jobs import Cause, SkipReason, Status
+from quaero_desktop.domain.jobs import Cause, JobType, SkipReason, Status
 from quaero_desktop.domain.listing import Waiting
 from quaero_desktop.domain.outcomes import Failed, Recorded, Refusal, Stored
 from quaero_desktop.domain.pagelist import PageFilter, PageRow
@@ -159,6 +160,18 @@ def test_failures_are_grouped_by_cause_in_plain_words(shown: Shown) -> None:
     assert shown.pane.overview.pages.shown == {"failed": 4, "completed": 4}
     assert shown.pane.overview.skipped.shown == {"scope": 5}
     assert shown.pane.overview.documents.shown["Stored"] == "3 documents"
+
+
+def test_the_numbers_of_pages_keep_up_with_the_head(running: Shown, monkeypatch) -> None:
+    running.select_root()
+    before = running.pane.overview.pages.shown
+    monkeypatch.setattr(detail, "READ_EVERY_MS", 60_000)
+
+    running.world.run(go_on(running.world.services, outcomes(), 2))
+
+    running.wait(lambda: running.pane.overview.pages.shown != before)
+    pages = [row.status for row in running.rows().values() if row.type == JobType.CRAWLER_URL]
+    running.wait(lambda: running.pane.overview.pages.shown == dict(Counter(pages)))
 
 
 def test_retrying_a_group_queues_its_pages_and_no_other(shown: Shown) -> None:

@@ -17,7 +17,8 @@ from quaero_desktop.storage.database import Tx
 from quaero_desktop.ui.actions import ActionId
 from quaero_desktop.ui.models import jobtree
 from quaero_desktop.ui.models.jobnode import Column
-from quaero_desktop.ui.models.jobtree import ID_ROLE
+from quaero_desktop.ui.models.jobtree import ID_ROLE, JobTreeModel
+from quaero_desktop.ui.theme import Mode
 from quaero_desktop.ui.views import jobs as jobs_view
 from quaero_desktop.ui.views.jobs import JobsPanel
 from tests.support.qtwindow import QtWorld
@@ -225,6 +226,25 @@ def test_closing_a_root_ends_the_watch_and_takes_the_selection_along(show, jobs,
     shown.until(lambda: world.services.feed._watched == frozenset())
     assert shown.selected() == [root]
     assert shown.model.child_ids(root) == []
+
+
+# --- Looks ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_look_lays_out_no_row(show, jobs, world, monkeypatch):
+    root = jobs.root(pages=["pending"] * 5)
+    shown = show()
+    shown.open(root, 5)
+    before = [shown.tree.visualRect(shown.model.index_of(root + page)) for page in range(6)]
+    asked: list[int] = []
+    flags = JobTreeModel.flags
+    monkeypatch.setattr(JobTreeModel, "flags", lambda self, index: (asked.append(index.row()), flags(self, index))[1])
+    mode = world.context.theme.mode
+
+    shown.do(lambda: world.context.theme.set_mode(Mode.DARK))
+    assert asked == []
+    assert [shown.tree.visualRect(shown.model.index_of(root + page)) for page in range(6)] == before
+    shown.do(lambda: world.context.theme.set_mode(mode))
 
 
 # --- Very many ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QApplication, QDialog, QLabel, QLineEdit, QPlainTe
 
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.listing import JobFilter
+from quaero_desktop.domain.sources import NewSource, SourceRules
+from quaero_desktop.services.jobs import CrawlRequest
 from quaero_desktop.ui.dialogs.newcrawl import NewCrawlDialog
 from tests.support.keyboard import focused, go_to, press, type_text
 
@@ -432,3 +434,52 @@ class TestItsRoom:
         start = child(dialog, "start")
         assert dialog.rect().contains(start.mapTo(dialog, start.rect().bottomRight()))
         assert dialog.height() <= dialog.screen().availableSize().height()
+
+
+class TestSources:
+    RULES = SourceRules(scope="prefix", depth=2, max_pages=40, exclude=("*.pdf",), delay_ms=500, obey_robots=False)
+
+    def choose(self, world, dialog):
+        box = child(dialog, "source")
+        world.wait_until(lambda: box.count() == 2)
+        box.setCurrentIndex(1)
+
+    def test_one_that_is_chosen_brings_its_address_and_its_rules(self, world, open_dialog):
+        source = world.run(world.services.sources.add(NewSource(base_url=DOCS, name="Manual", rules=self.RULES)))
+        dialog = open_dialog()
+        self.choose(world, dialog)
+        assert dialog.request() == CrawlRequest(
+            urls=(DOCS,), source_id=source, scope="prefix", depth=2, max_pages=40, exclude=("*.pdf",),
+            delay_seconds=0.5, obey_robots=False,
+        )  # fmt: skip
+
+    def test_what_was_changed_after_that_counts_also_where_it_is_the_usual(self, world, open_dialog):
+        world.run(world.services.sources.add(NewSource(base_url=DOCS, rules=self.RULES)))
+        dialog = open_dialog(DOCS)
+        self.choose(world, dialog)
+        usual = world.context.settings.crawl.max_depth
+        child(dialog, "depth").setValue(usual)
+        child(dialog, "robots").setChecked(True)
+        start(world, Qt.KeyboardModifier.ControlModifier)
+        job = started(world, dialog)
+        assert (job.payload["max_depth"], job.payload["obey_robots"]) == (usual, True)
+
+    def test_it_can_be_saved_as_a_definition_instead(self, world, open_dialog):
+        dialog = open_dialog(DOCS)
+        wanted = []
+        dialog.definition_wanted.connect(wanted.append)
+        child(dialog, "depth").setValue(3)
+        child(dialog, "exclude").setPlainText("*.pdf")
+        child(dialog, "asDefinition").click()
+        (definition,) = wanted
+        assert (definition.name, definition.schedule) == ("docs.python.org", "")
+        config = {"start_urls": [DOCS], "scope": "host", "max_depth": 3, "exclude_patterns": ["*.pdf"]}
+        assert [(step.action, step.config) for step in definition.steps] == [("crawl", config)]
+        assert (dialog.isVisible(), jobs(world)) == (False, ())
+        world.run(world.services.definitions.save(definition))
+
+    def test_without_an_address_there_is_nothing_to_save(self, world, open_dialog):
+        dialog = open_dialog()
+        child(dialog, "asDefinition").click()
+        assert "✕ Type a web address first." in said(dialog)
+        assert dialog.isVisible()

@@ -235,6 +235,31 @@ def test_the_menu_sorts_and_shows_columns_for_the_keyboard_too(shown: Shown) -> 
     assert "by type" in shown.footer
 
 
+def test_the_check_of_the_start_is_no_page_among_the_pages(shown: Shown) -> None:
+    def check(tx: Any, status: str) -> None:
+        tx.execute(
+            "INSERT INTO jobs (parent_id, root_id, type, phase, status, name, created_at, revision)"
+            " VALUES (?, ?, 'validate', 'pre', ?, 'Check of the start', 0, ?)",
+            (ROOT, ROOT, status, tx.revision),
+        )
+
+    database = shown.world.services.pages._database
+    shown.world.run(database.write(lambda tx: check(tx, "completed")))
+    shown.show()
+    shown.world.wait_until(lambda: shown.view._counts is not None)
+    pages = shown.model.rowCount()
+
+    assert len(shown.expected()) == pages + 1
+    assert shown.footer.startswith(f"{pages:,} pages · ")
+    assert shown.view._counts is not None
+    assert shown.view._counts.by_status.get("completed") == len(shown.expected(status=("completed",), work=True))
+
+    # What went wrong is no page either, and it is not hidden.
+    shown.world.run(database.write(lambda tx: check(tx, "failed")))
+    shown.world.wait_until(lambda: shown.model.rowCount() == pages + 1)
+    shown.world.wait_until(lambda: shown.footer.startswith(f"{pages:,} pages and 1 other job"))
+
+
 def test_select_all_means_all_that_match_and_not_a_million_rows(shown: Shown) -> None:
     shown.show(status=("failed",))
     shown.table.setFocus()

@@ -60,7 +60,8 @@ def field(dialog, key):
 
 def type_into(dialog, key, text):
     edit = field(dialog, key)
-    dialog._tabs.setCurrentIndex(next(n for n in range(4) if dialog._tabs.widget(n).isAncestorOf(edit)))
+    tabs = dialog._tabs
+    tabs.setCurrentIndex(next(n for n in range(tabs.count()) if tabs.widget(n).isAncestorOf(edit)))
     edit.setFocus()
     edit.selectAll()
     press(Qt.Key.Key_Delete)

@@ -14,6 +14,7 @@ from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.settings import Settings
 from quaero_desktop.services import compose
+from quaero_desktop.services import feed as feed_module
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.feed import INTERVAL_SECONDS, FeedUpdate
 from quaero_desktop.services.jobs import CrawlRequest
@@ -75,27 +76,42 @@ async def test_what_was_changed_before_anybody_listened_is_told_once(plain):
     assert await plain.feed.update() is None
 
 
-async def test_updates_come_at_most_five_times_a_second(plain):
+async def distances(services: Services, number: int) -> list[float]:
+    """Return the seconds between so many updates while jobs change all the time."""
     times: list[float] = []
     done = asyncio.Event()
 
     async def listen() -> None:
-        async for _ in plain.feed.updates():
+        async for _ in services.feed.updates():
             times.append(time.monotonic())
-            if len(times) == 4:
+            if len(times) == number:
                 done.set()
                 return
 
     async def work() -> None:
-        root_id = await start(plain)
-        for verb in itertools.cycle((plain.jobs.pause, plain.jobs.resume)):
+        root_id = await start(services)
+        for verb in itertools.cycle((services.jobs.pause, services.jobs.resume)):
             if done.is_set():
                 return
             await verb(root_id)
 
     await asyncio.gather(listen(), work())
+    return [after - before for before, after in itertools.pairwise(times)]
 
-    assert all(after - before > INTERVAL_SECONDS * 0.9 for before, after in itertools.pairwise(times))
+
+async def test_updates_come_at_most_five_times_a_second(plain):
+    assert min(await distances(plain, 4)) > INTERVAL_SECONDS * 0.9
+
+
+async def test_after_some_time_they_come_less_often(plain, monkeypatch):
+    monkeypatch.setattr(feed_module, "INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(feed_module, "STEADY_SECONDS", 0.2)
+    monkeypatch.setattr(feed_module, "_SOME_TIME", 0.1)
+
+    found = await distances(plain, 8)
+
+    assert found[0] < 0.1
+    assert min(found[-2:]) > 0.18
 
 
 async def test_children_are_told_of_watched_jobs_only(plain):

@@ -24,7 +24,7 @@ from quaero_desktop.storage import legacy as files
 from quaero_desktop.storage.legacy import CIRCLE, MISSING_PARENT, TOO_DEEP, UNDECODABLE, WRAPPER
 from tests.support import fake_keyring
 from tests.support.crawling import assert_sound, rows
-from tests.support.legacy import LATER_TABLES, SITE, T0, TABLES, large, legacy_database, sound
+from tests.support.legacy import LATER_TABLES, SITE, T0, TABLES, anything, large, legacy_database, sound
 
 SECRET = "s3cr3t-of-the-session"
 
@@ -465,6 +465,44 @@ async def test_nonsense_times_are_bounded(services, old, written):
     now = SystemClock().now_ms()
     assert 0 < job.created_at <= now
     assert 0 < (await services.library.document(f"{SITE}a")).fetched_at <= now
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_stands_in_the_columns_the_import_ends_and_the_library_is_sound(services, old, seed):
+    preview = await services.importing.preview(anything(old, seed))
+    report = await services.importing.run(old)
+
+    assert preview.coming == report.imported
+    assert set(preview.left_out) == set(report.left_out)
+    assert not any((await services.importing.run(old)).imported.values())
+    for job in (await services.jobs.page(JobFilter(parent="all", limit=None))).jobs:
+        await services.jobs.details(job.id)
+    assert len(await services.definitions.list()) == report.imported["definitions"]
+
+
+async def test_what_belongs_to_a_job_that_is_left_out_is_named_once(services, old):
+    with legacy_database(old) as legacy:
+        legacy.crawl("crawl-1")
+        for name in ("page", "again"):
+            legacy.page(name, "crawl-1", f"{SITE}a")
+            legacy.log(name, "a line")
+            legacy.log(name, "another line")
+        legacy.crawl("broken")
+        legacy.connection.execute("UPDATE crawl_jobs SET name = CAST(x'ff' AS TEXT) WHERE id = 'broken'")
+        for name in "ab":
+            legacy.add("job_seen_urls", job_id="broken", url=SITE + name, created_at=T0)
+        legacy.crawl(None)
+
+    report = await services.importing.run(old)
+
+    assert sorted((each.table, each.id) for each in report.left_out) == [
+        ("crawl_jobs", "again"),
+        ("crawl_jobs", "broken"),
+        ("crawl_jobs", "row 5"),
+        ("job_logs", "again"),
+        ("job_seen_urls", "broken"),
+    ]
+    assert sorted(report.left_out, key=repr) == sorted((await services.importing.preview(old)).left_out, key=repr)
 
 
 # --- sources, credentials, definitions --------------------------------------------------------------------------------

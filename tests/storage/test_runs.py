@@ -12,6 +12,7 @@ from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.definitions import Definition, ErrorTolerance, Step, StepState
 from quaero_desktop.domain.errors import NotAllowedError, NotFoundError, RootClosedError, StaleReceiptError, UsageError
 from quaero_desktop.domain.jobs import Cause, Job, JobType, SkipReason
+from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.domain.outcomes import CorpusSummary, Failed, Part, Recorded, Refusal, Transformed
 from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.domain.ports import Assignment
@@ -211,7 +212,7 @@ async def test_the_plan_of_each_step_is_its_own(bench):
         "crawl", (SITE + "a",), 1, (SITE + "a",),
     )  # fmt: skip
     assert (second.action, second.options, second.config.seeds) == ("cleanup", {"older_than": "30d"}, ())
-    assert (third.config.seeds, third.config.per_host, third.scope_roots) == ((SITE + "b",), 7, ())
+    assert (third.config.seeds, third.config.per_host, third.scope_roots) == ((SITE + "b",), 7, (SITE + "b",))
     assert (await bench.ledger.plan(root)).action == ""
 
 
@@ -635,6 +636,36 @@ async def test_j5_the_summary_of_the_corpus_stands_in_the_result_of_the_root(ben
     result = (await bench.job(root)).result
     assert (result["summary"], result["keywords"]) == ("All about it.", ["it"])
     assert [state["status"] for state in result["steps"]] == ["completed", "completed"]
+
+
+async def test_j7_a_run_is_found_by_each_of_its_sources(bench):
+    for number in (1, 2, 3):
+        sql = "INSERT INTO sources (id, name, base_url, created_at, updated_at) VALUES (?, ?, ?, 0, 0)"
+        row = (number, f"s{number}", f"https://s{number}.test/")
+        await bench.library.write(lambda tx, sql=sql, row=row: tx.execute(sql, row))
+    root = await bench.run(step("crawl", "Crawl"), sources=(1, 2))
+    assert [state.name for state in await bench.steps(root)] == ["Crawl: s1", "Crawl: s2"]
+    for source, found in ((1, 1), (2, 1), (3, 0)):
+        for parent, many in (("root", found), ("all", 3 * found), (root, 2 * found)):
+            which = JobFilter(source=source, parent=parent)
+            listed = await bench.library.read(lambda connection, which=which: queries.jobs(connection, which))
+            assert (listed.total_count, len(listed.jobs)) == (many, many), (source, parent)
+    page = await bench.validated()
+    await bench.store(page)
+    assert await bench.rows("SELECT source_id FROM documents") == [(1,)]
+    await bench.crawl_through()
+    assert await bench.rows("SELECT source_id FROM documents") == [(1,), (2,)]
+
+
+async def test_j9_the_pace_of_a_run_is_that_of_its_step(bench):
+    root = await bench.run(crawl("Crawl docs", "a", "b", "c", "d"), step("reindex"))
+    bench.clock.advance(10)
+    for page in (await pages(bench))[:2]:
+        await bench.store(page)
+    now = bench.clock.now_ms()
+    details = await bench.library.read(lambda connection: queries.root_details(connection, root, now=now))
+    assert (details.pages_per_second, details.seconds_left) == (0.2, 10.0)
+    assert details.steps[0].documents == 2, "so far"
 
 
 # --- J10, J11, X6: what is done with runs -----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import random
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -269,4 +270,44 @@ def large(path: Path, jobs: int, *, roots: int = 10, documents: int = 0, lines_p
         for number in range(documents):
             url = f"https://site{number % roots}.test/page/{number}.html"
             old.document(f"doc-{number}", url, f"# Page {number}\n\n{text}")
+    return path
+
+
+NASTY: tuple[Any, ...] = (
+    None, "", 0, -1, 1, 2**62, 2**63 - 1, -(2**63), 1e308, float("inf"), float("-inf"), 0.5, "x", "\x00", "a\x00b",
+    "é" * 50, b"\xff\xfe", b"abc", b"\x00", "[]", "{}", "null", "[", '{"a":', "[1,2,3]", "[" * 5_000, '{"a":' * 3_000,
+    '{"max_depth":-5,"max_pages":1e30,"concurrency":"many","rate_limit":-1,"include_patterns":[1,null,"(","a*"]}',
+    '{"max_depth":99999999999999999999999,"depth":1e400}', '["\\ud800"]', '{"url":"http://a.test/\\ud800","title":"\\u0000"}',
+    "http://a.test/", "https://a.test/%zz?x#y", "http://[::1", "http://a b/", "javascript:1", "HTTP://U:P@A.TEST:80/../x",
+    "/rel", "running", "completed", "failed", "parent", "crawler_url", "job_definition", "pre", "2024-01-01T00:00:00Z",
+    "1e9", "true", "x" * 100_000, '[[],{},[null],["a"],{"name":5,"action":null,"config":[],"on_error":7}]',
+    '[{"name":"n","value":"v;x","domain":"a.test"},{"Name":1}]', '{"access_token":"tök\\n"}',
+    '{"username":"u","password":"\\u0001"}', "10m", "0s", "1e99h", "999999999h", "* * * * *", "61 * * * *",
+    "30 2 30 2 *", "j1", "j2", "j3",
+)  # fmt: skip
+"""What can stand in any column of a file that programs, people and bad disks wrote."""
+
+
+def anything(path: Path, seed: int) -> Path:
+    """Write a file in whose columns anything stands; the same for the same *seed*."""
+    chance = random.Random(seed)
+    tables = {**LATER_TABLES, **TABLES} if seed % 2 else TABLES
+    with legacy_database(path, tables) as old:
+        for table, columns in tables.items():
+            names = [each.split()[0] for each in columns.partition(", PRIMARY KEY")[0].split(", ")]
+            for number in range(25):
+                row = {name: chance.choice(NASTY) for name in names}
+                for name, usual in (
+                    ("id", number + 1 if table == "job_logs" else f"j{number % 12}"),
+                    ("job_id", f"j{number % 12}"),
+                    ("parent_id", chance.choice([None, "", "j1", "j2", "j3", "j4"])),
+                    ("url", f"http://a.test/{number}"),
+                    ("base_url", f"http://a.test/{number}"),
+                    ("steps", [{"name": "a", "action": "crawl", "config": {"start_urls": [5, {}], "rate_limit": "x"}}]),
+                ):
+                    if name in row and chance.random() < 0.7:
+                        row[name] = usual
+                # Not every value fits a key.
+                with contextlib.suppress(sqlite3.IntegrityError):
+                    old.add(table, **row)
     return path

@@ -33,7 +33,8 @@ page after the other is rare, and the more there are in a row, the more are lost
 
 _REMEMBERED = 4
 _MOST_ASKED = 3
-_LONGEST_WAIT_MS = 5_000
+_LONGEST_WAIT_MS = 120_000
+_MOST_BYTES = 1_000_000
 _SAME_FORMS = 3
 """So many pages that are the same form for a password are a login page that stands in their place."""
 
@@ -142,14 +143,20 @@ class Access:
             return SignInNeeded(reason=f"Sign in again: all cookies of “{credential.name}” have expired.")
         return None
 
-    def headers(self, credential: Credential | None, url: str) -> dict[str, str]:
-        """Return the headers that show a secret to *url*: none unless that is at the origin it is bound to.
+    async def headers(self, root: RootContext, url: str) -> dict[str, str] | SignInNeeded:
+        """Return the headers that show the secret of a root to *url*: none unless that is at the origin it is bound to.
 
         Args:
-            credential: whose; :meth:`missing` must have said that it is at hand.
+            root: what is fetched for.
             url: the canonical URL that is asked for.
+
+        Returns:
+            The headers; or what :meth:`missing` returns, should the secret have gone meanwhile: a page must not be
+            asked for without it then.
         """
-        watch = self._known(credential)
+        if (needed := await self.missing(root)) is not None:
+            return needed
+        watch, credential = self._known(root.credential), root.credential
         if watch is None or credential is None:
             return {}
         return credentials.headers_for(credential, watch.material, url, self._clock.now_ms())
@@ -323,7 +330,7 @@ class Access:
                 return None
             await asyncio.sleep(wait / 1000)
         private = await root.allows_private(url, self._fetcher.is_private)
-        return await self._fetcher.fetch(url, headers, allow_private=private)
+        return await self._fetcher.fetch(url, headers, cut_at=_MOST_BYTES, allow_private=private)
 
     def _watch(self, credential: Credential, text: str) -> _Watch:
         known = self._watches.get(credential.key)

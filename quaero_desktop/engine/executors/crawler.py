@@ -18,6 +18,7 @@ from quaero_desktop.domain.outcomes import (
     Outcome,
     Recorded,
     Refusal,
+    SignInNeeded,
     Snoozed,
     Stored,
     Unchanged,
@@ -125,7 +126,9 @@ class PageCrawler:
         # A page that an older version of the extraction made is fetched whole, to be extracted anew.
         known = job.known if job.known is not None and job.known.extractor == EXTRACTOR_VERSION else None
         asked = conditions(known) if known is not None else {}
-        shown = self._access.headers(root.credential, job.url)
+        shown = await self._access.headers(root, job.url)
+        if isinstance(shown, SignInNeeded):
+            return shown
         answer = await self._fetcher.fetch(
             job.url, asked | shown, allow_private=private, on_answer=lambda: self._waits(job, False)
         )

@@ -6,7 +6,16 @@ from itertools import islice
 from typing import Protocol
 
 from quaero_desktop.domain.jobs import Cause, JobRef, SkipReason
-from quaero_desktop.domain.outcomes import Discovered, Failed, Outcome, Recorded, SitemapFile, Snoozed, Withdrawn
+from quaero_desktop.domain.outcomes import (
+    Discovered,
+    Failed,
+    Outcome,
+    Recorded,
+    SignInNeeded,
+    SitemapFile,
+    Snoozed,
+    Withdrawn,
+)
 from quaero_desktop.domain.pages import (
     Fetched,
     FetchFailed,
@@ -110,11 +119,19 @@ class SitemapReader:
             if not file.named and rules.sitemaps:
                 # The guess was made while robots.txt could not be read, or before a redirect led to this host.
                 return _named(rules.sitemaps)
-        shown = self._access.headers(root.credential, file.url)
+        shown = await self._access.headers(root, file.url)
+        if isinstance(shown, SignInNeeded):
+            return shown
         answer = await self._fetcher.fetch(
             file.url, shown, any_type=True, cut_at=self._max_bytes, allow_private=private
         )
-        match self._access.cleaned(root.credential, answer) if shown else answer:
+        if shown:
+            answer = self._access.cleaned(root.credential, answer)
+            # What is only a guess proves nothing.
+            instead = await self._access.judged(root, answer) if file.named else None
+            if isinstance(instead, SignInNeeded):
+                return instead
+        match answer:
             case FetchFailed() as failed:
                 return _failed(failed, file)
             case Redirected() as redirect:

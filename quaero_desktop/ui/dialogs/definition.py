@@ -1,6 +1,7 @@
 """The dialog for a definition: its steps, where they collect, when it runs, and what happens when something fails."""
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 from PySide6.QtCore import QSize, Qt, Signal
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -91,6 +93,7 @@ class DefinitionDialog(QDialog):
         self._context = context
         self._theme = context.theme
         self._given = definition or Definition(name="")
+        self._is_blank = definition is None
         self._id = definition_id
         self._sources: dict[int, Source] = {}
         self._others: dict[int, str] = {}
@@ -122,7 +125,7 @@ class DefinitionDialog(QDialog):
         """Return what is asked for as it stands, sound or not."""
         steps = self.steps.steps
         kind = self._given.type
-        if self._id is None:
+        if self._is_blank:
             actions = {step.action for step in steps}
             kind = DefinitionType.CUSTOM
             if Action.CRAWL in actions:
@@ -214,7 +217,26 @@ class DefinitionDialog(QDialog):
             self,
         )
         hint.setWordWrap(True)
-        return self._page(muted(hint, self._theme), self.sources, self.no_sources, self.about_sources)
+        new = QPushButton(self.tr("New s&ource…"), self)
+        new.setObjectName("newSource")
+        new.setAutoDefault(False)
+        new.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        new.clicked.connect(lambda _=False: self._make_source())
+        return self._page(muted(hint, self._theme), self.sources, self.no_sources, new, self.about_sources)
+
+    def _make_source(self) -> None:
+        """Make a source without leaving the dialog; it is chosen then."""
+        from quaero_desktop.ui.dialogs.source import SourceDialog
+
+        dialog = SourceDialog(self._context, self)
+        dialog.saved.connect(lambda source_id: self._context.tasks.spawn(self._choose_source(source_id)))
+        dialog.open()
+
+    async def _choose_source(self, source_id: int) -> None:
+        sources = await self._context.services.sources.list()
+        if isValid(self):
+            self._show_sources(sources, (*self.sources.chosen, source_id))
+            self._check()
 
     def _schedule_page(self) -> QWidget:
         hint = QLabel(
@@ -305,10 +327,8 @@ class DefinitionDialog(QDialog):
         if not isValid(self):
             return
         unchanged = not self.is_changed
-        self._sources = {source.id: source for source in sources}
         self._others = {other.id: other.definition.name for other in others if other.id != self._id}
-        self.sources.set_choices([_source_choice(source) for source in sources], self._given.sources)
-        self._show_whether_sources()
+        self._show_sources(sources, self._given.sources)
         others_named = [_other_choice(other) for other in others if other.id != self._id]
         self.before.set_choices(others_named, self._given.pre_jobs)
         self.after.set_choices(others_named, self._given.post_jobs)
@@ -317,7 +337,9 @@ class DefinitionDialog(QDialog):
             self._clean = self.definition()
         self._check()
 
-    def _show_whether_sources(self) -> None:
+    def _show_sources(self, sources: Sequence[Source], chosen: Sequence[int]) -> None:
+        self._sources = {source.id: source for source in sources}
+        self.sources.set_choices([_source_choice(source) for source in sources], chosen)
         none = not self.sources.count()
         self.sources.setVisible(not none)
         self.no_sources.setVisible(none)

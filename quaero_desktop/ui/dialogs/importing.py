@@ -208,10 +208,10 @@ class ImportDialog(QDialog):
             preview = await self._context.services.importing.preview(file, self._tell)
         except KnownError as error:
             self._remark.say(f"{error.message} {error.hint}".strip(), "error")
-            self._progress.hide()
             return
+        finally:
+            self._progress.hide()
         self._context.state.set("import/folder", str(file.parent))
-        self._progress.hide()
         self._remark.say("")
         self._show_preview(preview)
 

@@ -28,6 +28,7 @@ from quaero_desktop.services import configuration
 from quaero_desktop.services.configuration import Preferences
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.dialogs.fields import NumberEdit, Remark
+from quaero_desktop.ui.dialogs.modelkey import ModelKey
 from quaero_desktop.ui.format import clean
 from quaero_desktop.ui.theme import SPACE, Mode, Theme
 from quaero_desktop.ui.widgets.labels import ElidedLabel, muted
@@ -75,12 +76,12 @@ class SettingsDialog(QDialog):
         self._tabs = QTabWidget(self)
         self._tabs.setObjectName("settingsTabs")
         self._tabs.setDocumentMode(True)
-        self._pages = (self._general(), self._crawling(), self._identity(), self._retention())
-        for page, name in zip(
-            self._pages,
-            (self.tr("General"), self.tr("Crawling"), self.tr("Identity"), self.tr("Retention")),
-            strict=True,
-        ):
+        self._pages = (
+            self._general(), self._crawling(), self._identity(), self._summaries(), self._retention()
+        )  # fmt: skip
+        tr = self.tr
+        names = (tr("General"), tr("Crawling"), tr("Identity"), tr("Summaries"), tr("Retention"))
+        for page, name in zip(self._pages, names, strict=True):
             self._tabs.addTab(page, name)
         self._reason = Remark(self._theme, self)
         self._reason.setObjectName("reason")
@@ -132,6 +133,28 @@ class SettingsDialog(QDialog):
             page, "fetch.contact", self.tr("Your &contact"), _Text(self.tr("an e-mail or web address; empty for none")),
             hint=self.tr("It is sent to every server along with the name, so that a site's owner can reach you."),
         )  # fmt: skip
+        return page.done()
+
+    def _summaries(self) -> "_Page":
+        page = _Page()
+        self._add(
+            page, "summaries.sentences", self.tr("S&entences"), _Number(self.tr("at most, in a summary")),
+            hint=self.tr(
+                "Summaries are made of a page's own sentences, on this computer. If you run a language model, a"
+                " definition can let it write them instead: the text of pages goes to this address, and nowhere else."
+            ),
+        )  # fmt: skip
+        endpoint = _Text(self.tr("the address of a language model; empty for none"))
+        model = _Text(self.tr("the first that it offers"))
+        self._add(page, "summaries.endpoint", self.tr("Model's &address"), endpoint)
+        self._add(page, "summaries.model", self.tr("Its na&me"), model)
+        self._key = ModelKey(self._context, lambda: str(endpoint.value()), lambda: str(model.value()), self)
+        self._key.changed.connect(self._check)
+        endpoint.widget().editingFinished.connect(self._key.show_state)
+        page.add_beside(self.tr("Its ke&y"), self._key, self._key.remark)
+        self._add(page, "summaries.context_tokens", self.tr("It &reads"), _Number(self.tr("tokens at a time"), 1024))
+        self._add(page, "summaries.timeout_seconds", self.tr("&Wait for it"), _Number(self.tr("seconds at most"), 10))
+        self._add(page, "summaries.at_once", self.tr("As&k about"), _Number(self.tr("pages at the same time")))
         return page.done()
 
     def _retention(self) -> "_Page":
@@ -209,6 +232,7 @@ class SettingsDialog(QDialog):
             row.editor.widget().setEnabled(not variable)
             row.overridden = self.tr("Set by the environment variable %s.") % variable if variable else ""
         self._library.show_current()
+        self._key.show_state()
         self._check()
 
     def _show_defaults(self) -> None:
@@ -233,7 +257,7 @@ class SettingsDialog(QDialog):
             faulty = any(self._pages[number].isAncestorOf(row.editor.widget()) for row in wrong)
             icon = self._theme.icon_in("warning-circle", self._theme.status_colour("failed"))
             self._tabs.setTabIcon(number, icon if faulty else QIcon())
-        changed = bool(self.changes())
+        changed = bool(self.changes()) or self._key.is_changed
         self._ok.setEnabled(not wrong)
         self._apply.setEnabled(changed and not wrong)
         self._ok.setToolTip(self._reason.text())
@@ -263,12 +287,14 @@ class SettingsDialog(QDialog):
         """Save what was changed and let it take effect; return whether that went well."""
         changes = self.changes()
         if not changes:
+            self._key.save()
             return True
         try:
             preferences = configuration.save(changes)
         except KnownError as error:
             self._reason.say(" ".join(part for part in (error.message, error.hint) if part), "error")
             return False
+        self._key.save()
         self._preferences = preferences
         settings = preferences.settings
         self._context.settings = settings
@@ -331,6 +357,17 @@ class _Page(QWidget):
             self._grid.addWidget(muted(label, theme), line + 2, 1)
         self._grid.setRowMinimumHeight(line + 3, SPACE)
 
+    def add_beside(self, name: str, widget: QWidget, remark: Remark) -> None:
+        """Add something that is no setting, with its name before it and what is to be said about it below."""
+        line = self._grid.rowCount()
+        label = QLabel(name)
+        label.setBuddy(widget.focusProxy() or widget)
+        self._grid.addWidget(label, line, 0)
+        self._grid.addWidget(widget, line, 1)
+        self._grid.setRowMinimumHeight(line, 7 * SPACE)
+        self._grid.addWidget(remark, line + 1, 1)
+        self._grid.setRowMinimumHeight(line + 2, SPACE)
+
     def done(self) -> "_Page":
         """Leave the room that is left below, and return the page."""
         self._grid.setRowStretch(self._grid.rowCount(), 1)
@@ -379,7 +416,7 @@ class _Text:
         self._edit.setPlaceholderText(placeholder)
         self._edit.setMinimumWidth(_TEXT_WIDTH)
 
-    def widget(self) -> QWidget:
+    def widget(self) -> QLineEdit:
         return self._edit
 
     def value(self) -> object:

@@ -11,10 +11,11 @@ from PySide6.QtGui import (
     QPalette,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QTableView, QWidget
 
 from quaero_desktop.ui.models.log import LEVEL_WORDS, Column, LogModel, LogRow
 from quaero_desktop.ui.theme import ROW, SPACE, Theme
+from quaero_desktop.ui.widgets.rows import have_rows
 
 _HEIGHT = ROW - SPACE // 2
 _MOST_CUT = 2_000
@@ -50,23 +51,9 @@ class LogTable(QTableView):
         self.setObjectName("logTable")
         self.setAccessibleName(self.tr("Log lines"))
         self.setModel(model)
-        self.setFont(Theme.tabular(self.font()))
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        have_rows(self, _HEIGHT)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
-        self.setCornerButtonEnabled(False)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setMouseTracking(True)
-        side = self.verticalHeader()
-        side.hide()
-        side.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        side.setMinimumSectionSize(_HEIGHT)
-        side.setDefaultSectionSize(_HEIGHT)
         top = self.horizontalHeader()
         top.hide()
         top.setMinimumSectionSize(4 * SPACE)

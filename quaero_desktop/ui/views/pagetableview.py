@@ -30,7 +30,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QHeaderView,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
@@ -38,7 +37,8 @@ from PySide6.QtWidgets import (
 )
 
 from quaero_desktop.ui.models.pagetable import HIDDEN_AT_FIRST, NUMERIC, PageColumn, PageTable
-from quaero_desktop.ui.theme import ROW, Theme
+from quaero_desktop.ui.theme import ROW
+from quaero_desktop.ui.widgets.rows import have_rows
 
 _MARGIN = 4
 _MOST_LAID_OUT = 4_096
@@ -92,28 +92,13 @@ class PageTableView(QTableView):
         self.fits = False
         self.setObjectName("pageTable")
         self.setAccessibleName(self.tr("Pages"))
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        have_rows(self, ROW)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setAlternatingRowColors(True)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
-        self.setCornerButtonEnabled(False)
-        self.setFont(Theme.tabular(self.font()))
         # The sorting itself is the database's; without this, Qt selects all rows when a column is clicked.
         self.setSortingEnabled(True)
         self._texts = _Texts()
         self.setItemDelegate(_Rows(self))
-        rows = self.verticalHeader()
-        rows.hide()
-        # With rows of one height nothing has to be laid out, however many there are.
-        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setMinimumSectionSize(ROW)
-        rows.setDefaultSectionSize(ROW)
         columns = self.horizontalHeader()
         columns.setSectionsMovable(True)
         columns.setFirstSectionMovable(True)

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 
 import msgspec
-from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QColor, QEnterEvent, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
-from PySide6.QtWidgets import QAbstractButton, QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from quaero_desktop.ui.format import clean, count, tool_tip
 from quaero_desktop.ui.theme import ROW, SPACE, Theme
 from quaero_desktop.ui.widgets.announce import announce
+from quaero_desktop.ui.widgets.clickable import Clickable
 from quaero_desktop.ui.widgets.labels import ElidedLabel, muted
 
 _NAMES = 26 * SPACE
@@ -34,14 +35,12 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     on_click: Callable[[], None] | None = None
 
 
-class TextLink(QAbstractButton):
+class TextLink(Clickable):
     """A line of text that can be clicked, cut where room ends. What it shows may come from the web."""
 
     def __init__(self, parent: QWidget | None = None, mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle) -> None:
         super().__init__(parent)
         self._mode = mode
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def setText(self, text: str) -> None:  # noqa: N802 (Qt's name)
@@ -62,23 +61,6 @@ class TextLink(QAbstractButton):
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Return the least room: any width."""
         return QSize(4 * SPACE, self.fontMetrics().height())
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Click with Enter, too, where Qt's own buttons know Space only."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.click()
-        else:
-            super().keyPressEvent(event)
-
-    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
-        """Show that it can be clicked."""
-        super().enterEvent(event)
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Show it as any text."""
-        super().leaveEvent(event)
-        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         """Paint what there is room for."""
@@ -130,12 +112,12 @@ class Facts(QWidget):
         for fact, name, value in zip(facts, self._names, self._values, strict=True):
             if value.text() != fact.value:
                 value.setText(fact.value)
-            name.setToolTip(tool_tip(fact.tip))
+            _give_tip(name, fact.tip)
             if isinstance(value, TextLink):
-                value.setToolTip(tool_tip(fact.tip or fact.value))
+                _give_tip(value, fact.tip or fact.value)
                 value.setAccessibleName(f"{fact.name}: {clean(fact.value)}")
             elif fact.tip:
-                value.setToolTip(tool_tip(fact.tip))
+                _give_tip(value, fact.tip)
 
     def _build(self, facts: Sequence[Fact]) -> None:
         for widget in (*self._names, *self._values):
@@ -169,11 +151,18 @@ class Facts(QWidget):
             on_click()
 
 
+def _give_tip(widget: QWidget, text: str) -> None:
+    tip = tool_tip(text)
+    # Qt tells of the same one, too.
+    if tip != widget.toolTip():
+        widget.setToolTip(tip)
+
+
 def _kind(fact: Fact) -> tuple[str, bool, bool]:
     return fact.name, fact.address, fact.on_click is None
 
 
-class CountRow(QAbstractButton):
+class CountRow(Clickable):
     """A count with a name, a row high, that leads to what it counts.
 
     Args:
@@ -189,8 +178,6 @@ class CountRow(QAbstractButton):
         self._number = 0
         self.setText(name.replace("&", "&&"))
         self.setFont(theme.tabular(self.font()))
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._tell()
 
@@ -220,23 +207,6 @@ class CountRow(QAbstractButton):
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Return the least room."""
         return QSize(20 * SPACE, ROW)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Click with Enter, too, where Qt's own buttons know Space only."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.click()
-        else:
-            super().keyPressEvent(event)
-
-    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
-        """Show that it can be clicked."""
-        super().enterEvent(event)
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Show it as any row."""
-        super().leaveEvent(event)
-        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         """Paint name and number."""

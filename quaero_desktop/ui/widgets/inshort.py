@@ -108,7 +108,7 @@ class FoldedInShort(QWidget):
         self.setBackgroundRole(QPalette.ColorRole.Base)
         self.content = InShort(theme, self)
         # In line with the text below: the button has a margin of its own around its icon.
-        self.content.layout().setContentsMargins(SPACE, 0, 0, 0)
+        self.content.setContentsMargins(SPACE, 0, 0, 0)
         self.toggle = QToolButton(self)
         self.toggle.setObjectName("foldInShort")
         self.toggle.setAutoRaise(True)

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 
-from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QPainter, QPaintEvent, QPalette, QPen, QResizeEvent
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from quaero_desktop.domain.jobs import Status
 from quaero_desktop.domain.words import STATUS_GLYPHS, status_words
 from quaero_desktop.ui.format import count
 from quaero_desktop.ui.theme import SPACE, Theme
+from quaero_desktop.ui.widgets.clickable import Clickable
 
 CHIP_ORDER = (
     Status.RUNNING,
@@ -100,7 +101,7 @@ class StatusChips(QWidget):
         self.updateGeometry()
 
 
-class _Chip(QAbstractButton):
+class _Chip(Clickable):
     """One chip: glyph, word and count."""
 
     HEIGHT = 5 * SPACE + 2
@@ -115,7 +116,6 @@ class _Chip(QAbstractButton):
         self.setCheckable(True)
         self.setObjectName(f"chip_{status}")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setFont(Theme.tabular(Theme.font_small()))
         self.setVisible(False)
@@ -149,14 +149,6 @@ class _Chip(QAbstractButton):
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
         return QSize(self.width_of(compact=self._compact), self.HEIGHT)
-
-    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
-        super().enterEvent(event)
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
-        super().leaveEvent(event)
-        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         palette = self.palette()
