@@ -26,15 +26,25 @@ _STATUS_STYLES = {
 _GAP = 2
 _LEAST_FLEXIBLE = 12
 # C0 and C1 controls but for tab and line feed, which command a terminal, and what lets text lie about its order.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_ADDRESS_IN_JSON = re.compile(rb'(?<=")https?://[^"\\]*(?=")')
 
 
 def print_json(value: Any) -> None:
-    """Print *value* as the one JSON value of this command."""
+    """Print *value* as the one JSON value of this command; secrets in its web addresses are masked (J8)."""
     sys.stdout.flush()
     # The one type in our answers that msgspec does not know is Path.
-    sys.stdout.buffer.write(msgspec.json.encode(value, enc_hook=str) + b"\n")
+    encoded = msgspec.json.encode(value, enc_hook=str)
+    sys.stdout.buffer.write(_ADDRESS_IN_JSON.sub(lambda found: address(found[0].decode()).encode(), encoded) + b"\n")
     sys.stdout.buffer.flush()
+
+
+def address(url: str) -> str:
+    """Return a web address, or a name that may be one, without the secrets in it (J8)."""
+    # Imported by need: help and mistakes in the arguments are told without what opens a library.
+    from quaero_desktop.services.compose import without_secrets_in_address
+
+    return without_secrets_in_address(url)
 
 
 def safe(text: str) -> str:
@@ -43,8 +53,9 @@ def safe(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return *text* as :func:`safe` does, on one line."""
-    return safe(text).replace("\n", " ").replace("\t", " ")
+    """Return *text* as :func:`safe` does, on one line; should it be a web address, without the secrets in it."""
+    line = safe(text).replace("\n", " ").replace("\t", " ")
+    return address(line) if "://" in line else line
 
 
 def console(*, stderr: bool = False) -> "Console":

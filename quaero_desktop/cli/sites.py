@@ -9,6 +9,7 @@ from quaero_desktop.cli.context import Options, run
 from quaero_desktop.cli.ending import EXIT_OK
 from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.sources import NewSource, Source, SourceDeletion, SourceRules
+from quaero_desktop.domain.urls import origin_of
 
 _RULES = {
     "scope": "scope",
@@ -196,7 +197,10 @@ def _print(options: Options, source: Source) -> int:
 
 def _credential_words(source: Source) -> str:
     credential = source.credential
-    return "" if credential is None else f"{credential.name} (credential {credential.id}, {credential.kind})"
+    if credential is None:
+        return ""
+    elsewhere = f"; only at {credential.origin}" if origin_of(source.start_url) != credential.origin else ""
+    return f"{credential.name} (credential {credential.id}, {credential.kind}{elsewhere})"
 
 
 def plain(source: Source) -> dict[str, object]:

@@ -24,6 +24,8 @@ _MOST_CODE = 0.4
 _BREAK = re.compile(
     r"[,;:.!?()\[\]{}\"“”«»„/|—–=<>…。、，！？：；（）「」『』]+(?=\s|$)|[()\[\]{}\"“”«»„/|—–=<>。、，！？：；（）「」『』]"
 )
+_LETTERS_ONLY = re.compile(r"[\W_]+")
+_LEAST_ALIKE = 8
 # Who wrote it, which version, where else to look; and addresses.
 _NO_WORDS = re.compile(r"\([^()]{0,120}\)|https?://\S+")
 _CODE = re.compile(r"[_.]|[a-z][A-Z]|\d.*[a-zA-Z]|^-")
@@ -256,6 +258,10 @@ def _chosen(candidates: list[_Found], most: int) -> tuple[str, ...]:
 
 def _alike(stems: frozenset[str], shown: str, others: frozenset[str], other: str) -> bool:
     if stems <= others or stems >= others:
+        return True
+    one, two = sorted((_LETTERS_ONLY.sub("", shown.lower()), _LETTERS_ONLY.sub("", other.lower())), key=len)
+    if one == two or (len(one) >= _LEAST_ALIKE and two.startswith(one)):
+        # “floating-point” and “floating point”, “auto-commit” and “autocommit mode”.
         return True
     if len(stems) == len(others) == 1:
         short, long = sorted((shown.lower(), other.lower()), key=len)

@@ -147,11 +147,18 @@ class Lexicon:
             bare = word.removesuffix("'s").removesuffix("’s")
             if self.language == "ko":
                 bare = _PARTICLE.sub("", bare)
+            elif self.language == "en":
+                bare = _IRREGULAR.get(bare, bare)
             found = self._stems[word] = self._stemmer.stemWord(bare) if self._stemmer and len(bare) < 60 else bare
         return found
 
 
 _MOST_STEMS = 50_000
+_IRREGULAR = {
+    "indices": "index", "matrices": "matrix", "vertices": "vertex", "children": "child", "criteria": "criterion",
+    "appendices": "appendix", "vertexes": "vertex", "people": "person", "men": "man", "women": "woman", "mice": "mouse",
+}  # fmt: skip
+"""What no stemmer of rules brings together."""
 _ELIDING = frozenset(("fr", "it", "ca", "pt"))
 _ELIDED = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|dell|all|nell|sull|dall|un|quest)['’](?=\w)", re.I)
 _PARTICLE = re.compile("(?<=..)(?:으로|에서|에게|까지|부터|하고|하며|한다|하다|은|는|이|가|을|를|의|에|로|와|과|도)$")
@@ -181,7 +188,7 @@ def language_of(text: str, declared: str = "") -> str:
     Args:
         text: running text.
         declared: what its page says, as a BCP 47 tag. It counts where it can be true: pages made from a template say
-            ``en`` of texts in Chinese.
+            ``en`` of texts in Chinese or German.
     """
     sample = text[:_SAMPLE]
     code = declared.partition("-")[0].lower()[:8]
@@ -193,7 +200,7 @@ def language_of(text: str, declared: str = "") -> str:
     if script == "ru":
         return code if code and code not in _GUESSED else _by_function_words(sample, _CYRILLIC) or "ru"
     if code in _KNOWN and code not in ("ja", "zh", "ko", "ru", "uk", "bg", "el", "he", "ar", "hi", "th"):
-        return code
+        return _by_function_words(sample, _GUESSED, unless=code) or code
     return _by_function_words(sample, _GUESSED)
 
 
@@ -208,14 +215,27 @@ def _script(sample: str) -> str:
     return ""
 
 
-def _by_function_words(sample: str, languages: tuple[str, ...]) -> str:
+def _by_function_words(sample: str, languages: tuple[str, ...], unless: str = "") -> str:
+    """Return the language whose function words stand in a text; empty when no one's do.
+
+    Args:
+        sample: of the text.
+        languages: those that it may be.
+        unless: what it is said to be: another one must have twice as many.
+    """
     words = Counter(word.lower() for word in tokens(sample) if len(word) < 8)
     total = words.total()
     if total < 5:
         return ""
-    hits = {language: sum(words[word] for word in _function_words(language) & words.keys()) for language in languages}
-    best = max(languages, key=lambda language: hits[language])
-    return best if hits[best] >= _ENOUGH * total else ""
+
+    def hits(language: str) -> int:
+        return sum(words[word] for word in _function_words(language) & words.keys())
+
+    found = {language: hits(language) for language in languages}
+    best = max(languages, key=lambda language: found[language])
+    if found[best] < _ENOUGH * total or (unless and found[best] < 2 * hits(unless)):
+        return ""
+    return best
 
 
 @lru_cache(maxsize=32)

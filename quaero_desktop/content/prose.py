@@ -70,6 +70,11 @@ _ABBREVIATIONS = frozenset(
     "nr abb bspw ggf evtl vgl sog inkl p.ex p.e p.ej ej pág págs art núm sig es ecc pag bijv d.w.z enz m.a.w "
     "np tj tzw itd т.е т.д т.п напр".split()
 )
+_WORD = re.compile(r"\s+(\w+)")
+_STARTERS = frozenset(
+    "The If It This These Those That A An In When For Each Otherwise Then As To See But Not All On There They Its Both "
+    "After Before With Where While Any No Only Also However Thus Since Because Use Note".split()
+)
 _BEFORE_NUMBER = frozenset("no nos nr vol p pp ch fig sec abb ver rev núm pág art".split())
 
 
@@ -279,7 +284,9 @@ def _ends(text: str, start: int, end: re.Match[str]) -> bool:
     if word in _ABBREVIATIONS:
         return False
     if len(word) == 1 and word.isalpha():
-        return text[end.start() - 1].islower() or len(words) < 2
+        # “J. Smith” goes on; “the rest of database N. If there is none” does not.
+        begins = _WORD.match(text, end.end())
+        return text[end.start() - 1].islower() or len(words) < 2 or (begins is not None and begins[1] in _STARTERS)
     # “2. The second” begins an item; “version 3.” ends a sentence.
     return not (word.isdigit() and start + len(word) >= end.start() - 1)
 

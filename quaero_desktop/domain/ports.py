@@ -285,5 +285,8 @@ class LedgerPort(Protocol):
     async def discover(self, job_id: int, discovered: Discovered) -> int:
         """Store a part of what a running job finds, which is too much for one transaction; return how many are new."""
 
+    async def pages_stored(self, root_id: int, origin: str, most: int) -> tuple[str, ...]:
+        """Return pages of an origin that a root stored, the latest first: among its last ones, and at most so many."""
+
     async def is_idle(self, only: frozenset[int] | None = None) -> bool:
         """Return whether nothing is ready, leased or delayed (of the roots *only*)."""

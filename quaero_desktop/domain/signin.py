@@ -39,7 +39,8 @@ def is_login(url: str, login_url: str = "") -> bool:
     """
     if login_url and _same_page(url, login_url):
         return True
-    return _says(url, _LOGIN_WORDS)
+    # "/docs/auth" is about signing in, "/auth/…" is where it is done.
+    return urls.path_of(url).startswith(("/auth/", "/auth?")) or _says(url, _LOGIN_WORDS)
 
 
 def leads_to_login(url: str, target: str, login_url: str = "") -> bool:
@@ -84,7 +85,8 @@ def _same_page(url: str, login_url: str) -> bool:
 
 def _says(url: str, words: frozenset[str]) -> bool:
     path, _, query = urls.path_of(url).lower().partition("?")
-    if any(segment.partition(".")[0] in words for segment in path.split("/")):
+    segments = path.split("/")
+    if any(segment.partition(".")[0] in words for segment in segments):
         return True
     for parameter in query.split("&"):
         name, _, value = parameter.partition("=")

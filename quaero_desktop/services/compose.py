@@ -17,7 +17,7 @@ from quaero_desktop.infra import log, paths
 from quaero_desktop.infra.clock import Clock, SystemClock
 from quaero_desktop.infra.lock import InstanceLock, is_held
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.redact import Redactor, redact
+from quaero_desktop.infra.redact import Redactor, redact, redact_url
 from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.infra.settings import LoadedSettings, LogLevel, Settings, load
 from quaero_desktop.infra.tasks import to_the_end
@@ -50,6 +50,8 @@ class Services:
     Attributes:
         files: where the library is.
         jobs, definitions, library, maintenance, cleanup, pages, export: the services.
+        sources, credentials: more services: for the sites that are collected, and how to sign in there.
+        secrets: what those sites are shown.
         engine: runs jobs; None when the library was opened without one.
         recovery: what the start found and put right; None for a library that is only read.
     """
@@ -176,6 +178,11 @@ def sqlite_version() -> str:
 def without_secrets(text: str) -> str:
     """Return *text* with what looks like a secret masked (J8), for what a front end says about what was typed."""
     return redact(text)
+
+
+def without_secrets_in_address(url: str) -> str:
+    """Return a web address with what looks like a secret in it masked (J8), and nothing else."""
+    return redact_url(url)
 
 
 @asynccontextmanager

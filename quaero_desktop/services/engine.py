@@ -91,7 +91,7 @@ class Engine:
         )
         self._politeness = politeness = Politeness(clock, *_delays(settings))
         registry = self._registry = Registry()
-        access = Access(secrets or SecretStore(), self._fetcher, robots, politeness, clock)
+        access = Access(secrets or SecretStore(), self._fetcher, robots, politeness, ledger, clock)
         crawler = PageCrawler(self._fetcher, robots, self._parser, politeness, ledger, clock, access)
         registry.register(JobType.CRAWLER_URL, crawler)
         registry.register(JobType.VALIDATE, Validator(self._fetcher, robots, access))

@@ -484,6 +484,7 @@ class _Preview:
         secrets = self._credentials_and_sources()
         definitions = reader.definitions()
         had = self._count(Kind.DEFINITIONS, [each.legacy_id for each in definitions])
+        self._links([each for each in definitions if each.legacy_id not in had], had)
         self._documents()
         self._jobs()
         self._seen()
@@ -524,12 +525,23 @@ class _Preview:
                 reader.leave_out(files.CREDENTIALS, each.legacy_id, NO_KEYRING)
         sources = reader.sources()
         self._index = _SourceIndex((number, each.legacy_id, each.base_url) for number, each in enumerate(sources))
+        self._sources = {each.legacy_id for each in sources}
         self._count(Kind.SOURCES, [each.legacy_id for each in sources])
         names = {each.legacy_id for each in credentials}
         for source in sources:
             if source.credential and source.credential not in names:
                 reader.leave_out(files.SOURCES, source.legacy_id, importing.NO_CREDENTIAL)
         return len(bring)
+
+    def _links(self, new: Sequence[LegacyDefinition], had: Mapping[str, int]) -> None:
+        """Note what the new definitions name and what is not there."""
+        numbers = {each.legacy_id: -number for number, each in enumerate(new, 1)}
+        others = {link for each in new for link in (*each.pre_jobs, *each.post_jobs)} - set(numbers)
+        ids = {**self._known(Kind.DEFINITIONS, list(others)), **had, **numbers}
+        named = {link for each in new for link in each.sources} - self._sources
+        sources = {**self._known(Kind.SOURCES, list(named)), **dict.fromkeys(self._sources, 0)}
+        for _ in legacy.linked(new, ids, sources, {}, partial(self._reader.leave_out, files.DEFINITIONS)):
+            pass
 
     def _documents(self) -> None:
         seen: set[int] = set()

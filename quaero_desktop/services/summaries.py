@@ -1,10 +1,8 @@
 """The language model of the settings: its key, and whether it answers."""
 
 from quaero_desktop.domain.errors import UsageError
-from quaero_desktop.engine.models import key_of
 from quaero_desktop.infra.redact import mask
 from quaero_desktop.infra.secrets import SecretStore
-from quaero_desktop.web.languagemodel import LanguageModel
 
 _TRY_SECONDS = 30.0
 _MAX_KEY = 4_000
@@ -26,7 +24,7 @@ class SummaryService:
         Raises:
             SecretError: the keyring does not give it.
         """
-        key = await self._secrets.fetch(key_of(endpoint)) if endpoint else None
+        key = await self._secrets.fetch(_name_of_key(endpoint)) if endpoint else None
         return None if not key else mask(key)
 
     async def keep_key(self, endpoint: str, key: str) -> bool:
@@ -41,8 +39,8 @@ class SummaryService:
         """
         _check(key)
         if key:
-            return await self._secrets.keep(key_of(endpoint), key)
-        await self._secrets.drop(key_of(endpoint))
+            return await self._secrets.keep(_name_of_key(endpoint), key)
+        await self._secrets.drop(_name_of_key(endpoint))
         return True
 
     async def try_model(self, endpoint: str, model: str = "", key: str | None = None) -> str:
@@ -58,8 +56,10 @@ class SummaryService:
             ModelError: it is away, refuses, or answers with nonsense.
             SecretError: the keyring does not give its key.
         """
+        from quaero_desktop.web.languagemodel import LanguageModel
+
         if key is None:
-            key = await self._secrets.fetch(key_of(endpoint)) or ""
+            key = await self._secrets.fetch(_name_of_key(endpoint)) or ""
         _check(key)
         asked = LanguageModel(endpoint, model=model, key=key, timeout_seconds=_TRY_SECONDS)
         try:
@@ -68,6 +68,13 @@ class SummaryService:
             return await asked.name()
         finally:
             await asked.aclose()
+
+
+def _name_of_key(endpoint: str) -> str:
+    # With it comes all that fetches: a third of a second that no start of the window has to wait for.
+    from quaero_desktop.engine.models import key_of
+
+    return key_of(endpoint)
 
 
 def _check(key: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from quaero_desktop.domain.definitions import Definition, find_circle
+from quaero_desktop.domain.definitions import Definition
 from quaero_desktop.domain.importing import Kind, LeftOut
 from quaero_desktop.domain.jobs import LOG_LEVELS, JobType, Phase, Status
 from quaero_desktop.domain.legacy import (
@@ -22,6 +22,7 @@ from quaero_desktop.domain.legacy import (
     LegacyJob,
     LegacyLine,
     LegacySource,
+    linked,
 )
 from quaero_desktop.domain.sources import MAX_NAME
 from quaero_desktop.infra.redact import redact
@@ -274,36 +275,14 @@ def write_definitions(tx: Tx, found: Sequence[LegacyDefinition]) -> Written:
                 ),
             )
         )  # fmt: skip
-    edges = _edges(tx)
-    for each in new:
+
+    def leave_out(legacy_id: str, reason: str) -> None:
+        written.left_out.append(LeftOut(legacy.DEFINITIONS, legacy_id, reason))
+
+    for each, definition in linked(new, ids, sources, _edges(tx), leave_out):
         own = ids[each.legacy_id]
-
-        def left_out(reason: str, each: LegacyDefinition = each) -> None:
-            written.left_out.append(LeftOut(legacy.DEFINITIONS, each.legacy_id, reason))
-
-        linked: dict[str, tuple[int, ...]] = {}
-        for field, links in (("pre_jobs", each.pre_jobs), ("post_jobs", each.post_jobs)):
-            kept: list[int] = []
-            for link in links:
-                if link not in ids:
-                    left_out(f"a definition that it names does not exist: {link}")
-                    continue
-                edges.setdefault(own, []).append(ids[link])
-                if find_circle(own, edges):
-                    edges[own].pop()
-                    left_out(f"a definition that it names would run it again, in a circle: {link}")
-                else:
-                    kept.append(ids[link])
-            linked[field] = tuple(dict.fromkeys(kept))
-        for link in each.sources:
-            if link not in sources:
-                left_out(f"a source that it names does not exist: {link}")
-        body = msgspec.structs.replace(
-            each.definition,
-            name=tx.value("SELECT name FROM definitions WHERE id = ?", (own,)),
-            sources=tuple(dict.fromkeys(sources[link] for link in each.sources if link in sources)),
-            **linked,
-        )
+        name = tx.value("SELECT name FROM definitions WHERE id = ?", (own,))
+        body = msgspec.structs.replace(definition, name=name)
         tx.execute("UPDATE definitions SET body = ? WHERE id = ?", (_encode(body).decode(), own))
         written.imported[Kind.DEFINITIONS] += 1
     return written
@@ -479,10 +458,10 @@ def _add_job(
         _ADD_JOB,
         (
             parent.id if parent else None, parent.root_id if parent else None, found.type, found.phase, found.status,
-            found.url, found.name, title, found.depth, found.created_at, found.started_at, found.completed_at,
-            found.cause, None if found.error is None else redact(found.error), found.http_status, document_id,
-            found.warnings, None if found.config is None else _encode(found.config).decode(), _masked(result),
-            each.source_id, definitions.get(found.definition) if found.definition else None,
+            found.url, found.name, title, _depth(tx, found, parent), found.created_at, found.started_at,
+            found.completed_at, found.cause, None if found.error is None else redact(found.error), found.http_status,
+            document_id, found.warnings, None if found.config is None else _encode(found.config).decode(),
+            _masked(result), each.source_id, definitions.get(found.definition) if found.definition else None,
             found.legacy_id if each.last else f"{UNFINISHED}{found.legacy_id}", tx.revision,
         ),
     )  # fmt: skip
@@ -496,6 +475,21 @@ def _add_job(
         pages[place.root_id] += 1
         stored[place.root_id] += document_id is not None
     return place
+
+
+def _depth(tx: Tx, found: LegacyJob, parent: _Place | None) -> int:
+    if found.depth is not None or parent is None:
+        return found.depth or 0
+    return _depth_of(tx, parent.root_id, found.url) if found.type == JobType.CRAWLER_URL else 0
+
+
+def _depth_of(tx: Tx, root_id: int, url: str | None) -> int:
+    """Return how far a page of a crawl is from its seeds at least, where nobody noted it."""
+    seed = tx.one(
+        "SELECT 1 FROM json_each((SELECT coalesce(config, '{}') FROM jobs WHERE id = ?), '$.seeds') WHERE value = ?",
+        (root_id, url),
+    )
+    return 0 if seed is not None else 1
 
 
 def _masked(result: dict[str, Any] | None) -> str | None:
@@ -535,7 +529,8 @@ def write_seen(tx: Tx, found: Sequence[SeenUrl]) -> Written:
         row = tx.one(
             _ADD_JOB,
             (
-                root.id, root.id, JobType.CRAWLER_URL, Phase.CORE, status, each.url, None, title, 0, each.at, None,
+                root.id, root.id, JobType.CRAWLER_URL, Phase.CORE, status, each.url, None, title,
+                _depth_of(tx, root.id, each.url), each.at, None,
                 each.at, None, NOTHING_NOTED if document_id is None else None, None, document_id, 0, None, None, None,
                 None, None, tx.revision,
             ),

@@ -36,7 +36,7 @@ from quaero_desktop.domain.ports import Assignment, NewRoot, Received, Recovery,
 from quaero_desktop.domain.queue import DeadLetter, Delivery, Receipt, Turns
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges, difference
 from quaero_desktop.domain.text import single_line, storable, storable_integer
-from quaero_desktop.storage import documents, parts, plans, retry, roots, rules, running, runs, trash
+from quaero_desktop.storage import documents, parts, plans, retry, roots, rules, running, runs, sources, trash
 from quaero_desktop.storage.database import Database, Tx
 from quaero_desktop.storage.discovery import Frontier
 from quaero_desktop.storage.joblog import count
@@ -317,6 +317,10 @@ class Ledger:
             RootClosedError: its root was cancelled or trashed; nothing was stored.
         """
         return await self._database.write(lambda tx: self._discover_part(tx, job_id, discovered))
+
+    async def pages_stored(self, root_id: int, origin: str, most: int) -> tuple[str, ...]:
+        """Return pages of an origin that a root stored, the latest first: among its last ones, and at most *most*."""
+        return await self._database.read(lambda connection: sources.pages_stored(connection, root_id, origin, most))
 
     async def is_idle(self, only: frozenset[int] | None = None) -> bool:
         """Return whether nothing is ready, leased or delayed; paused roots do not count.

@@ -21,6 +21,7 @@ import msgspec
 from quaero_desktop.domain.errors import LibraryError
 from quaero_desktop.domain.importing import LegacyFileError
 from quaero_desktop.domain.jobs import MAX_TREE_DEPTH
+from quaero_desktop.domain.text import storable
 from quaero_desktop.storage import files, sqlite
 from quaero_desktop.storage.errand import Errand
 
@@ -364,7 +365,7 @@ def _named(row_id: object, key: object) -> str:
 
 def _shown(value: object) -> str:
     """Return an id as a person can read it."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return storable(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
 
 
 # --- opening ----------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from quaero_desktop.storage.discovery import SOON, Frontier
 from quaero_desktop.storage.plans import Plans
 from quaero_desktop.storage.queue import Queue
 from quaero_desktop.storage.roots import Ending
-from quaero_desktop.storage.steps import Steps
+from quaero_desktop.storage.steps import Steps, Verdict
 
 MOST_TRIES = 3
 """How often a step with ``on_error = "retry"`` is begun at most."""
@@ -144,7 +144,7 @@ class Runs:
         if steps.current == NO_STEP:
             why = self._prepare(tx, root_id, run)
             if why is not None:
-                self._skip_rest(tx, root_id, run, steps, NO_STEP, Cause.PREREQUISITE, why)
+                self._leave_rest(tx, root_id, run, steps, NO_STEP, Cause.PREREQUISITE, why)
                 return self._ending(tx, root_id, steps, why, Cause.PREREQUISITE)
             if roots.open_and_failed(tx, root_id)[0]:
                 return None
@@ -160,7 +160,7 @@ class Runs:
             row, step = steps[number], run.steps[number - 1]
             if row.status == Status.FAILED and step.on_error != OnError.CONTINUE:
                 why = f"the step before, {step.name}, failed"
-                self._skip_rest(tx, root_id, run, steps, number, Cause.STEP, why)
+                self._leave_rest(tx, root_id, run, steps, number, Cause.STEP, why)
                 return self._ending(tx, root_id, steps, f"The step “{step.name}” failed: {row.error}", row.cause)
         if any(row.status == Status.COMPLETED for row in steps):
             return self._ending(tx, root_id, steps, None, None)
@@ -234,16 +234,10 @@ class Runs:
         return marker, len(rows) > (marker is not None)
 
     def _end(self, tx: Tx, root_id: int, run: RunConfig, steps: Steps, number: int) -> bool:
-        """Note what became of a step; return whether it is tried again instead."""
+        """Note what became of a step in which nothing is open; return whether it is tried again instead."""
         row, step = steps[number], run.steps[number - 1]
         verdict = steps.verdict(number)
-        which = f"Step {number} of {len(steps)}, “{step.name}”,"
-        if verdict.error is None:
-            steps.end(number, Status.COMPLETED, documents=verdict.documents)
-            stored = ": " + joblog.count(verdict.documents, "document") if verdict.documents else ""
-            joblog.write(tx, root_id, root_id, "info", f"{which} completed{stored}")
-            return False
-        if step.on_error == OnError.RETRY and row.retries + 1 < MOST_TRIES:
+        if verdict.error is not None and step.on_error == OnError.RETRY and row.retries + 1 < MOST_TRIES:
             wait = min(self._most_ms, self._base_ms * 2**row.retries) * PATIENCE
             if self._queue_failed(tx, root_id, number, (Status.FAILED,), tx.now + wait):
                 steps.change(
@@ -255,12 +249,32 @@ class Runs:
                     retry_at=tx.now + wait,
                 )
                 again = f"Trying again in {wait / 1000:,.3g} s (try {row.retries + 2} of {MOST_TRIES})."
-                joblog.write(tx, root_id, root_id, "warn", f"{which} failed: {verdict.error} {again}")
+                failed = f"Step {number} of {len(steps)}, “{step.name}”, failed: {verdict.error}"
+                joblog.write(tx, root_id, root_id, "warn", f"{failed} {again}")
                 return True
-        error = single_line(verdict.error)
-        steps.end(number, Status.FAILED, error, documents=verdict.documents, cause=verdict.cause or Cause.STEP)
-        joblog.write(tx, root_id, root_id, "error", f"{which} failed: {verdict.error}")
+        self._note_end(tx, root_id, steps, number, verdict)
         return False
+
+    @staticmethod
+    def _note_end(tx: Tx, root_id: int, steps: Steps, number: int, verdict: Verdict) -> None:
+        which = f"Step {number} of {len(steps)}, “{steps[number].name}”,"
+        if verdict.error is None:
+            steps.end(number, Status.COMPLETED, documents=verdict.documents)
+            stored = ": " + joblog.count(verdict.documents, "document") if verdict.documents else ""
+            joblog.write(tx, root_id, root_id, "info", f"{which} completed{stored}")
+        else:
+            error = single_line(verdict.error)
+            steps.end(number, Status.FAILED, error, documents=verdict.documents, cause=verdict.cause or Cause.STEP)
+            joblog.write(tx, root_id, root_id, "error", f"{which} failed: {verdict.error}")
+
+    def _leave_rest(
+        self, tx: Tx, root_id: int, run: RunConfig, steps: Steps, after: int, cause: Cause, why: str
+    ) -> None:
+        """Do nothing more behind *after*: what was retried along with that has ended, the rest is skipped."""
+        for number in range(after + 1, len(steps) + 1):
+            if steps[number].status == Status.RUNNING:
+                self._note_end(tx, root_id, steps, number, steps.verdict(number))
+        self._skip_rest(tx, root_id, run, steps, after, cause, why)
 
     def _queue_failed(
         self, tx: Tx, root_id: int, number: int, statuses: Sequence[Status], ready_at: int | None = None
@@ -400,7 +414,8 @@ class Runs:
             elif row.status == Status.FAILED and step.on_error != OnError.CONTINUE and min(numbers) < row.number:
                 # It was the end of the run.
                 steps.change(row.number, status=str(Status.PENDING), error=None, cause=None, completed_at=None)
-        steps.current = min(numbers)
+        under_way = {row.number for row in steps if row.status == Status.RUNNING}
+        steps.current = min(numbers | (under_way if steps.current != NO_STEP else {NO_STEP}))
         steps.save()
         sql = "UPDATE jobs SET result = json_remove(result, '$.steps') WHERE id = ? AND result IS NOT NULL"
         tx.execute(sql, (root_id,))

@@ -165,6 +165,21 @@ def needed_by(connection: sqlite3.Connection, root_ids: Sequence[int]) -> tuple[
     return tuple(found.values())
 
 
+_LOOKED_THROUGH = 200
+
+
+def pages_stored(connection: sqlite3.Connection, root_id: int, origin: str, most: int) -> tuple[str, ...]:
+    """Return pages of an origin that a root stored, the latest first: among its last ones, and at most *most*."""
+    rows = connection.execute(
+        "SELECT url FROM (SELECT id, url, document_id FROM jobs INDEXED BY jobs_children WHERE parent_id = ?"
+        " AND status = 'completed' ORDER BY id DESC LIMIT ?)"
+        " WHERE document_id IS NOT NULL AND url >= ? AND url < ? ORDER BY id DESC LIMIT ?",
+        # A slash is followed by a zero: all that begins with the origin and a slash.
+        (root_id, _LOOKED_THROUGH, f"{origin}/", f"{origin}0", most),
+    )
+    return tuple(url for (url,) in rows)
+
+
 class _Seeds(msgspec.Struct):
     """As much of a crawl's configuration as says where it starts."""
 

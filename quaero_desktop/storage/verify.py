@@ -228,7 +228,7 @@ _INVARIANTS = (
     ),
     _Invariant(
         "steps_agree_with_their_jobs",
-        "a step of a run goes on exactly while a job of it is open, and none does in a run that has ended",
+        "a step of a run goes on while a job of it is open, and none does in a run that has ended",
         "steps of runs whose state and jobs disagree",
         f"""
         WITH runs AS (SELECT r.id, r.status IN {_OPEN} AS is_open, p.step, p.steps,
@@ -241,8 +241,11 @@ _INVARIANTS = (
                     AND c.status IN {_OPEN} AND c.n > 0) AS has_open
             FROM runs, json_each(runs.steps) s)
         SELECT 'root ' || id || ' step ' || number FROM states
-        WHERE (status = 'running') <> has_open
-            OR (NOT is_open AND status IN ('running', 'pending')) OR (status = 'running' AND number < step)
+        WHERE (status <> 'running' AND has_open) OR (NOT is_open AND status IN ('running', 'pending'))
+            OR (status = 'running' AND number < step)
+            -- Steps that were retried together end together.
+            OR (status = 'running' AND NOT EXISTS (SELECT 1 FROM child_counts c
+                WHERE c.parent_id = states.id AND c.status IN {_OPEN} AND c.n > 0))
         UNION ALL
         SELECT 'root ' || id FROM runs WHERE steps IS NULL OR json_array_length(steps) <> many
         UNION ALL

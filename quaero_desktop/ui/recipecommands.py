@@ -237,15 +237,14 @@ class RecipeCommands(QObject):
         wanted = [each for each in await services.credentials.list() if f"“{each.name}”" in (root.error or "")]
         sources = [source for source in await services.sources.list() if source.credential is not None]
         ids = {credential.id for credential in wanted}
-        for source in sources:
-            if source.credential is not None and source.credential.id in ids:
-                credential_id = source.credential.id
-                self.sign_in(source, why=root.error or "", then=lambda: self._spawn(self._go_on(credential_id)))
-                return
-        self._context.notices.show(
-            self.tr("What it asks for is no longer in the library."),
-            self.tr("Set up a sign-in for its source, and resume the crawl."),
-        )
+        found = next((each for each in sources if each.credential is not None and each.credential.id in ids), None)
+        if found is None:
+            self._context.notices.show(
+                self.tr("What it asks for is no longer in the library."),
+                self.tr("Set up a sign-in for its source, and resume the crawl."),
+            )
+            return
+        self.sign_in(found, why=root.error or "")
 
     async def _go_on(self, credential_id: int) -> None:
         """Resume what waited for a credential."""
@@ -277,22 +276,18 @@ class RecipeCommands(QObject):
             ),
             None,
         )
-        if source is None or source.credential is None:
+        if source is None:
             return
-        first, credential_id = source, source.credential.id
+        first = source
         self._context.notices.post(
             Notice(
                 message=self.tr("Queued crawls need a sign-in that is not kept from one start to the next: %s.")
                 % names,
                 button=self.tr("Sign in…"),
-                on_click=lambda: self.sign_in(first, then=lambda: self._spawn(self._after_missing(credential_id))),
+                on_click=lambda: self.sign_in(first, then=lambda: self._spawn(self.ask_for_missing())),
                 key=_SIGN_IN,
             )
         )
-
-    async def _after_missing(self, credential_id: int) -> None:
-        await self._go_on(credential_id)
-        await self.ask_for_missing()
 
     def _on_update(self, update: FeedUpdate) -> None:
         """Say it where it cannot be missed when a crawl pauses until its person signs in again."""
@@ -326,10 +321,15 @@ class RecipeCommands(QObject):
         from quaero_desktop.ui.dialogs.credential import CredentialDialog
 
         dialog = CredentialDialog(self._context, self._window, source=source, why=why)
-        dialog.saved.connect(lambda _: self._reload())
-        if then is not None:
-            dialog.saved.connect(lambda _: then())
+        dialog.saved.connect(lambda credential_id: self._spawn(self._signed_in(credential_id, then)))
         dialog.open()
+
+    async def _signed_in(self, credential_id: int, then: Callable[[], None] | None) -> None:
+        self._reload()
+        if credential_id:
+            await self._go_on(credential_id)
+        if then is not None:
+            then()
 
     async def _crawl_sources(self, sources: tuple[Source, ...]) -> None:
         for source in sources:

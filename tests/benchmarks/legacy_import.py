@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from quaero_desktop.domain.importing import Kind
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.settings import Settings
 from quaero_desktop.services import compose
@@ -52,7 +53,10 @@ async def _measure(folder: Path, old: Path) -> None:
         others.cancel()
         await asyncio.wait([others])
         jobs = report.imported["jobs"]
-        sys.stdout.write(f"import         {took:6.1f} s   {jobs / took:,.0f} jobs/s, {report.imported}\n")
+        sys.stdout.write(
+            f"import         {took:6.1f} s   {jobs / took:,.0f} jobs/s, {report.imported[Kind.DOCUMENTS]:,} documents,"
+            f" {report.imported[Kind.LOGS]:,} log lines\n"
+        )
         waits.sort()
         sys.stdout.write(
             f"other writes   {waits[len(waits) // 2] * 1000:6.0f} ms at the median,"

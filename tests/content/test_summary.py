@@ -155,8 +155,13 @@ def test_other_languages(language: str, text: str, begins: str, keyword: str) ->
     assert keyword in summary.keywords
 
 
-def test_a_text_in_chinese_whose_page_says_english_is_read_as_chinese() -> None:
+def test_what_a_page_says_of_its_language_counts_where_it_can_be_true() -> None:
     assert language_of("数据库引擎直接读写普通的磁盘文件。", "en-US") == "zh"
+    german = "Die Datenbank ist auf der Platte und wird von dem Programm gelesen, wenn es das will."
+    assert language_of(german, "en") == "de"
+    assert language_of(german, "de-AT") == "de"
+    assert language_of("The database is on the disk and it is read by the program.", "de") == "en"
+    assert language_of("SELECT name FROM pages", "nl") == "nl"
 
 
 @pytest.mark.parametrize(
@@ -176,6 +181,22 @@ def test_an_abbreviation_a_version_and_an_initial_end_no_sentence() -> None:
         "It supports formats, e.g. XML, since version 3.11 of J. Smith's tool.",
         "The second sentence (see Fig. 3) ends here.",
     ]
+
+
+def test_a_letter_may_end_a_sentence() -> None:
+    assert split("It names database N of connection D. If there is none, it is empty.") == [
+        "It names database N of connection D.",
+        "If there is none, it is empty.",
+    ]
+
+
+def test_spellings_of_one_thing_are_one_keyword() -> None:
+    text = (
+        "Floating-point numbers are stored. A floating point number is inexact. The index and its indices differ. " * 4
+    )
+    keywords = made(text).keywords
+    assert len({"floating point", "floating-point", "floating point number"} & {each.lower() for each in keywords}) <= 1
+    assert len({"index", "indices"} & set(keywords)) == 1
 
 
 def test_keywords_are_no_stop_words_and_no_forms_of_each_other() -> None:

@@ -9,12 +9,24 @@ import pytest
 import truststore
 
 from quaero_desktop.domain import credentials
+from quaero_desktop.domain.definitions import Definition, Step
 from quaero_desktop.domain.jobs import Cause, Job, Status
 from quaero_desktop.domain.sources import CredentialKind, NewCredential, NewSource
 from quaero_desktop.services import engine
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.jobs import CrawlRequest
-from tests.support.crawling import NO_ROBOTS, ParserHere, engine_of, library, page, pages_of, redirect, rows
+from tests.support.crawling import (
+    NO_ROBOTS,
+    ParserHere,
+    engine_of,
+    engine_running,
+    library,
+    page,
+    pages_of,
+    redirect,
+    rows,
+    until,
+)
 from tests.support.recording_server import Exchange, RecordingServer, response
 
 SECRET = "s3cr3t-Session.9x"
@@ -397,3 +409,62 @@ async def test_a_mistake_of_ours_that_names_the_secret_is_masked(services, wiki,
     assert SECRET not in str(rows(services, "SELECT error FROM jobs")) + str(
         rows(services, "SELECT message FROM job_logs")
     )
+
+
+# --- runs of definitions ----------------------------------------------------------------------------------------------
+
+
+async def test_each_step_of_a_run_signs_in_at_its_own_site(services, wiki, server, elsewhere):
+    other = Site(elsewhere)
+    other.session, other.until = NEW_SECRET, 4
+    first = await source_for(services, server)
+    credential_id = await services.credentials.add(
+        NewCredential(name="other", origin=elsewhere.origin), f"sid={NEW_SECRET}"
+    )
+    second = await services.sources.add(NewSource(base_url=elsewhere.url("/"), name="O", credential_id=credential_id))
+    definition_id = await services.definitions.save(
+        Definition(name="Nightly", sources=(first, second), steps=(Step(name="crawl", action="crawl"),))
+    )
+    job = await went_on(services, await services.definitions.run(definition_id))
+    assert (job.status, job.cause) == (Status.PAUSED, Cause.SIGN_IN)
+    assert "“other”" in (job.error or "")
+    assert await services.credentials.waiting(credential_id) == (job.id,)
+    other.session, other.until = "th1rd-Session.1234", None
+    await services.credentials.provide(credential_id, "sid=th1rd-Session.1234")
+    job = await went_on(services, job.id, resume=True)
+    assert (job.status, job.warnings) == (Status.COMPLETED, 0)
+    assert len(documents(services)) == 22
+    assert wiki.asked_with(NEW_SECRET) == other.asked_with(SECRET) == []
+
+
+# --- another process goes on ------------------------------------------------------------------------------------------
+
+
+async def test_after_a_new_start_the_pages_that_were_stored_tell_whether_the_session_is_alive(
+    tmp_path, monkeypatch, wiki, server
+):
+    """Where anybody may see the first page, nothing else could tell it."""
+    monkeypatch.setattr(engine, "ParseRunner", ParserHere)
+    wiki.public |= {"/"}
+    # The one page is forbidden to us in any case, the others only once the session has ended.
+    wiki.answers["/page/4"] = wiki.refusal("")
+    async with library(tmp_path / "library") as services:
+        source_id = await source_for(services, server)
+        job = await services.jobs.start_crawl(CrawlRequest(urls=(), source_id=source_id))
+        async with engine_running(services, workers=1):
+            await until(lambda: len(documents(services)) >= 3)
+    del server.exchanges[:]
+    async with library(tmp_path / "library") as services:
+        await services.credentials.provide(1, f"sid={SECRET}")
+        ended = await went_on(services, job)
+        assert (ended.status, ended.warnings) == (Status.COMPLETED, 1)
+        assert len(documents(services)) == 10
+
+
+async def test_who_lets_a_crawl_go_on_with_the_same_secret_knows_better(services, wiki, server):
+    wiki.public = {"/", *PAGES}
+    wiki.answers["/page/4"] = wiki.refusal("")
+    job = await crawled(services, await source_for(services, server))
+    assert (job.status, job.cause) == (Status.PAUSED, Cause.SIGN_IN)
+    job = await went_on(services, job.id, resume=True)
+    assert (job.status, job.warnings) == (Status.COMPLETED, 1)

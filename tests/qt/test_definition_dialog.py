@@ -296,10 +296,19 @@ class TestChecking:
         source = world.run(world.services.sources.add(NewSource(base_url=DOCS, name="Manual")))
         dialog = open_dialog(nightly(steps=(Step(name="Crawl", action=Action.CRAWL),)))
         assert "where the crawl begins" in complaint(dialog)
-        dialog.sources.item(0).setCheckState(Qt.CheckState.Checked)
+        dialog.sources.list.item(0).setCheckState(Qt.CheckState.Checked)
         assert complaint(dialog) == ""
         do(world, dialog.save)
         assert stored(world, dialog).sources == (source,)
+
+    def test_a_source_can_be_made_without_leaving_the_dialog(self, world: QtWorld, open_dialog: Open) -> None:
+        dialog = open_dialog(nightly(steps=(Step(name="Crawl", action=Action.CRAWL),)))
+        do(world, child(dialog, "newSource").click)
+        inner: Any = dialog.findChild(QWidget, "source")
+        inner.address.setText(DOCS)
+        do(world, inner.save)
+        world.wait_until(lambda: len(dialog.definition().sources) == 1)
+        assert complaint(dialog) == ""
 
     def test_escape_says_first_that_something_would_be_lost(self, open_dialog: Open) -> None:
         dialog = open_dialog(nightly())

@@ -25,6 +25,7 @@ class Layouts(QObject):
 @pytest.fixture
 def show(qtbot) -> Iterator[Callable[[ElidedLabel, int], Layouts]]:
     """Show a label alone in a window that is so wide."""
+    windows: list[QWidget] = []
 
     def shown(label: ElidedLabel, width: int) -> Layouts:
         window = QWidget()
@@ -38,9 +39,11 @@ def show(qtbot) -> Iterator[Callable[[ElidedLabel, int], Layouts]]:
         window.show()
         qtbot.waitExposed(window)
         settle(qtbot)
+        windows.append(window)
         return Layouts(window)
 
     yield shown
+    windows.clear()
 
 
 def settle(qtbot) -> None:
@@ -86,15 +89,16 @@ def test_numbers_move_nothing_until_they_need_more_room(show, qtbot):
 def test_numbers_on_several_lines_move_nothing_until_they_need_another_line(show, qtbot):
     label = WrappedFigures("12 done · 3 failed")
     layouts = show(label, 200)
-    height = label.height()
+    height = label.heightForWidth(200)
 
     label.setText("13 done · 3 failed")
     settle(qtbot)
-    assert (layouts.number, label.height()) == (0, height)
+    assert (layouts.number, label.heightForWidth(200)) == (0, height)
 
     label.setText("1,234 done · 345 failed · 1,234 queued · 12 cancelled · 45 skipped")
     settle(qtbot)
-    assert label.height() > height
+    assert layouts.number
+    assert label.heightForWidth(200) >= 2 * height
 
 
 @pytest.mark.parametrize("kind", [ElidedLabel, Figures, WrappedFigures])

@@ -12,7 +12,15 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from shiboken6 import isValid
 
 from quaero_desktop.domain.events import FeedUpdate
-from quaero_desktop.domain.sources import CredentialKind, NewCredential, NewSource, Source, SourceRules
+from quaero_desktop.domain.sources import (
+    CredentialKind,
+    CredentialTest,
+    NewCredential,
+    NewSource,
+    Source,
+    SourceDeletion,
+    SourceRules,
+)
 from quaero_desktop.services.jobs import CrawlRequest
 from quaero_desktop.ui.actions import SOURCE_MENU, ActionId
 from quaero_desktop.ui.models.sources import Column, SourceModel
@@ -116,6 +124,35 @@ class TestTheView:
         used.choose(ActionId.DELETE)
         used.world.wait_until(lambda: any("Nightly docs" in notice.message for notice in used.world.notices))
         assert not view.is_empty
+
+    def test_documents_go_with_it_only_after_their_number_was_said(
+        self, used: RecipeWindow, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source_id = add(used)
+        services = used.world.services
+        plan = used.world.run(services.sources.plan_deletion(source_id))
+
+        async def with_documents(_: int) -> SourceDeletion:
+            return msgspec.structs.replace(plan, documents=1312)
+
+        monkeypatch.setattr(services.sources, "plan_deletion", with_documents)
+        view = used.sources()
+        used.choose(ActionId.DELETE)
+        used.world.wait_until(lambda: bool(used.world.notices))
+        notice = used.world.notices[0]
+        assert (notice.button, view.is_empty) == ("Delete with 1,312 documents", False)
+        used.do(notice.on_click)
+        used.world.wait_until(lambda: view.is_empty)
+
+    def test_space_switches_it_off_and_enter_edits_it(self, used: RecipeWindow) -> None:
+        add(used)
+        view = used.sources()
+        used.window.activateWindow()
+        view.table.setFocus()
+        used.do(lambda: press(Qt.Key.Key_Space))
+        used.world.wait_until(lambda: view.is_loaded and not view.model.source(0).enabled)
+        used.do(lambda: press(Qt.Key.Key_Return))
+        assert used.dialog("source").isVisible()
 
     def test_it_is_drawn_in_light_and_dark(self, used: RecipeWindow) -> None:
         with_cookies(used)
@@ -279,6 +316,26 @@ class TestTheSignIn:
         used.do(child(dialog, "remove").click)
         used.world.wait_until(lambda: not isValid(dialog))
         assert get(used, source_id).credential is None
+
+    def test_saved_and_tested_it_stays_and_says_what_came_of_it(
+        self, used: RecipeWindow, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source_id = add(used)
+        asked: list[tuple[int, str]] = []
+
+        async def test(credential_id: int, url: str = "") -> CredentialTest:
+            asked.append((credential_id, url))
+            return CredentialTest(ok=True, url=WIKI, status=200, message="It lets us in.")
+
+        monkeypatch.setattr(used.world.services.credentials, "test", test)
+        dialog = self.open(used)
+        self.paste(used, dialog, CURL)
+        used.do(child(dialog, "test").click)
+        used.world.wait_until(lambda: child(dialog, "tested").text() == "✓ It lets us in.")
+        credential = get(used, source_id).credential
+        assert credential is not None
+        assert asked == [(credential.id, "")]
+        assert dialog.isVisible()
 
     def test_the_page_to_sign_in_must_be_an_address(self, used: RecipeWindow) -> None:
         with_cookies(used)

@@ -106,7 +106,7 @@ async def test_updates_come_at_most_five_times_a_second(plain):
 async def test_after_some_time_they_come_less_often(plain, monkeypatch):
     monkeypatch.setattr(feed_module, "INTERVAL_SECONDS", 0.01)
     monkeypatch.setattr(feed_module, "STEADY_SECONDS", 0.2)
-    monkeypatch.setattr(feed_module, "_SOME_TIME", 0.1)
+    monkeypatch.setattr(feed_module, "_SOME_TIME", 0.03)
 
     found = await distances(plain, 8)
 

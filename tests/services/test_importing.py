@@ -164,17 +164,29 @@ async def test_addresses_that_were_met_and_have_no_job_become_pages_of_their_cra
     with legacy_database(old) as legacy:
         legacy.crawl("crawl-1")
         legacy.document("doc-a", f"{SITE}a")
-        for name in ("a", "b", "b#part"):
+        for name in ("", "a", "b", "b#part"):
             legacy.add("job_seen_urls", job_id="crawl-1", url=SITE + name, created_at=T0 + 2)
 
     report = await services.importing.run(old)
 
-    assert report.imported["seen_urls"] == 2
+    assert report.imported["seen_urls"] == 3
+    assert (await job_named(services, SITE)).depth == 0, "it is where the crawl began"
     fetched, unknown = [await job_named(services, f"{SITE}{name}") for name in "ab"]
     assert (fetched.status, unknown.status) == ("completed", "skipped")
     assert "noted nothing" in unknown.error
+    assert unknown.depth == 1
     root = await job_named(services, "Crawl crawl-1")
-    assert root.pages == 2
+    assert root.pages == 3
+
+
+async def test_the_logs_that_came_are_kept_however_old_they_are(services, old):
+    """O3: they are older than the settings keep logs from the first day, and nobody would have them come for a day."""
+    await services.importing.run(sound(old))
+    settings = Settings()
+    assert settings.storage.log_retention_days
+
+    assert (await services.cleanup.apply_retention(settings)).log_lines == 0
+    assert rows(services, "SELECT count(*) FROM job_logs") == [(2,)]
 
 
 # --- twice, and half-way ----------------------------------------------------------------------------------------------

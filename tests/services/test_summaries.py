@@ -1,5 +1,6 @@
 """Summaries through the whole product: the steps ``summarise`` and ``corpus_summary`` of a run."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,16 +8,27 @@ from typing import Any
 import pytest
 
 from quaero_desktop.domain.definitions import Definition, Step
+from quaero_desktop.domain.documents import DocumentFilter
 from quaero_desktop.domain.jobs import Job
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.domain.summaries import EXTRACTIVE
 from quaero_desktop.engine import summarising
 from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.services.compose import Services
-from tests.support.crawling import IMPATIENT_QUEUE, engine_of, library, page, rows, settings_with
+from tests.support.crawling import (
+    IMPATIENT_QUEUE,
+    crawl,
+    engine_of,
+    engine_running,
+    library,
+    page,
+    rows,
+    settings_with,
+    until,
+)
 from tests.support.crawling import site as answering
-from tests.support.fake_model import FakeModel, refuses, says
-from tests.support.recording_server import RecordingServer
+from tests.support.fake_model import SUMMARY, FakeModel, refuses, says
+from tests.support.recording_server import Exchange, RecordingServer
 
 ENGINE = "The engine reads pages from the disk. It keeps them in a cache, so that the next reader finds them there."
 LOG = "The write-ahead log holds the changes of a transaction. A checkpoint moves them to the database file."
@@ -69,7 +81,7 @@ async def test_documents_and_all_of_them_are_summarised_offline(services: Servic
     server.behaviour = answering(SITE)
     job = await run(services, recipe(server.url()))
     assert (job.status, job.warnings) == ("completed", 0)
-    documents = {d.url: d.id for d in (await services.library.documents(which())).documents}
+    documents = {d.url: d.id for d in (await services.library.documents(DocumentFilter())).documents}
     summary = await services.library.summary(documents[server.url("/engine")])
     assert summary is not None
     assert summary.summary == ENGINE
@@ -84,12 +96,6 @@ async def test_documents_and_all_of_them_are_summarised_offline(services: Servic
     assert [child.phase for child in await children(services, job, "corpus_summary")] == ["post"]
     names = [child.name for child in await children(services, job, "summarise")]
     assert sorted(names) == ["Pagebase", "Summarise", "The engine of Pagebase", "The log of Pagebase"]
-
-
-def which() -> Any:
-    from quaero_desktop.domain.documents import DocumentFilter
-
-    return DocumentFilter()
 
 
 async def test_what_has_not_changed_is_not_summarised_again(services: Services, server: RecordingServer) -> None:
@@ -109,8 +115,6 @@ async def test_a_summary_is_stale_when_its_document_changed(services: Services, 
     server.behaviour = answering(SITE)
     await run(services, recipe(server.url("/log"), corpus=False))
     server.behaviour = answering({"/log": page(text="Another text stands here by now.")})
-    from tests.support.crawling import crawl
-
     await crawl(services, server.url("/log"))
     document = await services.library.document(server.url("/log"))
     summary = await services.library.summary(document.id)
@@ -202,6 +206,67 @@ async def test_a_passing_fault_of_the_model_is_tried_again(
     assert summary is not None
     # It gave no keywords: those of the text serve.
     assert (summary.summary, bool(summary.keywords)) == ("It is about logs.", True)
+
+
+async def test_cancelling_the_run_hangs_up_on_the_model_at_once(
+    tmp_path: Any, parser_here: None, server: Any, fake: FakeModel
+) -> None:
+    server.behaviour = answering({"/": SITE["/log"]})
+    fake.answer = None
+    async with library(tmp_path / "library", with_model(fake, timeout_seconds=60.0)) as services:
+        number = await services.definitions.save(recipe(server.url(), corpus=False, method="model"))
+        job_id = await services.definitions.run(number)
+        async with engine_running(services):
+            await until(lambda: fake.bodies)
+            await services.jobs.cancel(job_id)
+            await fake.server.until(lambda: fake.server.open == 0)
+        assert (await services.jobs.get(job_id)).status == "cancelled"
+        assert rows(services, "SELECT count(*) FROM document_summaries") == [(0,)]
+
+
+async def test_what_a_stop_interrupts_is_asked_again_and_nothing_is_written_twice(
+    tmp_path: Any, parser_here: None, server: Any, fake: FakeModel
+) -> None:
+    server.behaviour = answering(SITE)
+    answers = iter([SUMMARY])
+    fake.answer = lambda _exchange, _body: next(answers, b"")
+    settings = with_model(fake, timeout_seconds=60.0)
+    async with library(tmp_path / "library", settings) as services:
+        number = await services.definitions.save(recipe(server.url(), corpus=False, method="model"))
+        job_id = await services.definitions.run(number)
+        async with engine_running(services):
+            await until(lambda: len(fake.bodies) == 2)
+        assert rows(services, "SELECT count(*) FROM document_summaries") == [(1,)]
+    fake.answer = lambda _exchange, _body: SUMMARY
+    async with library(tmp_path / "library", settings) as services:
+        await engine_of(services).run(until_idle=True)
+        job = await services.jobs.get(job_id)
+        assert (job.status, job.warnings) == ("completed", 0)
+        assert rows(services, "SELECT count(*) FROM document_summaries") == [(3,)]
+        assert rows(services, "SELECT count(*) FROM jobs WHERE type = 'summarise'") == [(4,)]
+    assert len(fake.bodies) == 4
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+async def test_only_so_many_questions_are_asked_at_once(
+    tmp_path: Any, parser_here: None, server: Any, fake: FakeModel, at_once: int
+) -> None:
+    server.behaviour = answering(SITE)
+    asking = most = 0
+
+    async def behave(exchange: Exchange) -> None:
+        nonlocal asking, most
+        asking += exchange.target.endswith("completions")
+        most = max(most, asking)
+        # Whoever else is allowed to ask does so meanwhile.
+        await asyncio.sleep(0.03)
+        await answers(exchange)
+        asking -= exchange.target.endswith("completions")
+
+    answers, fake.server.behaviour = fake.server.behaviour, behave
+    async with library(tmp_path / "library", with_model(fake, at_once=at_once)) as services:
+        await run(services, recipe(server.url(), corpus=False, method="model"))
+    assert (most, len(fake.bodies)) == (at_once, 3)
 
 
 async def test_a_text_that_is_too_long_for_the_model_is_cut_and_says_so(

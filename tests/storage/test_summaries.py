@@ -66,8 +66,8 @@ async def test_one_is_read_as_it_was_stored(library: Database) -> None:
 
 async def test_a_newer_one_takes_its_place(library: Database) -> None:
     number = await library.write(lambda tx: document(tx, f"{SITE}/"))
-    for text in ("First.", "Second."):
-        await library.write(lambda tx, text=text: summaries.store(tx, made(number, summary=text, method="tiny-3b")))
+    await library.write(lambda tx: summaries.store(tx, made(number, summary="First.")))
+    await library.write(lambda tx: summaries.store(tx, made(number, summary="Second.", method="tiny-3b")))
     found = await library.read(lambda c: summaries.of_documents(c, [number, 99]))
     assert [each.summary for each in found.values()] == ["Second."]
 

@@ -88,7 +88,7 @@ class LegacyDatabase:
             marks = ", ".join("?" * len(names))
             self.connection.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", values)
 
-    def crawl(self, job_id: str, **columns: Any) -> None:
+    def crawl(self, job_id: str | None, **columns: Any) -> None:
         """Add a crawl without pages."""
         defaults = {
             "parent_id": None,

@@ -7,14 +7,17 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtWidgets import QDialog, QWidget
 
 from quaero_desktop.app import Desktop, make_application, opened_runner
+from quaero_desktop.domain.definitions import Action, Definition, ErrorTolerance, OnError, Step
 from quaero_desktop.domain.jobs import TERMINAL_STATUSES, Status
 from quaero_desktop.domain.listing import JobFilter
+from quaero_desktop.domain.sources import NewSource, SourceRules
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.services import configuration
 from quaero_desktop.services.jobs import CrawlRequest
@@ -124,9 +127,74 @@ async def take_all(desktop: Desktop, folder: Path, suffix: str) -> None:
             await album.take(name, top)
             top.close()
             await asyncio.sleep(0)
+        await take_recipes(desktop, album, server.url("/"))
         window.resize(960, 760)
         window.show_job(first)
         await album.take("narrow")
+
+
+async def take_recipes(desktop: Desktop, album: Album, site: str) -> None:
+    """Draw definitions and sources: their views, their dialogs, and a run of a definition."""
+    assert desktop.context is not None
+    assert desktop.window is not None
+    context, window = desktop.context, desktop.window
+    services = context.services
+    window.show_definitions()
+    await album.take("definitions-empty")
+    source = await services.sources.add(
+        NewSource(base_url=site, name="Beekeeping", rules=SourceRules(depth=3, exclude=("/old/",), delay_ms=0))
+    )
+    nightly = await services.definitions.save(
+        Definition(
+            name="Nightly bees",
+            description="The handbook, summarised, each night.",
+            schedule="0 3 * * *",
+            sources=(source,),
+            error_tolerance=ErrorTolerance(max_child_failures=100),
+            steps=(
+                Step(name="Crawl", action=Action.CRAWL),
+                Step(name="Summarise", action=Action.SUMMARISE, on_error=OnError.CONTINUE),
+                Step(name="All of it in short", action=Action.CORPUS_SUMMARY, on_error=OnError.CONTINUE),
+                Step(name="Clean up", action=Action.CLEANUP, config={"older_than": "30d"}),
+            ),
+        )
+    )
+    for name, schedule, steps in (
+        ("New index each month", "15 4 1 * *", (Step(name="Index", action=Action.REINDEX),)),
+        ("Summaries anew", "", (Step(name="Summarise", action=Action.SUMMARISE),)),
+        (
+            "Tools, on weekdays",
+            "30 7 * * 1-5",
+            (Step(name="Crawl", action=Action.CRAWL, config={"start_urls": [f"{site}tools/"]}),),
+        ),
+    ):
+        await services.definitions.save(Definition(name=name, schedule=schedule, steps=steps))
+    run = await services.definitions.run(nightly)
+    await _ended(desktop, run)
+    window.show_job(run, expand=True)
+    await asyncio.sleep(_SETTLE_SECONDS)
+    await album.take("run")
+    window.show_definition(nightly)
+    await asyncio.sleep(_SETTLE_SECONDS)
+    await album.take("definitions")
+    context.actions.trigger(ActionId.EDIT)
+    await asyncio.sleep(_SETTLE_SECONDS)
+    dialog: Any = _on_top(window)
+    for number, name in enumerate(("steps", "sources", "schedule", "limits")):
+        dialog.tabs.setCurrentIndex(number)
+        await album.take(f"definition-{name}", dialog)
+    dialog.close()
+    window.show_sources()
+    window.sources.select(source)
+    await asyncio.sleep(_SETTLE_SECONDS)
+    await album.take("sources")
+    for action, name in ((ActionId.EDIT, "source"), (ActionId.SIGN_IN, "sign-in")):
+        context.actions.trigger(action)
+        await asyncio.sleep(_SETTLE_SECONDS)
+        top = _on_top(window)
+        await album.take(name, top)
+        top.close()
+        await asyncio.sleep(0)
 
 
 def _on_top(window: QWidget) -> QWidget:

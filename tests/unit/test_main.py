@@ -1,5 +1,9 @@
 """Which front end a command line means, and what is said when there can be no window."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from quaero_desktop import __main__ as main
@@ -61,3 +65,17 @@ def test_a_display_is_needed_where_the_system_has_displays(monkeypatch: pytest.M
 def test_the_window_needs_qt(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "PySide6" else object())
     assert "PySide6" in (main.window_obstacle({"DISPLAY": ":0"}, "linux") or "")
+
+
+def test_a_start_imports_nothing_that_it_does_not_show():
+    """Each of these took milliseconds of a start; what they are for comes later, or never."""
+    code = "import sys, quaero_desktop.app; print(*sys.modules)"
+    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+
+    late = {"httpx", "aiohttp", "lxml", "tomlkit", "rich", "keyring", "quaero_desktop.ui.palette"}
+    late |= {f"quaero_desktop.ui.views.{name}" for name in ("library", "document", "definitions", "sources", "pages")}
+    imported = set(done.stdout.split())
+    assert "quaero_desktop.ui.views.jobs" in imported
+    assert not late & imported
+    assert not {name for name in imported if name.startswith("quaero_desktop.ui.dialogs.")}

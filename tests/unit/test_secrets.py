@@ -1,6 +1,7 @@
 """Secrets lie in the keyring of the operating system, or else in memory: never in a file of ours (J8)."""
 
 import asyncio
+import io
 import logging
 import threading
 
@@ -13,8 +14,8 @@ from keyring.errors import KeyringLocked
 
 from quaero_desktop.domain.credentials import Bearer, encode
 from quaero_desktop.domain.errors import SecretError
-from quaero_desktop.infra import secrets
-from quaero_desktop.infra.redact import redact
+from quaero_desktop.infra import log, secrets
+from quaero_desktop.infra.redact import Redactor, redact
 from quaero_desktop.infra.secrets import SERVICE, SecretStore
 from tests.support import fake_keyring
 from tests.support.crawling import until
@@ -193,6 +194,19 @@ class TestMasking:
     def test_it_does_not_show_itself(self, store):
         store.put("memory:1", SECRET)
         assert TOKEN not in repr(store) + str(store)
+
+    def test_no_log_line_and_no_traceback_shows_it(self, store, tmp_path):
+        stream = io.StringIO()
+        file = tmp_path / "quaero.log"
+        with log.configure("debug", redactor=Redactor(), stream=stream, file=file):
+            store.put("memory:1", SECRET)
+            try:
+                raise ValueError(f"cannot send {TOKEN}")
+            except ValueError:
+                logging.getLogger("any").exception("it failed with %s", {"header": TOKEN})
+        assert "Traceback" in stream.getvalue()
+        assert "••••n.9x" in stream.getvalue()
+        assert TOKEN not in stream.getvalue() + file.read_text(encoding="utf-8")
 
     def test_the_log_of_a_refusal_holds_no_secret(self, backend, store, caplog):
         backend.trouble = ValueError("The stub received bad data")

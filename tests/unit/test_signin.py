@@ -24,6 +24,7 @@ SITE = "https://wiki.site.test"
         "/session/new/signin",
         "/realms/docs/protocol/openid-connect/auth",
         "/Account/LogOn",
+        "/auth/redirect?to=/docs/page",
     ],
 )
 def test_a_redirect_to_a_login_page_is_noticed(target):
@@ -32,7 +33,16 @@ def test_a_redirect_to_a_login_page_is_noticed(target):
 
 @pytest.mark.parametrize(
     "target",
-    ["/docs/page/", "/docs/login-guide", "/blog/catalogin", "/blog?query=login", "/authors", "/docs/signing", "/"],
+    [
+        "/docs/page/",
+        "/docs/auth/",
+        "/docs/login-guide",
+        "/blog/catalogin",
+        "/blog?query=login",
+        "/authors",
+        "/docs/signing",
+        "/",
+    ],
 )
 def test_another_redirect_is_none(target):
     assert not signin.leads_to_login(SITE + "/docs/page", SITE + target)

@@ -8,6 +8,7 @@ from quaero_desktop.domain.legacy.columns import moment as moment
 from quaero_desktop.domain.legacy.columns import text as text
 from quaero_desktop.domain.legacy.credentials import credential as credential
 from quaero_desktop.domain.legacy.definitions import definition as definition
+from quaero_desktop.domain.legacy.definitions import linked as linked
 from quaero_desktop.domain.legacy.documents import document as document
 from quaero_desktop.domain.legacy.jobs import job as job
 from quaero_desktop.domain.legacy.jobs import line as line

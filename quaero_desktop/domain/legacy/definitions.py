@@ -1,7 +1,10 @@
 """Job definitions of a legacy database."""
 
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from quaero_desktop.domain import urls
 from quaero_desktop.domain.definitions import (
@@ -12,6 +15,7 @@ from quaero_desktop.domain.definitions import (
     FailureAction,
     OnError,
     Step,
+    find_circle,
     parse_duration,
 )
 from quaero_desktop.domain.errors import UsageError
@@ -74,6 +78,48 @@ def definition(row: Row, now: int, note: Note) -> LegacyDefinition:
         created_at=created,
         updated_at=updated,
     )
+
+
+def linked(
+    found: Sequence[LegacyDefinition],
+    ids: Mapping[str, int],
+    sources: Mapping[str, int],
+    edges: Mapping[int, Sequence[int]],
+    leave_out: Callable[[str, str], None],
+) -> Iterator[tuple[LegacyDefinition, Definition]]:
+    """Yield definitions with the ids of what they name; what is not there, or runs in a circle, they lose (J4).
+
+    Args:
+        found: the definitions.
+        ids: of definitions, those of *found* too, by legacy id.
+        sources: the ids of sources by legacy id.
+        edges: which definitions the others run before or after themselves.
+        leave_out: told the legacy id of a definition and why a link of it does not come.
+    """
+    known = {start: list(ends) for start, ends in edges.items()}
+    for each in found:
+        own = ids[each.legacy_id]
+        kept: dict[str, list[int]] = {"pre_jobs": [], "post_jobs": [], "sources": []}
+        for field, links in (("pre_jobs", each.pre_jobs), ("post_jobs", each.post_jobs)):
+            for link in dict.fromkeys(links):
+                if link not in ids:
+                    leave_out(each.legacy_id, f"a definition that it names does not exist: {one_line(link)}")
+                    continue
+                known.setdefault(own, []).append(ids[link])
+                if find_circle(own, known):
+                    known[own].pop()
+                    leave_out(
+                        each.legacy_id,
+                        f"a definition that it names would run it again, in a circle: {one_line(link)}",
+                    )
+                else:
+                    kept[field].append(ids[link])
+        for link in dict.fromkeys(each.sources):
+            if link in sources:
+                kept["sources"].append(sources[link])
+            else:
+                leave_out(each.legacy_id, f"a source that it names does not exist: {one_line(link)}")
+        yield each, msgspec.structs.replace(each.definition, **{field: tuple(each) for field, each in kept.items()})
 
 
 def _step(found: object, number: int, note: Note) -> Step:

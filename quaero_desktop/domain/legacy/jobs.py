@@ -93,7 +93,7 @@ def job(row: Row, now: int, note: Note) -> LegacyJob:
         status=status,
         url=url,
         name=None if url is not None else _job_name(row, seeds, payload, legacy_id),
-        depth=within(about.get("depth") or payload.get("depth"), 0, MOST_DEPTH) or 0,
+        depth=within(about.get("depth", payload.get("depth")), 0, MOST_DEPTH),
         created_at=created,
         started_at=started,
         completed_at=max(ended or last or started or created, started or 0),

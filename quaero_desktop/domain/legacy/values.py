@@ -88,6 +88,7 @@ class LegacyJob(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         parent: the legacy id of its parent; None for a root.
         url: of a page, canonical; None when it has none.
+        depth: links from a seed; None where nobody noted it.
         config: of a root that can be run again.
         result: what the old Quaero noted of it.
         definition: the legacy id of its definition, or None.
@@ -100,7 +101,7 @@ class LegacyJob(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     url: str | None
     name: str | None
-    depth: int
+    depth: int | None
     created_at: int
     started_at: int | None
     completed_at: int

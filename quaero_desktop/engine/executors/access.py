@@ -17,6 +17,7 @@ from quaero_desktop.domain.errors import KnownError, UsageError
 from quaero_desktop.domain.jobs import Cause
 from quaero_desktop.domain.outcomes import Failed, SignInNeeded
 from quaero_desktop.domain.pages import Fetched, FetchFailed, FetchResult, Redirected
+from quaero_desktop.domain.ports import LedgerPort
 from quaero_desktop.domain.sources import Credential, CredentialKind
 from quaero_desktop.domain.urls import host_of, origin_of
 from quaero_desktop.engine.roots import RootContext
@@ -27,12 +28,12 @@ from quaero_desktop.web.fetcher import Fetcher
 from quaero_desktop.web.politeness import Politeness
 from quaero_desktop.web.robots import Robots
 
-CHECK_EVERY_MS = 60_000
+CHECK_EVERY_SECONDS = 60.0
 """After this time a doubt is looked into anew. Within it, the first, second, fourth, eighth ... doubt is: one forbidden
 page after the other is rare, and the more there are in a row, the more are lost should the session end among them."""
 
 _REMEMBERED = 4
-_MOST_ASKED = 3
+_MOST_ASKED = 5
 _LONGEST_WAIT_MS = 120_000
 _MOST_BYTES = 1_000_000
 _SAME_FORMS = 3
@@ -79,8 +80,9 @@ class _Watch:
         spellings: the forms in which it must not be stored, as bytes and as text.
         worked: pages that were shown with it, and asked for no password; the newest last.
         witness: one of them that is shown to nobody else.
-        state, checked_at: what the last check said, and when it ended, in milliseconds UTC.
+        state, checked_at: what the last check said, and when it ended, by the clock that is never set.
         doubts, doubted_since: how many pages were doubted since then.
+        blamed: pages for which a crawl paused although it could not be told whether the session had ended.
         form: the page with a field for a password that came last, and how many URLs in a row were that.
     """
 
@@ -92,9 +94,10 @@ class _Watch:
         self.witness: str | None = None
         self.lock = asyncio.Lock()
         self.state: Session | None = None
-        self.checked_at = 0
+        self.checked_at = float("-inf")
+        self.blamed: set[str] = set()
         self.doubts = 0
-        self.doubted_since = 0
+        self.doubted_since = float("-inf")
         self.form: tuple[bytes, str] = (b"", "")
         self.forms = 0
 
@@ -107,12 +110,20 @@ class Access:
         fetcher: asks a site whether a session is alive.
         robots: what may be asked for.
         politeness: when.
+        ledger: knows the pages that a crawl stored before this process began.
         clock: time.
     """
 
     def __init__(
-        self, secrets: SecretStore, fetcher: Fetcher, robots: Robots, politeness: Politeness, clock: Clock
+        self,
+        secrets: SecretStore,
+        fetcher: Fetcher,
+        robots: Robots,
+        politeness: Politeness,
+        ledger: LedgerPort,
+        clock: Clock,
     ) -> None:
+        self._ledger = ledger
         self._secrets = secrets
         self._fetcher = fetcher
         self._robots = robots
@@ -209,7 +220,11 @@ class Access:
                 state = Session.DEAD
             if state is not Session.DEAD:
                 return None
-        if state is Session.DEAD or (state is Session.OPEN and not _is_forbidden(answer)):
+        if state is Session.OPEN and not _is_forbidden(answer) and answer.url not in watch.blamed:
+            # Somebody who lets the crawl go on with the same secret knows better: then it is this page.
+            watch.blamed.add(answer.url)
+            state = Session.DEAD
+        if state is Session.DEAD:
             return SignInNeeded(reason=_reason(credential, watch, answer))
         return Failed(
             cause=Cause.FORBIDDEN,
@@ -242,22 +257,22 @@ class Access:
     async def _state(
         self, root: RootContext, credential: Credential, watch: _Watch, doubted: FetchResult | None
     ) -> Session:
-        """Return whether a session is alive; it is asked about when :data:`CHECK_EVERY_MS` says."""
-        came = self._clock.now_ms()
+        """Return whether a session is alive; it is asked about when :data:`CHECK_EVERY_SECONDS` says."""
+        came = self._clock.monotonic()
         async with watch.lock:
             if self._is_to_be_asked(watch, came, is_doubt=doubted is not None) or watch.state is None:
                 watch.state = await self._asked(root, credential, watch, doubted)
-                watch.checked_at = self._clock.now_ms()
+                watch.checked_at = self._clock.monotonic()
             return watch.state
 
-    def _is_to_be_asked(self, watch: _Watch, came: int, *, is_doubt: bool) -> bool:
+    def _is_to_be_asked(self, watch: _Watch, came: float, *, is_doubt: bool) -> bool:
         # Whoever doubted while the first one asked learns what that one was told.
         if watch.checked_at > came:
             return False
-        now = self._clock.now_ms()
+        now = self._clock.monotonic()
         if not is_doubt:
-            return watch.state is Session.DEAD or not 0 <= now - watch.checked_at < CHECK_EVERY_MS
-        if not 0 <= now - watch.doubted_since < CHECK_EVERY_MS:
+            return watch.state is Session.DEAD or now - watch.checked_at >= CHECK_EVERY_SECONDS
+        if now - watch.doubted_since >= CHECK_EVERY_SECONDS:
             watch.doubts, watch.doubted_since = 0, now
         watch.doubts += 1
         return watch.state is Session.DEAD or watch.doubts.bit_count() == 1
@@ -265,14 +280,16 @@ class Access:
     async def _asked(
         self, root: RootContext, credential: Credential, watch: _Watch, doubted: FetchResult | None
     ) -> Session:
-        seeds = [url for url in root.config.seeds if origin_of(url) == credential.origin and url not in watch.worked]
+        seeds = [url for url in root.config.seeds if origin_of(url) == credential.origin]
         is_open = is_refused = False
         asked = 0
         if not seeds and not watch.worked and doubted is not None:
             seeds = [doubted.url]
-        pages = dict.fromkeys(
-            [*([watch.witness] if watch.witness is not None else []), *reversed(watch.worked), *seeds]
-        )
+        first = [watch.witness] if watch.witness is not None else []
+        if not first:
+            # Of an earlier process, or with another secret: worth asking for, but no page that surely works.
+            seeds += await self._ledger.pages_stored(root.id, credential.origin, _REMEMBERED)
+        pages = dict.fromkeys([*first, *reversed(watch.worked), *seeds])
         for url in pages:
             if asked == _MOST_ASKED:
                 break

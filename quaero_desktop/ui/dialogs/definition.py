@@ -1,7 +1,6 @@
 """The dialog for a definition: its steps, where they collect, when it runs, and what happens when something fails."""
 
 import re
-from collections.abc import Sequence
 
 import msgspec
 from PySide6.QtCore import QSize, Qt, Signal
@@ -15,7 +14,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -26,15 +24,15 @@ from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.definitions import Action, Definition, DefinitionType, OnError, Step, StoredDefinition
 from quaero_desktop.domain.errors import FieldError, KnownError
 from quaero_desktop.domain.runplan import check_definition
-from quaero_desktop.domain.sources import Source
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.dialogs.checklist import CheckList, Choice
 from quaero_desktop.ui.dialogs.fields import Remark
 from quaero_desktop.ui.dialogs.limitsedit import LimitsEdit
 from quaero_desktop.ui.dialogs.scheduleedit import ScheduleEdit
+from quaero_desktop.ui.dialogs.sourcespick import SourcesPick
 from quaero_desktop.ui.dialogs.stepsedit import StepsEdit
 from quaero_desktop.ui.format import clean
-from quaero_desktop.ui.recipewords import ACTIONS, credential_words, site_of
+from quaero_desktop.ui.recipewords import ACTIONS
 from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.widgets.labels import Heading, muted
 
@@ -95,7 +93,6 @@ class DefinitionDialog(QDialog):
         self._given = definition or Definition(name="")
         self._is_blank = definition is None
         self._id = definition_id
-        self._sources: dict[int, Source] = {}
         self._others: dict[int, str] = {}
         self._is_ready = False
         self._is_busy = False
@@ -178,12 +175,7 @@ class DefinitionDialog(QDialog):
         self.steps = StepsEdit(theme, self)
         self.schedule = ScheduleEdit(theme, self._context.services.definitions, self)
         self.limits = LimitsEdit(theme, self)
-        self.sources = CheckList(theme, self.tr("Sources to collect"), 5, self)
-        self.sources.setObjectName("definitionSources")
-        self.about_sources = Remark(theme, self)
-        self.no_sources = QLabel(self)
-        self.no_sources.setWordWrap(True)
-        muted(self.no_sources, theme)
+        self.sources = SourcesPick(self._context, self)
         self.before = CheckList(theme, self.tr("Definitions that run before it"), 4, self)
         self.before.setObjectName("preJobs")
         self.after = CheckList(theme, self.tr("Definitions that run after it"), 4, self)
@@ -191,7 +183,7 @@ class DefinitionDialog(QDialog):
         self.about_others = Remark(theme, self)
         for page, title in (
             (self._page(self.steps, stretch=True), self.tr("&1 Steps")),
-            (self._sources_page(), self.tr("&2 Sources")),
+            (self._page(self.sources), self.tr("&2 Sources")),
             (self._schedule_page(), self.tr("&3 Schedule")),
             (self._limits_page(), self.tr("&4 Limits and order")),
         ):
@@ -207,36 +199,6 @@ class DefinitionDialog(QDialog):
         if not stretch:
             column.addStretch(1)
         return page
-
-    def _sources_page(self) -> QWidget:
-        hint = QLabel(
-            self.tr(
-                "A crawl without addresses of its own collects each of these, from its address and by its rules."
-                " The other steps work on what they collected."
-            ),
-            self,
-        )
-        hint.setWordWrap(True)
-        new = QPushButton(self.tr("New s&ource…"), self)
-        new.setObjectName("newSource")
-        new.setAutoDefault(False)
-        new.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        new.clicked.connect(lambda _=False: self._make_source())
-        return self._page(muted(hint, self._theme), self.sources, self.no_sources, new, self.about_sources)
-
-    def _make_source(self) -> None:
-        """Make a source without leaving the dialog; it is chosen then."""
-        from quaero_desktop.ui.dialogs.source import SourceDialog
-
-        dialog = SourceDialog(self._context, self)
-        dialog.saved.connect(lambda source_id: self._context.tasks.spawn(self._choose_source(source_id)))
-        dialog.open()
-
-    async def _choose_source(self, source_id: int) -> None:
-        sources = await self._context.services.sources.list()
-        if isValid(self):
-            self._show_sources(sources, (*self.sources.chosen, source_id))
-            self._check()
 
     def _schedule_page(self) -> QWidget:
         hint = QLabel(
@@ -308,7 +270,8 @@ class DefinitionDialog(QDialog):
             line.textChanged.connect(lambda _: self._check())
         for part in (self.steps.changed, self.schedule.changed, self.limits.changed):
             part.connect(self._check)
-        for choice in (self.sources, self.before, self.after):
+        self.sources.changed.connect(self._check)
+        for choice in (self.before, self.after):
             choice.chosen_changed.connect(self._check)
         for keys in ("Ctrl+Return", "Ctrl+Enter", "Ctrl+S"):
             QShortcut(QKeySequence(keys), self).activated.connect(self.save)
@@ -328,7 +291,7 @@ class DefinitionDialog(QDialog):
             return
         unchanged = not self.is_changed
         self._others = {other.id: other.definition.name for other in others if other.id != self._id}
-        self._show_sources(sources, self._given.sources)
+        self.sources.show_sources(sources, self._given.sources)
         others_named = [_other_choice(other) for other in others if other.id != self._id]
         self.before.set_choices(others_named, self._given.pre_jobs)
         self.after.set_choices(others_named, self._given.post_jobs)
@@ -336,16 +299,6 @@ class DefinitionDialog(QDialog):
         if unchanged:
             self._clean = self.definition()
         self._check()
-
-    def _show_sources(self, sources: Sequence[Source], chosen: Sequence[int]) -> None:
-        self._sources = {source.id: source for source in sources}
-        self.sources.set_choices([_source_choice(source) for source in sources], chosen)
-        none = not self.sources.count()
-        self.sources.setVisible(not none)
-        self.no_sources.setVisible(none)
-        self.no_sources.setText(
-            self.tr("There are no sources yet. Name the web addresses in the crawl step, or make a source first.")
-        )
 
     # --- checking -----------------------------------------------------------------------------------------------------
 
@@ -363,7 +316,7 @@ class DefinitionDialog(QDialog):
             if self._given.sources:
                 return None
         try:
-            check_definition(asked, self._sources, CrawlConfig(seeds=()))
+            check_definition(asked, self.sources.known, CrawlConfig(seeds=()))
         except FieldError as error:
             return error
         return None
@@ -373,7 +326,7 @@ class DefinitionDialog(QDialog):
         quiet = fault is not None and not self._was_tried and self._is_missing(fault)
         shown = None if quiet else fault
         self.about_name.say("")
-        for remark in (self.about_sources, self.about_others):
+        for remark in (self.sources.about, self.about_others):
             remark.say("")
         self.limits.show_problem("", "")
         row, field = _step_of(shown.field) if shown is not None else (None, "")
@@ -383,7 +336,7 @@ class DefinitionDialog(QDialog):
         if shown is not None:
             match tab:
                 case 1:
-                    self.about_sources.say(sentence, "error")
+                    self.sources.about.say(sentence, "error")
                 case 3 if shown.field.startswith(("pre_jobs", "post_jobs")):
                     self.about_others.say(sentence, "error")
                 case 3:
@@ -522,14 +475,6 @@ def _step_of(field: str) -> tuple[int | None, str]:
     """Return the row of the step that a field is of, from 0, and the field inside it."""
     match = _STEP_FIELD.fullmatch(field)
     return (int(match[1]) - 1, match[2] or "") if match else (None, "")
-
-
-def _source_choice(source: Source) -> Choice:
-    site = site_of(source)
-    text = source.name if source.name == site else f"{source.name}   {site}"
-    signed = f"\n{credential_words(source.credential)}" if source.credential is not None else ""
-    off = "" if source.enabled else "   (switched off)"
-    return Choice(source.id, f"{text}{off}", f"{source.base_url}{signed}")
 
 
 def _other_choice(other: StoredDefinition) -> Choice:

@@ -60,6 +60,7 @@ class SourceDialog(QDialog):
         context: of the window.
         parent: the window.
         source: which one is changed; None makes a new one.
+        can_sign_in: whether one can go on to its sign-in.
 
     Signals:
         saved: the id of the source.
@@ -69,7 +70,14 @@ class SourceDialog(QDialog):
     saved = Signal(int)
     sign_in_wanted = Signal(int)
 
-    def __init__(self, context: Context, parent: QWidget | None = None, *, source: Source | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        parent: QWidget | None = None,
+        *,
+        source: Source | None = None,
+        can_sign_in: bool = True,
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("source")
         self.setWindowTitle(self.tr("New source") if source is None else self.tr("Source"))
@@ -83,6 +91,7 @@ class SourceDialog(QDialog):
         self._refused_for: NewSource | None = None
         self._make_fields()
         self._make_buttons()
+        self._sign_in.setVisible(can_sign_in)
         self._lay_out()
         if source is not None:
             self._show(source)

@@ -8,6 +8,7 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QWidget
 
 from quaero_desktop.domain.definitions import StoredDefinition
+from quaero_desktop.domain.errors import FieldError
 from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.domain.jobs import JobType
 from quaero_desktop.ui.actions import DEFINITION_MENU, ActionId, Selection
@@ -137,10 +138,12 @@ class DefinitionsView(ListPage):
     def _row(self, stored: StoredDefinition) -> DefinitionRow:
         schedule = stored.definition.schedule
         definitions = self._context.services.definitions
-        if stored.problem:
-            return DefinitionRow(stored=stored, schedule=schedule)
-        upcoming = tuple(definitions.upcoming(schedule, _NEXT_RUNS)) if schedule else ()
-        return DefinitionRow(stored=stored, schedule=definitions.in_words(schedule), upcoming=upcoming)
+        try:
+            words = definitions.in_words(schedule)
+        except FieldError:
+            # An import, or an older version, wrote it: it is shown as it is, and the dialog says what is wrong.
+            words = schedule
+        return DefinitionRow(stored=stored, schedule=words, upcoming=tuple(definitions.next_runs(stored, _NEXT_RUNS)))
 
     def _tell(self) -> None:
         """Show what is selected, and say so."""

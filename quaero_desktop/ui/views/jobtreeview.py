@@ -125,7 +125,7 @@ class JobTreeView(QTreeView):
         self._frame: _Frame | None = None
         # Where rows are on the screen, by their parent and number; None when that is not known.
         self._seen: dict[tuple[int, int], int] | None = None
-        self._inks: dict[tuple[str, int], QColor] = {}
+        self._inks: dict[tuple[str, bool], QColor] = {}
         self._cut: dict[tuple[str, int], tuple[str, int]] = {}
         self.setObjectName("jobTree")
         self.setAccessibleName(self.tr("Jobs"))
@@ -306,11 +306,12 @@ class JobTreeView(QTreeView):
             painter.drawText(left, top + frame.baseline, shown)
 
     def _ink(self, status: str, warnings: int = 0) -> QColor:
-        found = self._inks.get((status, warnings))
+        key = (status, warnings > 0)
+        found = self._inks.get(key)
         if found is None:
             theme = self._theme
             found = theme.muted if status == "muted" else theme.status_colour(status, warnings)
-            self._inks[status, warnings] = found
+            self._inks[key] = found
         return found
 
     def _fitted(self, text: str, room: int, mode: Qt.TextElideMode) -> tuple[str, int]:

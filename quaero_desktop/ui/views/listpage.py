@@ -142,11 +142,14 @@ class ListPage(QWidget):
             self.splitter.setSizes([room * 62 // 100, room * 38 // 100])
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Edit with Enter; divide the columns when the table itself changes its width."""
+        """Edit with Enter, switch on and off with Space; divide the columns when the table changes its width."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and plain:
                 self._context.actions.trigger(ActionId.EDIT)
+                return True
+            if event.key() == Qt.Key.Key_Space and plain:
+                self._context.actions.trigger(ActionId.ENABLE)
                 return True
         if isinstance(event, QResizeEvent) and watched is not self.table:
             self._divide(event.size().width())

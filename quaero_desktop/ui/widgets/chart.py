@@ -118,7 +118,7 @@ class ThroughputChart(QWidget):
             painter.drawText(below, Qt.AlignmentFlag.AlignRight, text)
 
     def _paint_curve(self, painter: QPainter, area: QRectF, top: float) -> None:
-        curve = [self._position(area, top, index) for index in range(len(self._points))]
+        curve = self._positions(area, top)
         # A single value is a line as well.
         curve.insert(0, QPointF(area.left(), curve[0].y()))
         colour = QColor(self._theme.accent if not self._theme.dark else self._theme.status_colour("running"))
@@ -134,7 +134,7 @@ class ThroughputChart(QWidget):
 
     def _paint_hovered(self, painter: QPainter, area: QRectF, top: float) -> None:
         assert self._hovered is not None
-        at = self._position(area, top, self._hovered)
+        at = self._positions(area, top)[self._hovered]
         painter.setPen(QPen(self._theme.muted, 1))
         painter.drawLine(QPointF(at.x(), area.top()), QPointF(at.x(), area.bottom()))
         painter.setBrush(self.palette().color(QPalette.ColorRole.WindowText))
@@ -169,10 +169,13 @@ class ThroughputChart(QWidget):
         last = self._points[-1]
         return area.left() + (last.at + last.width - self._points[0].at) / self._span() * area.width()
 
-    def _position(self, area: QRectF, top: float, index: int) -> QPointF:
-        point = self._points[index]
-        x = area.left() + (point.at + point.width - self._points[0].at) / self._span() * area.width()
-        return QPointF(x, area.bottom() - point.pages_per_second / top * area.height())
+    def _positions(self, area: QRectF, top: float) -> list[QPointF]:
+        first, left, bottom = self._points[0].at, area.left(), area.bottom()
+        across, up = area.width() / self._span(), area.height() / top
+        return [
+            QPointF(left + (point.at + point.width - first) * across, bottom - point.pages_per_second * up)
+            for point in self._points
+        ]
 
     def _index_at(self, x: float) -> int | None:
         area = self._area()
