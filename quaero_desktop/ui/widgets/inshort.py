@@ -72,9 +72,10 @@ class InShort(QWidget):
         """
         self._summary.setText(clean(summary, _MOST))
         self._summary.setVisible(bool(summary))
-        shown = " · ".join(clean(keyword, _MOST_KEYWORD) for keyword in keywords)
+        cleaned = [clean(keyword, _MOST_KEYWORD) for keyword in keywords]
+        shown = " · ".join(cleaned)
         self._keywords.setText(shown)
-        self._keywords.setAccessibleName(self.tr("Keywords: %s") % ", ".join(keywords) if keywords else "")
+        self._keywords.setAccessibleName(self.tr("Keywords: %s") % ", ".join(cleaned) if cleaned else "")
         self._keywords.setVisible(bool(shown))
         self._note.setText(" · ".join(notes))
         self._note.setVisible(bool(notes))
