@@ -61,7 +61,9 @@ async def _show(options: Options, document_id: int) -> int:
         return EXIT_OK
     heading = [] if document.markdown.startswith("# ") else [f"# {document.title}", ""]
     gone = "" if document.gone_at is None else f" (gone since {output.moment(document.gone_at)})"
-    output.plain_lines(f"<{output.address(document.url)}>{gone}", "", *_summary_lines(summary), *heading, document.markdown.rstrip())
+    output.plain_lines(
+        f"<{output.address(document.url)}>{gone}", "", *_summary_lines(summary), *heading, document.markdown.rstrip()
+    )
     return EXIT_OK
 
 

@@ -26,6 +26,13 @@ def clean(text: str, most: int = MAX_LINE) -> str:
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
+def clean_lines(text: str, most: int = 20) -> str:
+    """Return *text*, which may come from a file of others, as at most *most* inert lines."""
+    lines = text[: MAX_LINE + 1].splitlines()
+    shown = "\n".join(clean(line) for line in lines[:most])
+    return shown if len(lines) <= most and len(text) <= MAX_LINE else f"{shown[: MAX_LINE - 1]}…"
+
+
 def tool_tip(text: str) -> str:
     """Return *text*, which may come from the web, as a tool tip that shows just that.
 

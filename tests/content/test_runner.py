@@ -152,7 +152,9 @@ class TestParsing:
         try:
             text = "A runner keeps a few processes. It gives them pages, one at a time.\n"
             made = await runner.summarise(SummaryInput(text=text, title="Runners"))
-            again = await runner.summarise(CorpusInput(documents=(Digest(title="a", summary=text, keywords=("runner",)),)))
+            again = await runner.summarise(
+                CorpusInput(documents=(Digest(title="a", summary=text, keywords=("runner",)),))
+            )
         finally:
             await runner.aclose()
         assert isinstance(made, Summary)

@@ -122,10 +122,10 @@ async def crawled(services: Services, source_id: int, *urls: str, **request: Any
     return await went_on(services, job_id)
 
 
-async def went_on(services: Services, job_id: int, *, resume: bool = False) -> Job:
+async def went_on(services: Services, job_id: int, *, resume: bool = False, workers: int = 2) -> Job:
     if resume:
         await services.jobs.resume(job_id)
-    await engine_of(services).run(workers=2, until_idle=True, only=frozenset({job_id}))
+    await engine_of(services).run(workers=workers, until_idle=True, only=frozenset({job_id}))
     return await services.jobs.get(job_id)
 
 
@@ -305,7 +305,10 @@ async def test_one_forbidden_page_of_a_session_that_is_alive_is_one_failed_page(
 async def test_the_more_pages_are_forbidden_the_rarer_the_session_is_asked_about(services, wiki, server):
     forbidden = {f"/page/{number}" for number in range(1, 9)}
     wiki.answers |= {path: response(b"no", status="403 Forbidden") for path in forbidden}
-    job = await crawled(services, await source_for(services, server))
+    source_id = await source_for(services, server)
+    job = await went_on(
+        services, await services.jobs.start_crawl(CrawlRequest(urls=(), source_id=source_id)), workers=1
+    )
     assert job.warnings == 8
     # The page itself, with the secret and without for the check of the start; then with the first, second, fourth and
     # eighth forbidden page.
@@ -322,11 +325,12 @@ async def test_a_page_with_a_field_for_a_password_is_stored_while_the_session_is
 
 
 async def test_behind_a_gate_of_the_server_a_form_of_the_application_is_a_page(services, wiki, server):
-    wiki.links = lambda path: []
-    wiki.answers["/"] = form("Staging")
+    wiki.links = lambda path: PAGES
+    links = "".join(f"<a href={path}>{path}</a>" for path in PAGES)
+    wiki.answers |= dict.fromkeys(["/", *PAGES], response(f"<title>Staging</title><main>{links}{FORM}</main>".encode()))
     source_id = await source_for(services, server, SECRET, kind=CredentialKind.BEARER)
     job = await crawled(services, source_id)
-    assert (job.status, documents(services)) == (Status.COMPLETED, ["Staging"])
+    assert (job.status, documents(services)) == (Status.COMPLETED, ["Staging"] * 11)
 
 
 async def test_a_site_whose_first_page_is_for_everybody(services, wiki, server):
@@ -446,14 +450,14 @@ async def test_after_a_new_start_the_pages_that_were_stored_tell_whether_the_ses
     """Where anybody may see the first page, nothing else could tell it."""
     monkeypatch.setattr(engine, "ParseRunner", ParserHere)
     wiki.public |= {"/"}
-    # The one page is forbidden to us in any case, the others only once the session has ended.
-    wiki.answers["/page/4"] = wiki.refusal("")
     async with library(tmp_path / "library") as services:
         source_id = await source_for(services, server)
         job = await services.jobs.start_crawl(CrawlRequest(urls=(), source_id=source_id))
         async with engine_running(services, workers=1):
             await until(lambda: len(documents(services)) >= 3)
-    del server.exchanges[:]
+        [(following,)] = rows(services, "SELECT url FROM jobs WHERE status = 'pending' AND parent_id = 1 LIMIT 1")
+    # The page that comes first now is forbidden whoever asks.
+    wiki.answers[following.removeprefix(server.origin)] = wiki.refusal("")
     async with library(tmp_path / "library") as services:
         await services.credentials.provide(1, f"sid={SECRET}")
         ended = await went_on(services, job)

@@ -75,7 +75,7 @@ class TestByKeyboardAlone:
         assert focused() is dialog.name
         type_text("Nightly docs")
         press(Qt.Key.Key_Tab)
-        type_text("The manual")
+        type_text("The manual,\neach night")
         dialog.steps.add(Action.CRAWL)
         go_to("option_start_urls")
         type_text(DOCS)
@@ -107,7 +107,7 @@ class TestByKeyboardAlone:
         assert stored(world, dialog) == Definition(
             name="Nightly docs",
             type="crawler",
-            description="The manual",
+            description="The manual,\neach night",
             schedule="0 3 * * *",
             timeout="90m",
             auto_start=True,
@@ -183,6 +183,11 @@ class TestSteps:
         assert dialog.definition().steps == steps
         for action, config in configs.items():
             assert set(config) == {option.key for option in OPTIONS[action]}
+
+    def test_what_no_field_is_for_and_what_is_empty_on_purpose_stay(self, open_dialog: Open) -> None:
+        config = {"start_urls": [DOCS], "include_patterns": [], "refresh_source": False}
+        dialog = open_dialog(Definition(name="x", steps=(Step(name="Crawl", action=Action.CRAWL, config=config),)))
+        assert dialog.definition().steps[0].config == config
 
     def test_an_action_that_nobody_knows_is_shown_refused_and_kept(self, open_dialog: Open) -> None:
         """J6: it is refused at saving; until then nothing of it is lost."""
@@ -300,6 +305,18 @@ class TestChecking:
         assert complaint(dialog) == ""
         do(world, dialog.save)
         assert stored(world, dialog).sources == (source,)
+
+    def test_the_order_of_what_runs_before_is_that_of_the_ticks_and_comes_back(
+        self, world: QtWorld, open_dialog: Open
+    ) -> None:
+        save = world.services.definitions.save
+        a, b, c = (world.run(save(nightly(name))) for name in "abc")
+        dialog = open_dialog(nightly("z", pre_jobs=(c, a)), world.run(save(nightly("z", pre_jobs=(c, a)))))
+        assert (dialog.before.chosen, dialog.is_changed) == ((c, a), False)
+        assert [dialog.before.item(row).text() for row in range(3)] == ["c", "a", "b"]
+        for row, state in ((0, Qt.CheckState.Unchecked), (2, Qt.CheckState.Checked), (0, Qt.CheckState.Checked)):
+            dialog.before.item(row).setCheckState(state)
+        assert dialog.definition().pre_jobs == (a, b, c)
 
     def test_a_source_can_be_made_without_leaving_the_dialog(self, world: QtWorld, open_dialog: Open) -> None:
         dialog = open_dialog(nightly(steps=(Step(name="Crawl", action=Action.CRAWL),)))

@@ -80,10 +80,9 @@ def test_numbers_move_nothing_until_they_need_more_room(show, qtbot):
         assert (layouts.number, label.width()) == (0, width)
 
     label.setText("1,234,567 pages")
-    settle(qtbot)
+    qtbot.waitUntil(lambda: label.width() >= label.fontMetrics().horizontalAdvance("1,234,567 pages"))
     assert layouts.number
     assert label.width() > width
-    assert label.width() >= label.fontMetrics().horizontalAdvance("1,234,567 pages")
 
 
 def test_numbers_on_several_lines_move_nothing_until_they_need_another_line(show, qtbot):
@@ -113,3 +112,14 @@ def test_the_text_is_the_name_for_who_cannot_see_it_unless_there_is_another(qtbo
     label.setAccessibleName("Pages of the crawl")
     label.setText("14 pages")
     assert label.accessibleName() == "Pages of the crawl"
+
+
+def test_it_keeps_its_margins_however_little_it_says(show, qtbot):
+    label = Figures()
+    label.setContentsMargins(6, 0, 6, 0)
+    show(label, 400)
+
+    label.setText("12 pages")
+    settle(qtbot)
+    assert label.contentsMargins().left() == 6
+    assert label.width() >= label.fontMetrics().horizontalAdvance("12 pages") + 12

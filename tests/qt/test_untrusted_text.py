@@ -57,7 +57,9 @@ SLOW_SECONDS = 3.0
 MOST_SHOWN = 12_000
 """No label and no cell has more characters: laying out a megabyte takes seconds."""
 COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-OWN_MARKUP = re.compile(r"<(?!/?(?:qt|br|p|b|i|a|span|table|tr|td|th|ul|ol|li|code|html|body|head|nobr)\b)", re.IGNORECASE)
+OWN_MARKUP = re.compile(
+    r"<(?!/?(?:qt|br|p|b|i|a|span|table|tr|td|th|ul|ol|li|code|html|body|head|nobr)\b)", re.IGNORECASE
+)
 
 
 class Guard:
@@ -221,7 +223,9 @@ async def fill(services: Services, texts: list[str]) -> dict[str, Any]:
     ledger, database = services.jobs._ledger, services.jobs._database
     urls = [address(number, text) for number, text in enumerate(texts)]
     refused = [Refusal(f"{url}/refused", SkipReason.EXCLUDED, text) for url, text in zip(urls, texts, strict=True)]
-    outcomes: dict[str, Any] = {SITE: Recorded(result={}, discovered=Discovered(follow=tuple(urls), refused=tuple(refused)), message="x")}
+    outcomes: dict[str, Any] = {
+        SITE: Recorded(result={}, discovered=Discovered(follow=tuple(urls), refused=tuple(refused)), message="x")
+    }
     for number, (url, text) in enumerate(zip(urls, texts, strict=True)):
         if number % 3:
             outcomes[url] = stored(
@@ -241,7 +245,9 @@ async def fill(services: Services, texts: list[str]) -> dict[str, Any]:
 
     def others(tx: Any) -> list[int]:
         for text in texts:
-            tx.execute("INSERT INTO job_logs (job_id, root_id, at, level, message) VALUES (?, ?, 0, 2, ?)", (root, root, text))
+            tx.execute(
+                "INSERT INTO job_logs (job_id, root_id, at, level, message) VALUES (?, ?, 0, 2, ?)", (root, root, text)
+            )
         documents = [row[0] for row in tx.execute("SELECT id FROM documents ORDER BY id").fetchall()]
         for document, text in zip(documents, texts, strict=False):
             # What a model writes is as foreign as a page.
@@ -264,7 +270,8 @@ async def fill(services: Services, texts: list[str]) -> dict[str, Any]:
                 Definition(name=text, description=text, steps=()),
             ).decode()  # fmt: skip
             tx.execute(
-                "INSERT INTO definitions (name, body, created_at, updated_at) VALUES (?, ?, 0, 0)", (f"{text}{number}", body)
+                "INSERT INTO definitions (name, body, created_at, updated_at) VALUES (?, ?, 0, 0)",
+                (f"{text}{number}", body),
             )
         return documents
 
@@ -403,7 +410,13 @@ def show_words(used: RecipeWindow, world: QtWorld, texts: list[str]) -> None:
 
 def show_dialogs(used: RecipeWindow, world: QtWorld, texts: list[str]) -> None:
     used.do(used.window.show_jobs)
-    for action in (ActionId.NEW_CRAWL, ActionId.NEW_DEFINITION, ActionId.NEW_SOURCE, ActionId.EXPORT, ActionId.SETTINGS):
+    for action in (
+        ActionId.NEW_CRAWL,
+        ActionId.NEW_DEFINITION,
+        ActionId.NEW_SOURCE,
+        ActionId.EXPORT,
+        ActionId.SETTINGS,
+    ):
         used.do(lambda action=action: world.context.actions.trigger(action))
         settle(world)
         dialogs = [each for each in used.window.findChildren(QDialog) if each.isVisible()]

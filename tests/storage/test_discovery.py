@@ -69,7 +69,9 @@ class Crawl:
     @property
     def pages(self) -> dict[str, int]:
         """The depth of each page."""
-        rows = self.library.connection.execute("SELECT url, depth FROM jobs WHERE parent_id = ? ORDER BY id", (self.root_id,))
+        rows = self.library.connection.execute(
+            "SELECT url, depth FROM jobs WHERE parent_id = ? ORDER BY id", (self.root_id,)
+        )
         return {url.removeprefix(SITE): depth for url, depth in rows}
 
     @property

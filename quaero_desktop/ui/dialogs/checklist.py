@@ -26,7 +26,7 @@ class Choice(NamedTuple):
 
 
 class CheckList(QListWidget):
-    """Shows choices with boxes, in the order in which they are given.
+    """Shows choices with boxes.
 
     Args:
         theme: for the colours of the boxes.
@@ -49,32 +49,40 @@ class CheckList(QListWidget):
         self.setMinimumHeight(rows * ROW + SPACE)
         self.setMaximumHeight(2 * rows * ROW + SPACE)
         self.setItemDelegate(RowDelegate(theme, self))
-        self.itemChanged.connect(lambda _: self.chosen_changed.emit())
+        self._order: list[int] = []
+        self.itemChanged.connect(self._ticked)
 
     def set_choices(self, choices: Sequence[Choice], chosen: Iterable[int]) -> None:
-        """Show these, with *chosen* ticked; of what is chosen and not there any more, a row says so."""
-        chosen = list(chosen)
-        known = {choice.id for choice in choices}
-        lost = [
-            Choice(each, self.tr("#%d, which is not there any more") % each) for each in chosen if each not in known
-        ]
+        """Show these, with *chosen* ticked, on top and in that order.
+
+        Of what is chosen and not there any more, a row says so.
+        """
+        self._order = list(chosen)
+        known = {choice.id: choice for choice in choices}
+        gone = self.tr("#%d, which is not there any more")
+        on_top = [known.get(each) or Choice(each, gone % each) for each in self._order]
         with QSignalBlocker(self):
             self.clear()
-            for choice in (*lost, *choices):
+            for choice in (*on_top, *(choice for choice in choices if choice.id not in self._order)):
                 item = QListWidgetItem(clean(choice.text, 200))
                 item.setData(Qt.ItemDataRole.UserRole, choice.id)
                 item.setSizeHint(QSize(0, ROW))
                 item.setToolTip(tool_tip(choice.tip or choice.text))
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-                item.setCheckState(Qt.CheckState.Checked if choice.id in chosen else Qt.CheckState.Unchecked)
+                item.setCheckState(Qt.CheckState.Checked if choice.id in self._order else Qt.CheckState.Unchecked)
                 self.addItem(item)
             if self.count():
                 self.setCurrentRow(0)
 
     @property
     def chosen(self) -> tuple[int, ...]:
-        """The ids of what is ticked, from top to bottom."""
-        items = (self.item(row) for row in range(self.count()))
-        return tuple(
-            int(item.data(Qt.ItemDataRole.UserRole)) for item in items if item.checkState() == Qt.CheckState.Checked
-        )
+        """The ids of what is ticked, in the order in which that was done: it may mean something."""
+        return tuple(self._order)
+
+    def _ticked(self, item: QListWidgetItem) -> None:
+        each = int(item.data(Qt.ItemDataRole.UserRole))
+        if item.checkState() == Qt.CheckState.Checked and each not in self._order:
+            self._order.append(each)
+        elif item.checkState() != Qt.CheckState.Checked and each in self._order:
+            self._order.remove(each)
+        self.chosen_changed.emit()

@@ -26,7 +26,7 @@ from quaero_desktop.domain.errors import FieldError, KnownError
 from quaero_desktop.domain.runplan import check_definition
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.dialogs.checklist import CheckList, Choice
-from quaero_desktop.ui.dialogs.fields import Remark
+from quaero_desktop.ui.dialogs.fields import LinesEdit, Remark
 from quaero_desktop.ui.dialogs.limitsedit import LimitsEdit
 from quaero_desktop.ui.dialogs.scheduleedit import ScheduleEdit
 from quaero_desktop.ui.dialogs.sourcespick import SourcesPick
@@ -134,7 +134,7 @@ class DefinitionDialog(QDialog):
             self._given,
             name=clean(self.name.text()).strip(),
             type=kind,
-            description=clean(self.description.text()).strip(),
+            description="\n".join(clean(line) for line in self.description.toPlainText().splitlines()).strip(),
             schedule=self.schedule.schedule,
             timeout=self.limits.timeout,
             auto_start=self.limits.auto_start,
@@ -164,10 +164,9 @@ class DefinitionDialog(QDialog):
         self.name.setPlaceholderText(self.tr("What it is called, like Nightly docs"))
         self.name.setAccessibleName(self.tr("Name"))
         self.about_name = Remark(theme, self)
-        self.description = QLineEdit(self)
+        self.description = LinesEdit(self.tr("Description"), 2, parent=self)
         self.description.setObjectName("definitionDescription")
         self.description.setPlaceholderText(self.tr("What it is for; may stay empty"))
-        self.description.setAccessibleName(self.tr("Description"))
         self.tabs = QTabWidget(self)
         self.tabs.setObjectName("definitionTabs")
         self.tabs.setAccessibleName(self.tr("Parts of the definition"))
@@ -222,7 +221,8 @@ class DefinitionDialog(QDialog):
         box = QWidget(self)
         box.setLayout(grid)
         grid.setContentsMargins(0, 0, 0, 0)
-        return self._page(self.limits, box, self.about_others)
+        hint = QLabel(self.tr("Several run in the order in which they were ticked."), self)
+        return self._page(self.limits, box, muted(hint, self._theme), self.about_others)
 
     def _make_buttons(self) -> None:
         self._complaint = Remark(self._theme, self)
@@ -266,8 +266,8 @@ class DefinitionDialog(QDialog):
         self.resize(_SIZE.boundedTo(available))
 
     def _connect(self) -> None:
-        for line in (self.name, self.description):
-            line.textChanged.connect(lambda _: self._check())
+        self.name.textChanged.connect(lambda _: self._check())
+        self.description.textChanged.connect(self._check)
         for part in (self.steps.changed, self.schedule.changed, self.limits.changed):
             part.connect(self._check)
         self.sources.changed.connect(self._check)
@@ -278,7 +278,7 @@ class DefinitionDialog(QDialog):
 
     def _show(self, definition: Definition) -> None:
         self.name.setText(definition.name)
-        self.description.setText(definition.description)
+        self.description.setPlainText(definition.description)
         self.steps.set_steps(definition.steps)
         self.schedule.set_schedule(definition.schedule)
         self.limits.show_definition(definition)

@@ -306,7 +306,7 @@ class OptionsForm(QWidget):
         self._remarks: dict[str, Remark] = {}
         self._names: dict[str, str] = {}
         self._unknown: dict[str, Any] = {}
-        self._defaults: dict[str, Any] = {}
+        self._emptied: frozenset[str] = frozenset()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE)
@@ -355,11 +355,14 @@ class OptionsForm(QWidget):
     def options(self) -> dict[str, Any]:
         """What is set, by key; what is left to what counts otherwise is not there. What no field is for stays."""
         values = {key: editor.value() for key, editor in self._editors.items()}
+        # A list that is there and empty says "none", where one that is not there says "as the source".
+        values |= {key: [] for key in self._emptied if values[key] is None}
         return self._unknown | {key: value for key, value in values.items() if value is not None}
 
     def set_options(self, config: Mapping[str, Any]) -> None:
         """Show options."""
         self._unknown = {key: value for key, value in config.items() if key not in self._editors}
+        self._emptied = frozenset(key for key, value in config.items() if key in self._editors and value in ([], ()))
         for key, editor in self._editors.items():
             editor.set_value(config.get(key))
         if self.disclosure is not None and any(key in self._folded for key in config):

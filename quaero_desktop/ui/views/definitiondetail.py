@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from quaero_desktop.domain.definitions import OnError, StoredDefinition
 from quaero_desktop.domain.jobs import Job
-from quaero_desktop.ui.format import clean, exact, relative, status_words
+from quaero_desktop.ui.format import clean, clean_lines, exact, relative, status_words
 from quaero_desktop.ui.models.definitions import DefinitionRow
 from quaero_desktop.ui.recipewords import ON_ERROR, action_words, in_a_while, next_run, step_details, tolerance_words
 from quaero_desktop.ui.theme import SPACE, Theme
@@ -76,7 +76,7 @@ class DefinitionDetail(Scrolled):
         """
         stored, definition = row.stored, row.stored.definition
         self.title.setText(definition.name or self.tr("Without a name"))
-        self.description.setText(definition.description)
+        self.description.setText(clean_lines(definition.description))
         self.description.setVisible(bool(definition.description))
         self.trouble.setVisible(bool(stored.problem))
         self.trouble.say(clean(stored.problem), self.tr("Edit it, or delete it."))

@@ -64,8 +64,11 @@ class ElidedLabel(QLabel):
         """Return the room for the whole text."""
         margins = self.contentsMargins()
         metrics = self.fontMetrics()
+        # Never nothing at all, as with QLabel: a frame without an inside forgets its margins.
+        # The advance is rounded, and the text is cut where its exact width goes beyond: half a pixel is one.
+        width = max(metrics.horizontalAdvance(self._text) + 1, metrics.averageCharWidth())
         return QSize(
-            metrics.horizontalAdvance(self._text) + margins.left() + margins.right(),
+            width + margins.left() + margins.right(),
             metrics.height() + margins.top() + margins.bottom(),
         )
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTo
 
 from quaero_desktop.ui.actions import ActionId
 from quaero_desktop.ui.context import Context
+from quaero_desktop.ui.format import clean
 from quaero_desktop.ui.notices import UndoOffer
 from quaero_desktop.ui.theme import SPACE, Theme
 from quaero_desktop.ui.widgets.announce import announce
@@ -80,7 +81,7 @@ class UndoBar(QWidget):
         self.tick()
         slide_in(self)
         self._timer.start()
-        announce(self, self.tr("%s Ctrl+Z undoes it.") % offer.message)
+        announce(self, self.tr("%s Ctrl+Z undoes it.") % clean(offer.message))
 
     def undo(self) -> None:
         """Undo what was done last, if that is still possible."""
@@ -147,22 +148,23 @@ class _Row(QWidget):
         self.until = until
         self._theme = theme
         self._icon = QLabel(self)
-        self._message = ElidedLabel(offer.message, Qt.TextElideMode.ElideMiddle, self)
-        self._message.setAccessibleName(offer.message)
+        message = clean(offer.message)
+        self._message = ElidedLabel(message, Qt.TextElideMode.ElideMiddle, self)
+        self._message.setAccessibleName(message)
         self._left = muted(QLabel(self), theme)
         self._left.setFont(theme.tabular(self._left.font()))
         self._left.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._left.setMinimumWidth(self._left.fontMetrics().horizontalAdvance(self.tr("%d s") % 888))
         self._button = QPushButton(self.tr("Undo"), self)
         self._button.setObjectName("undo")
-        self._button.setAccessibleName(self.tr("Undo: %s") % offer.message)
+        self._button.setAccessibleName(self.tr("Undo: %s") % message)
         self._button.clicked.connect(self.undone)
         self._close = QToolButton(self)
         self._close.setObjectName("keepDeleted")
         self._close.setAutoRaise(True)
         self._close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._close.setToolTip(self.tr("Close"))
-        self._close.setAccessibleName(self.tr("Close: %s") % offer.message)
+        self._close.setAccessibleName(self.tr("Close: %s") % message)
         self._close.clicked.connect(self.dismissed)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, SPACE, 0, SPACE)
