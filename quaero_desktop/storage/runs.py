@@ -3,12 +3,8 @@
 A step begins in the very transaction that ended the one before it, so that a root is open exactly while something below
 it is. What a run does is resolved when it starts and stays with its root; where its steps are stands in the progress of
 the root (:mod:`quaero_desktop.storage.steps`).
-
-``root_progress.deadline_at`` tells when a run has taken too long. Until the first of its jobs is handed out it is minus
-the time that the run may take; while the run is paused, and while nobody is there to run it, it moves along.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,12 +19,10 @@ from quaero_desktop.domain.definitions import (
     OnError,
     RunConfig,
 )
-from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Cause, JobType, Phase, Status
-from quaero_desktop.domain.ports import Required
 from quaero_desktop.domain.queue import NewMessage
 from quaero_desktop.domain.text import single_line
-from quaero_desktop.storage import definitions, joblog, retry, roots
+from quaero_desktop.storage import deadlines, definitions, joblog, retry, roots
 from quaero_desktop.storage.database import Tx
 from quaero_desktop.storage.discovery import SOON, Frontier
 from quaero_desktop.storage.plans import Plans
@@ -117,15 +111,9 @@ class Runs:
         which = "" if definition_id is None else f" (definition {definition_id})"
         steps = joblog.count(len(run.steps), "step")
         joblog.write(tx, root_id, root_id, "info", f"Started{how}: “{run.definition}”{which}, {steps}")
-        self._set_deadline(tx, root_id, run)
+        deadlines.set_(tx, root_id, run.timeout_ms)
         Steps(tx, root_id, run).save()
         return root_id
-
-    @staticmethod
-    def _set_deadline(tx: Tx, root_id: int, run: RunConfig) -> None:
-        if run.timeout_ms is not None:
-            sql = "UPDATE root_progress SET deadline_at = ?, paused_at = NULL WHERE root_id = ?"
-            tx.execute(sql, (-run.timeout_ms, root_id))
 
     # From step to step.
 
@@ -426,7 +414,7 @@ class Runs:
             (root_id, tx.now),
         )
         if anew is not None:
-            self._set_deadline(tx, root_id, run)
+            deadlines.set_(tx, root_id, run.timeout_ms)
 
     # What acts while it is under way.
 
@@ -459,36 +447,6 @@ class Runs:
 
     # Definitions that run before and after.
 
-    def required(self, tx: Tx, job_id: int) -> tuple[Required | None, int, int, CrawlConfig]:
-        """Look for the run of the definition that the job of a run waits for.
-
-        Returns:
-            That run, or None when it has to be started; by which root, of which definition, and with which defaults.
-        """
-        row = tx.one("SELECT root_id, attempt, payload ->> '$.definition' FROM jobs WHERE id = ?", (job_id,))
-        if row is None or row[0] is None or not isinstance(row[2], int):
-            raise NotFoundError("Which definition has to run before is not known.")
-        root_id, attempt, definition_id = row
-        found = tx.execute(
-            "SELECT id, status, name FROM jobs WHERE triggered_by = ? AND definition_id = ? AND parent_id IS NULL"
-            " AND trashed_at IS NULL ORDER BY id",
-            (root_id, definition_id),
-        ).fetchall()
-        run = self._plans.run(tx, root_id)
-        defaults = CrawlConfig(seeds=()) if run is None else run.defaults
-        # An attempt more is a run more, unless the last one goes on or went well.
-        if not found or (len(found) < attempt and found[-1][1] in (Status.FAILED, Status.CANCELLED)):
-            return None, root_id, definition_id, defaults
-        return Required(*found[-1]), root_id, definition_id, defaults
-
-    def is_awaited(self, tx: Tx, job_id: int) -> bool:
-        """Return whether the run that a job waits for is still open."""
-        try:
-            required, *_ = self.required(tx, job_id)
-        except NotFoundError:
-            return False
-        return required is not None and required.is_open
-
     def wake(self, tx: Tx, root_id: int) -> None:
         """Let the run that waits for this one, which has ended, look at it."""
         waiting = tx.value("SELECT triggered_by FROM jobs WHERE id = ?", (root_id,))
@@ -499,76 +457,6 @@ class Runs:
         """Return which definitions run after this run, which completed, and what their crawls begin with."""
         run = self._plans.run(tx, root_id)
         return ((), CrawlConfig(seeds=())) if run is None else (run.post_jobs, run.defaults)
-
-
-def next_deadline(connection: sqlite3.Connection) -> int | None:
-    """Return when the next run has taken too long, in milliseconds UTC; None when none under way has a limit."""
-    row = connection.execute(
-        f"SELECT min(p.deadline_at) {_UNDER_WAY} AND p.deadline_at > 0",
-    ).fetchone()
-    return None if row is None else row[0]
-
-
-def overdue(tx: Tx) -> list[int]:
-    """Return the roots of the runs that have taken too long."""
-    rows = tx.execute(f"SELECT p.root_id {_UNDER_WAY} AND p.deadline_at > 0 AND p.deadline_at <= ?", (tx.now,))
-    return [root_id for (root_id,) in rows.fetchall()]
-
-
-_UNDER_WAY = (
-    "FROM root_progress p INDEXED BY root_progress_deadline CROSS JOIN jobs r ON r.id = p.root_id"
-    " WHERE p.deadline_at IS NOT NULL AND r.status IN ('pending', 'running') AND r.trashed_at IS NULL"
-)
-
-
-def begin_deadline(tx: Tx, root_id: int) -> None:
-    """Let the time of a run begin, whose first job is handed out."""
-    tx.execute(
-        "UPDATE root_progress SET deadline_at = ? - deadline_at WHERE root_id = ? AND deadline_at < 0",
-        (tx.now, root_id),
-    )
-
-
-def stop_clock(tx: Tx, root_id: int) -> None:
-    """Note that a run is paused: that time does not count."""
-    sql = "UPDATE root_progress SET paused_at = ? WHERE root_id = ? AND deadline_at IS NOT NULL"
-    tx.execute(sql, (tx.now, root_id))
-
-
-def start_clock(tx: Tx, root_id: int) -> None:
-    """Undo :func:`stop_clock`."""
-    tx.execute(
-        "UPDATE root_progress SET deadline_at = iif(deadline_at > 0, deadline_at + max(0, ? - paused_at), deadline_at),"
-        " paused_at = NULL WHERE root_id = ? AND paused_at IS NOT NULL",
-        (tx.now, root_id),
-    )
-
-
-def leave_out_absence(tx: Tx) -> None:
-    """Do not count the time in which nobody was there to run them against runs that are under way."""
-    tx.execute(
-        "UPDATE root_progress SET deadline_at = deadline_at + max(0, :now - heartbeat_at), heartbeat_at = :now"
-        " WHERE deadline_at > 0 AND heartbeat_at IS NOT NULL AND paused_at IS NULL"
-        " AND root_id IN (SELECT id FROM jobs WHERE parent_id IS NULL AND status IN ('pending', 'running'))",
-        {"now": tx.now},
-    )
-
-
-def with_triggered(connection: sqlite3.Connection, only: frozenset[int]) -> frozenset[int]:
-    """Return roots with those that were started for them, or because they completed."""
-    rows = connection.execute(
-        "WITH RECURSIVE family (id) AS (SELECT value FROM json_each(?)"
-        " UNION SELECT j.id FROM family JOIN jobs j ON j.triggered_by = family.id) SELECT id FROM family",
-        (_encode(sorted(only)).decode(),),
-    )
-    return frozenset(root_id for (root_id,) in rows)
-
-
-def how_long(milliseconds: int) -> str:
-    """Return a duration as it is written, like ``1h30m``."""
-    seconds = milliseconds // 1000
-    parts = ((seconds // 86_400, "d"), (seconds // 3_600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
-    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
 
 
 def _delete_marker(tx: Tx, root_id: int, job_id: int) -> None:

@@ -11,6 +11,9 @@ from quaero_desktop.domain.words import status_words as status_words
 MAX_LINE = 2_000
 """The most characters of an untrusted text on one line: more is never readable, and slow to lay out."""
 
+_MOST_IN_A_TIP = 30
+"""Lines."""
+
 # Controls, what turns text around, what takes no room, and halves of characters.
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ud800-\udfff]+"
@@ -26,11 +29,11 @@ def clean(text: str, most: int = MAX_LINE) -> str:
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
-def clean_lines(text: str, most: int = 20) -> str:
-    """Return *text*, which may come from a file of others, as at most *most* inert lines."""
-    lines = text[: MAX_LINE + 1].splitlines()
-    shown = "\n".join(clean(line) for line in lines[:most])
-    return shown if len(lines) <= most and len(text) <= MAX_LINE else f"{shown[: MAX_LINE - 1]}…"
+def clean_lines(text: str, most: int = 20, length: int = MAX_LINE) -> str:
+    """Return *text*, which may come from others, as at most *most* inert lines and *length* characters."""
+    lines = text[: length + 1].splitlines()
+    shown = "\n".join(clean(line, length) for line in lines[:most])
+    return shown if len(lines) <= most and len(text) <= length else f"{shown[: length - 1]}…"
 
 
 def tool_tip(text: str) -> str:
@@ -38,7 +41,7 @@ def tool_tip(text: str) -> str:
 
     A tool tip has no plain format: what looks like HTML is taken for it. What says that it is HTML is also wrapped.
     """
-    lines = [html.escape(clean(line), quote=False) for line in text.splitlines()]
+    lines = [html.escape(line, quote=False) for line in clean_lines(text, _MOST_IN_A_TIP, 2 * MAX_LINE).split("\n")]
     return f"<qt/>{'<br>'.join(lines)}" if text else ""
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from quaero_desktop.cli import parser
+from quaero_desktop.cli import parser, syntax
 from tests.cli.conftest import Quaero
 
 URL = "docs.python.org"
@@ -117,12 +117,12 @@ def test_an_unfinished_command_gets_help(quaero: Quaero, line: str):
     assert ended.err.startswith("usage: quaero")
 
 
-def parsers(root: parser.Parser) -> list[parser.Parser]:
+def parsers(root: syntax.Parser) -> list[syntax.Parser]:
     return [root, *(each for command in root.commands().values() for each in parsers(command))]
 
 
 @pytest.mark.parametrize("command", parsers(parser.build()), ids=lambda command: command.prog)
-def test_help_explains_every_option_and_gives_an_example(quaero: Quaero, command: parser.Parser):
+def test_help_explains_every_option_and_gives_an_example(quaero: Quaero, command: syntax.Parser):
     ended = quaero(*command.prog.split()[1:], "--help")
     assert (ended.code, ended.err) == (0, "")
     assert f"examples:\n  {command.prog.split()[0]} " in ended.out
@@ -134,7 +134,7 @@ def test_help_explains_every_option_and_gives_an_example(quaero: Quaero, command
 
 
 @pytest.mark.parametrize("command", parsers(parser.build()), ids=lambda command: command.prog)
-def test_every_example_can_be_typed(command: parser.Parser):
+def test_every_example_can_be_typed(command: syntax.Parser):
     import shlex
 
     examples = re.findall(r"^  quaero (.*)$", str(command.epilog), re.MULTILINE)

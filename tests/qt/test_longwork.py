@@ -95,7 +95,7 @@ def test_what_it_raises_reaches_who_asked(world, messages):
 
 
 def test_a_backup_and_a_check_tell_their_progress(world):
-    told = {"back_up": [], "verify": []}
+    told: dict[str, list[tuple[int, int]]] = {"back_up": [], "verify": []}
     maintenance = world.context.services.maintenance
     world.run(maintenance.back_up(lambda *progress: told["back_up"].append(progress)))
     world.run(maintenance.verify(lambda *progress: told["verify"].append(progress)))

@@ -466,7 +466,7 @@ class TestSources:
 
     def test_it_can_be_saved_as_a_definition_instead(self, world, open_dialog):
         dialog = open_dialog(DOCS)
-        wanted = []
+        wanted: list[Any] = []
         dialog.definition_wanted.connect(wanted.append)
         child(dialog, "depth").setValue(3)
         child(dialog, "exclude").setPlainText("*.pdf")

@@ -80,8 +80,8 @@ class TestTheView:
         model.set_sources([signed, msgspec.structs.replace(get(used, add(used, DOCS)), documents=1204)])
         shown = [[model.index(row, column).data() for column in Column if column] for row in range(2)]
         assert shown == [
-            ["docs.python.org", "docs.python.org/3/library", "1,204", "—"],
-            ["The wiki", "wiki.intern.test", "0", "cookies …a3f9"],
+            ["docs.python.org", "docs.python.org/3/library", "—", "1,204"],
+            ["The wiki", "wiki.intern.test", "cookies …a3f9", "0"],
         ]
         tester.deleteLater()
         model.deleteLater()

@@ -20,11 +20,11 @@ class Column(IntEnum):
     ENABLED = 0
     NAME = 1
     ADDRESS = 2
-    DOCUMENTS = 3
-    SIGN_IN = 4
+    SIGN_IN = 3
+    DOCUMENTS = 4
 
 
-_TITLES = ("On", "Name", "Address", "Documents", "Sign-in")
+_TITLES = ("On", "Name", "Address", "Sign-in", "Documents")
 
 
 class SourceModel(QAbstractTableModel):
@@ -66,8 +66,8 @@ class SourceModel(QAbstractTableModel):
                 "",
                 clean(source.name),
                 site_of(source),
-                count(source.documents),
                 clean(credential_words(source.credential)),
+                count(source.documents),
             )
             for source in ordered
         ]

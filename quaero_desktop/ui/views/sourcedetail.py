@@ -72,9 +72,11 @@ class SourceDetail(Scrolled):
             now: milliseconds UTC.
         """
         self.title.setText(source.name)
-        made = self.tr("Made by itself for a crawl of this site.")
-        self.about.setText(made if source.automatic else "")
-        self.about.setVisible(source.automatic)
+        about = [self.tr("Made by itself for a crawl of this site.")] if source.automatic else []
+        if not source.enabled:
+            about.append(self.tr("Switched off: nothing crawls it, and definitions leave it out."))
+        self.about.setText(" ".join(about))
+        self.about.setVisible(bool(about))
         self.facts.set_facts(
             [
                 Fact(name=self.tr("Address"), value=clean(source.base_url), address=True),

@@ -59,7 +59,7 @@ class SourcesView(ListPage):
             menu=SOURCE_MENU,
             detail=self.about,
             empty=empty,
-            shares=(0, 0.28, 0.36, 0.12, 0.24),
+            shares=(0, 0.26, 0.36, 0.22, 0.12),
             parent=parent,
         )
         empty.set_sentence(
