@@ -45,6 +45,7 @@ from quaero_desktop.ui.state import WindowState
 from quaero_desktop.ui.tasks import Tasks
 from quaero_desktop.ui.theme import Mode, Theme
 from quaero_desktop.ui.tray import Tray
+from quaero_desktop.ui.turns import Turns
 from quaero_desktop.ui.views.trouble import Trouble
 from quaero_desktop.ui.window import MainWindow
 
@@ -113,12 +114,55 @@ def opened_runner(
         with contextlib.suppress(KnownError, OSError):
             stack.callback(log.configure(level, redactor=Redactor(), file=files.logs / _LOG_FILE).close)
         stack.enter_context(_faults_in_a_file(files))
-        runner = stack.enter_context(asyncio.Runner(loop_factory=lambda: qasync.QEventLoop(application)))
+        runner = stack.enter_context(asyncio.Runner(loop_factory=lambda: WindowLoop(application)))
         reporter = CrashReporter()
         stack.enter_context(reporter.installed(runner.get_loop()))
         collector = GarbageCollector()
         stack.callback(collector.stop)
         yield runner, reporter, collector
+
+
+class WindowLoop(qasync.QEventLoop):  # type: ignore[misc]
+    """The loop of qasync; its callbacks run in turns, and only while it runs; see :mod:`quaero_desktop.ui.turns`."""
+
+    def __init__(self, application: QApplication) -> None:
+        super().__init__(application)
+        self._timer = Turns()
+
+    def run_forever(self) -> None:
+        """Run until :meth:`stop`."""
+        self._timer.resume()
+        try:
+            super().run_forever()
+        finally:
+            self._timer.pause()
+
+    def run_until_complete(self, future: Any) -> Any:
+        """Run until *future* is done and return its result.
+
+        qasync's own serves Qt's events once more afterwards, when no loop runs that could start what they ask for.
+        """
+        task = asyncio.ensure_future(future, loop=self)
+
+        def stop(_: object) -> None:
+            self.stop()
+
+        task.add_done_callback(stop)
+        try:
+            self.run_forever()
+        finally:
+            task.remove_done_callback(stop)
+        return task.result()
+
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        """Run *callback* in the next turn."""
+        return self._timer.add_callback(asyncio.Handle(callback, args, self, context))
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        """Run *callback* in the next turn; from any thread."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._timer.call(handle)
+        return handle
 
 
 def make_application() -> QApplication:

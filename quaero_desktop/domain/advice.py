@@ -34,6 +34,7 @@ ADVICE: dict[str, str] = {
     Cause.STEP: "Retry what failed in the step before: this one follows by itself.",
     Cause.PREREQUISITE: "See why that one failed, then retry.",
     Cause.SIGN_IN: "Sign in to the site, and then let it go on.",
+    Cause.MODEL: "See in the settings whether its address is right, and whether it runs; then retry.",
 }
 
 _CODES = re.compile(r" \((?:\d{3}|\dxx)(?:, \d{3})*\)$")

@@ -69,8 +69,12 @@ class RootPlan(msgspec.Struct, frozen=True):
     credential: Credential | None = None
 
 
+DELETED = "deleted"
+"""The status of a run that is not there any more."""
+
+
 class Required(msgspec.Struct, frozen=True):
-    """The run of a definition that another run waits for."""
+    """The run of a definition that another run waits for; its status may be :data:`DELETED`, too."""
 
     id: int
     status: str

@@ -278,8 +278,12 @@ _COLUMNS: tuple[str, ...] = (
     "changed_at", "checked_at", "gone_at", "version", "duplicate_of", "truncated", "thin", "characters", "content_hash",
 )  # fmt: skip
 _MOST_OF_A_CELL = 32_000  # the most that spreadsheets take is 32,767
-# https://owasp.org/www-community/attacks/CSV_Injection, and the full-width forms, which some programs fold.
-_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+# https://owasp.org/www-community/attacks/CSV_Injection, and the wide and small forms, which some programs fold; what
+# takes no room in front of it changes nothing.
+_SIGN = "[=+\\-@\t\r\n\u207a\u207b\u207c\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]"
+_FORMULA = re.compile(f"[\\s\xad\u180e\u200b-\u200d\u2060-\u2064]*{_SIGN}")
+# Where lists are written with semicolons, so are tables, and our cell is read as two.
+_SECOND_FORMULA = re.compile(f"""(;[\\s"'\xad\u180e\u200b-\u200d\u2060-\u2064]*)(?={_SIGN})""")
 
 
 def _write_csv(place: Path, documents: Iterator[ExportedDocument], total: int) -> tuple[int, int]:
@@ -306,8 +310,8 @@ def _cell(document: ExportedDocument, name: str) -> str | int:
 
 def safe_cell(text: str) -> str:
     """Return *text* as a cell that a spreadsheet shows and never runs: on one line, an apostrophe before a formula."""
-    cell = single_line(text, _MOST_OF_A_CELL)
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    cell = _SECOND_FORMULA.sub(r"\1'", single_line(text, _MOST_OF_A_CELL))
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def _write_markdown(place: Path, documents: Iterator[ExportedDocument], total: int) -> tuple[int, int]:

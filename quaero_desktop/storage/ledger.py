@@ -36,7 +36,19 @@ from quaero_desktop.domain.ports import Assignment, NewRoot, Received, Recovery,
 from quaero_desktop.domain.queue import DeadLetter, Delivery, Receipt, Turns
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges, difference
 from quaero_desktop.domain.text import single_line, storable, storable_integer
-from quaero_desktop.storage import documents, parts, plans, retry, roots, rules, running, runs, sources, trash
+from quaero_desktop.storage import (
+    deadlines,
+    documents,
+    parts,
+    plans,
+    prerequisites,
+    retry,
+    roots,
+    rules,
+    running,
+    sources,
+    trash,
+)
 from quaero_desktop.storage.database import Database, Tx
 from quaero_desktop.storage.discovery import Frontier
 from quaero_desktop.storage.joblog import count
@@ -173,7 +185,7 @@ class Ledger:
 
     async def next_deadline(self) -> int | None:
         """Return when the next run has taken too long, in milliseconds UTC; None when none has a limit."""
-        return await self._database.read(runs.next_deadline)
+        return await self._database.read(deadlines.earliest)
 
     async def expire(self) -> tuple[int, ...]:
         """Cancel the runs that have taken too long; return their roots."""
@@ -414,7 +426,7 @@ class Ledger:
 
     def _receive(self, tx: Tx, n: int, turns: Turns) -> Received:
         if turns.only is not None:
-            turns = msgspec.structs.replace(turns, only=runs.with_triggered(tx.connection, turns.only))
+            turns = msgspec.structs.replace(turns, only=prerequisites.with_triggered(tx.connection, turns.only))
         received = self._queue.receive(tx, n, turns)
         ended = self._bury_jobs(tx, received.dead)
         for job_id in received.expired:
@@ -455,12 +467,13 @@ class Ledger:
                 "UPDATE root_progress SET current_url = coalesce(?, current_url), heartbeat_at = ? WHERE root_id = ?",
                 (url, tx.now, root_id),
             )
-            runs.begin_deadline(tx, root_id)
+            if self._plans.run(tx, root_id) is not None:
+                deadlines.begin(tx, root_id)
         return Received(
             assignments=tuple(assignments),
             ended=tuple(ended),
             next_due=received.next_due,
-            deadline=runs.next_deadline(tx.connection),
+            deadline=deadlines.earliest(tx.connection),
         )
 
     def _complete(self, tx: Tx, receipt: Receipt, outcome: Completed) -> Settled:
@@ -565,7 +578,7 @@ class Ledger:
         delivery = self._queue.held(tx, receipt)
         assert delivery.job_id is not None
         # What it waits for may have ended since it was asked.
-        awaited = delivery.type != JobType.PREREQUISITE or self._runs.is_awaited(tx, delivery.job_id)
+        awaited = delivery.type != JobType.PREREQUISITE or prerequisites.is_awaited(tx, delivery.job_id)
         self._queue.park(tx, receipt, until if awaited else tx.now)
         self._interrupt(tx, delivery, "released", single_line(reason))
 
@@ -577,28 +590,29 @@ class Ledger:
             self._pause(tx, delivery.root_id, reason, Cause.SIGN_IN)
 
     def _require(self, tx: Tx, job_id: int) -> Required:
-        required, root_id, definition_id, defaults = self._runs.required(tx, job_id)
-        if required is not None:
-            return required
-        started = self._settling.start_run(tx, definition_id, defaults, root_id)
-        log(tx, job_id, root_id, "info", f"Started as job {started}")
-        status, name = tx.execute("SELECT status, name FROM jobs WHERE id = ?", (started,)).fetchone()
-        return Required(started, status, name)
+        wanted = prerequisites.read(tx, job_id)
+        if wanted.run is not None:
+            return wanted.run
+        _, defaults = self._runs.following(tx, wanted.root_id)
+        started = self._settling.start_run(tx, wanted.definition_id, defaults, wanted.root_id)
+        prerequisites.note_started(tx, wanted, started)
+        log(tx, job_id, wanted.root_id, "info", f"Started as job {started}")
+        return Required(*tx.execute("SELECT id, status, name FROM jobs WHERE id = ?", (started,)).fetchone())
 
     def _spawn(self, tx: Tx, job_id: int, wanted: Sequence[Part], mark: dict[str, Any]) -> int:
         planner = self._job_of(tx, self._queue.held_for(tx, job_id))
         return parts.spawn(tx, self._queue, planner, wanted, mark)
 
     def _expire(self, tx: Tx) -> tuple[int, ...]:
-        expired = runs.overdue(tx)
+        expired = deadlines.overdue(tx)
         for root_id in expired:
             run = self._plans.run(tx, root_id)
-            error = f"took longer than {runs.how_long(run.timeout_ms if run and run.timeout_ms else 0)}"
+            error = f"took longer than {deadlines.in_words(run.timeout_ms if run and run.timeout_ms else 0)}"
             self._settling.stop(tx, root_id, Status.CANCELLED, Cause.TIMEOUT, error, f"Cancelled: it {error}")
         return tuple(expired)
 
     def _is_idle(self, connection: sqlite3.Connection, only: frozenset[int] | None) -> bool:
-        return self._queue.is_idle(connection, None if only is None else runs.with_triggered(connection, only))
+        return self._queue.is_idle(connection, None if only is None else prerequisites.with_triggered(connection, only))
 
     def _rerun(self, tx: Tx, root_id: int) -> int:
         if retry.is_run(tx, root_id):
@@ -663,7 +677,7 @@ class Ledger:
         reason = single_line(reason)
         sql = "UPDATE jobs SET status = 'paused', error = ?, cause = ?, revision = ? WHERE id = ?"
         tx.execute(sql, (reason or None, cause, tx.revision, root_id))
-        runs.stop_clock(tx, root_id)
+        deadlines.stop_clock(tx, root_id)
         log(tx, root_id, root_id, "warn" if reason else "info", f"Paused: {reason}" if reason else "Paused")
 
     def _resume(self, tx: Tx, root_id: int) -> None:
@@ -675,7 +689,7 @@ class Ledger:
             " revision = ? WHERE id = ?",
             (tx.revision, root_id),
         )
-        runs.start_clock(tx, root_id)
+        deadlines.start_clock(tx, root_id)
         log(tx, root_id, root_id, "info", "Resumed")
 
     def _change_rules(self, tx: Tx, root_id: int, changes: RuleChanges) -> RuleChange:
@@ -732,7 +746,7 @@ class Ledger:
             )
         ]
         recounted = sum(roots.recount(tx, root_id) for root_id in open_roots)
-        runs.leave_out_absence(tx)
+        deadlines.leave_out_absence(tx)
         ended += [root_id for root_id in open_roots if self._settling.settle(tx, root_id) is not None]
         return Recovery(returned=len(back), dead=len(dead), recounted=recounted, ended=tuple(ended))
 

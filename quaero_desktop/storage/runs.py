@@ -208,7 +208,7 @@ class Runs:
                 )  # fmt: skip
         else:
             payload = {"plan": True, "after": 0} if step.action in PLANNED else {}
-            self._send(tx, root_id, number, step.action, _phase(step.action), step.name, payload, marker=marker)
+            self._send(tx, root_id, number, _type(step.action), _phase(step.action), step.name, payload, marker=marker)
 
     @staticmethod
     def _known_jobs(tx: Tx, root_id: int, number: int) -> tuple[int | None, bool]:
@@ -324,8 +324,8 @@ class Runs:
                 "INSERT INTO jobs (parent_id, root_id, type, phase, status, step, name, cause, error, created_at,"
                 " completed_at, revision) VALUES (?, ?, ?, ?, 'skipped', ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    root_id, root_id, step.action, _phase(step.action), number, single_line(step.name), cause, why,
-                    tx.now, tx.now, tx.revision,
+                    root_id, root_id, _type(step.action), _phase(step.action), number, single_line(step.name), cause,
+                    why, tx.now, tx.now, tx.revision,
                 ),
             ).lastrowid  # fmt: skip
             tx.execute(
@@ -472,6 +472,11 @@ def _delete_marker(tx: Tx, root_id: int, job_id: int) -> None:
 def _source_that_is(tx: Tx, source_id: int) -> int | None:
     """Return the id of a source, unless it was deleted since."""
     return source_id if tx.one("SELECT 1 FROM sources WHERE id = ?", (source_id,)) is not None else None
+
+
+def _type(action: str) -> str:
+    """Return the type of a step's first job: its action, unless that is the name of something that is no step."""
+    return f"step {action}" if action in tuple(JobType) and action not in tuple(Action) else action
 
 
 def _phase(action: str) -> Phase:

@@ -8,6 +8,7 @@ import msgspec
 
 from quaero_desktop.domain.definitions import Action, RunConfig, StepState
 from quaero_desktop.domain.jobs import JobType, Status
+from quaero_desktop.infra.redact import redact
 from quaero_desktop.storage import roots
 from quaero_desktop.storage.database import Tx
 
@@ -200,4 +201,5 @@ def states(connection: sqlite3.Connection, root_id: int) -> tuple[StepState, ...
 
 
 def _state(row: StepRow) -> StepState:
-    return StepState(**{name: getattr(row, name) for name in StepState.__struct_fields__})
+    fields = {name: getattr(row, name) for name in StepState.__struct_fields__}
+    return StepState(**fields | {"error": None if row.error is None else redact(row.error)})

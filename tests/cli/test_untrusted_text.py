@@ -1,21 +1,18 @@
 """Text of others commands no terminal and breaks no JSON, whatever of the library is listed, shown or looked for."""
 
+import asyncio
 import json
-import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from quaero_desktop.cli import main
-from quaero_desktop.domain.definitions import Definition, DefinitionType
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.settings import Settings
 from quaero_desktop.services import compose
-from tests.support.outcomes import stored
-from tests.support.payloads import payloads, storable_payloads
+from tests.support.payloads import storable_payloads
 from tests.support.untrusted import fill
 
 COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -26,8 +23,6 @@ OWN_STYLE = re.compile("\x1b\\[[0-9;]*m")
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library that is full of it."""
-    import asyncio
-
     folder = tmp_path_factory.mktemp("untrusted") / "library"
 
     async def make() -> None:
@@ -54,10 +49,6 @@ COMMAND_LINES = (
 )
 
 
-class Terminal:
-    """Stands in for a terminal that notes what reaches it."""
-
-
 @pytest.mark.parametrize("words", COMMAND_LINES, ids=" ".join)
 def test_nothing_of_it_commands_a_terminal(library: Path, words: tuple[str, ...], capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
@@ -67,6 +58,26 @@ def test_nothing_of_it_commands_a_terminal(library: Path, words: tuple[str, ...]
     code = main.execute(["--library", str(library), *words])
     out, err = capsys.readouterr()
     assert code == 0, err
-    for line in OWN_STYLE.sub("", out + err).splitlines():
+    for line in OWN_STYLE.sub("", out + err).split("\n"):
         found = COMMANDS.search(line)
         assert not found, f"{found[0]!r} in {line[:200]!r}"
+
+
+def test_a_document_shown_on_a_terminal_commands_nothing_and_is_whole_in_a_file(library: Path, capsys, monkeypatch):
+    for number, is_terminal in ((1, True), (20, True), (40, True), (40, False)):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda is_terminal=is_terminal: is_terminal, raising=False)
+        capsys.readouterr()
+        assert main.execute(["--library", str(library), "documents", "show", str(number)]) == 0
+        shown = OWN_STYLE.sub("", capsys.readouterr().out)
+        if is_terminal:
+            assert not [line for line in shown.split("\n") if COMMANDS.search(line)]
+
+
+@pytest.mark.parametrize("words", COMMAND_LINES, ids=" ".join)
+def test_json_is_one_valid_value(library: Path, words: tuple[str, ...], capsys):
+    capsys.readouterr()
+    assert main.execute(["--library", str(library), *words, "--json"]) == 0
+    out = capsys.readouterr().out
+    json.loads(out)
+    assert "\x1b" not in out
+    assert out.count("\n") == 1

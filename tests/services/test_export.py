@@ -5,22 +5,27 @@ import contextlib
 import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import tracemalloc
+import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from quaero_desktop.domain.documents import Document
 from quaero_desktop.domain.errors import DiskFullError, ExportError, NotFoundError, UsageError
 from quaero_desktop.domain.exporting import ExportFormat, ExportReport
+from quaero_desktop.domain.text import single_line
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.settings import Settings
 from quaero_desktop.services import compose, export
@@ -29,7 +34,9 @@ from quaero_desktop.storage import documents
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.errand import Errand
 from quaero_desktop.storage.export import Snapshot, snapshot
+from tests.support import untrusted as untrusted_library
 from tests.support.outcomes import stored
+from tests.support.payloads import storable_payloads
 
 SITE = "https://site.test/"
 EVIL = "=cmd|' /C calc'!A0"
@@ -539,5 +546,99 @@ def test_cells_that_could_run_are_made_text():
     dangerous: Sequence[str] = ("=1", "+1", "-1", "@x", "\t=1", "\r=1", "\n@", " =1", "\uff0b1", "\u202e=1")
     for text in dangerous:
         assert export.safe_cell(text).startswith("'"), repr(text)
-    for text in ("a=1", "1", "", "'", "x-1", "https://site.test/?a=-1"):
+    for text in ("a=1", "1", "", "'", "x-1", "https://site.test/?a=-1", "a; b", "a;b=1"):
         assert export.safe_cell(text) == text
+    assert export.safe_cell('x;"=1') == "x;\"'=1"
+
+
+FORMULA_PARTS = st.sampled_from(
+    ["=", "+", "-", "@", ";", ",", '"', "'", " ", "\t", "\r\n", "\u200b", "\uff1d", "\ufe63", "1", "a"]
+)
+
+
+@given(st.one_of(st.text(), st.lists(FORMULA_PARTS, max_size=12).map("".join)))
+def test_no_text_is_a_formula_whichever_way_a_spreadsheet_reads_the_table(text: str):
+    cell = export.safe_cell(text)
+    file = io.StringIO(newline="")
+    csv.writer(file).writerow(["1", cell, "last"])
+    (row,) = csv.reader(io.StringIO(file.getvalue(), newline=""))
+    assert row == ["1", cell, "last"]
+    # Where lists are written with semicolons, the program cuts there; a tab and a line end are never in a cell.
+    assert not set(cell) & set("\t\r\n\0")
+    for delimiter in ",;":
+        for read in csv.reader(io.StringIO(file.getvalue(), newline=""), delimiter=delimiter):
+            for each in read:
+                shown = unicodedata.normalize("NFKC", re.sub("[\u200b-\u200d\xad\u2060]", "", each)).strip()
+                assert not shown.startswith(("=", "+", "-", "@")), (each, delimiter)
+
+
+@given(st.one_of(st.text(), st.text(alphabet="[]()<>!*_`\\|#~&;$^ax1 \n", max_size=30)))
+def test_no_title_is_more_than_the_text_of_its_link(title: str):
+    line = single_line(title, 200)
+    (block,) = [each for each in MarkdownIt().parse(f"- [{export._as_text(line)}](a.md)\n") if each.type == "inline"]
+    tokens = block.children or []
+    assert (tokens[0].type, tokens[0].attrs["href"], tokens[-1].type) == ("link_open", "a.md", "link_close")
+    assert {token.type for token in tokens[1:-1]} <= {"text", "text_special"}
+    assert "".join(token.content for token in tokens) == line
+
+
+@given(st.text())
+def test_no_text_leaves_its_place_in_the_front_matter(text: str):
+    quoted = export._quoted(text)
+    assert quoted.isprintable() or not re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]", quoted)
+    assert (json.loads(quoted) if quoted else "") == single_line(text, export._MOST_OF_A_CELL)
+
+
+# --- Hostile libraries ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def untrusted(library) -> Services:
+    """A library full of texts of others."""
+    await untrusted_library.fill(library, storable_payloads())
+    return library
+
+
+async def test_each_field_of_each_document_comes_back_from_json_lines(untrusted, out):
+    report = await untrusted.export.export("jsonl", out / "x.jsonl")
+    lines = (out / "x.jsonl").read_bytes().decode().split("\n")
+    assert lines.pop() == ""
+    assert len(lines) == report.documents == (await untrusted.library.statistics()).documents > 60
+    names = {source.id: source.name for source in await untrusted.sources.list()}
+    titles = set()
+    for line in lines:
+        found = json.loads(line)
+        document = await untrusted.library.document(found["id"])
+        summary = await untrusted.library.summary(document.id)
+        said = found.pop("summary", ""), found.pop("keywords", [])
+        assert said == ("", []) if summary is None else (summary.summary, list(summary.keywords))
+        assert found.pop("source") == names[document.source_id]
+        assert found.keys() == set(document.__struct_fields__)
+        for name in document.__struct_fields__:
+            assert found[name] == msgspec.to_builtins(getattr(document, name)), name
+        titles.add(document.title)
+    assert titles >= {text for number, text in enumerate(storable_payloads()) if number % 3}
+
+
+async def test_a_folder_and_a_table_of_them_are_harmless(untrusted, out):
+    report = await untrusted.export.export("markdown", out / "m")
+    files = [path for path in (out / "m").rglob("*") if path.is_file()]
+    assert len(files) == report.files == report.documents + 1
+    for path in files:
+        assert path.resolve().is_relative_to((out / "m").resolve())
+        assert not path.is_symlink()
+        assert not re.search('[<>:"|?*\\x00-\x1f\x7f-\x9f\u202a-\u202e]', str(path.relative_to(out)))
+        assert not path.name.startswith((".", "-", "~"))
+    index = (out / "m" / "index.md").read_text(encoding="utf-8")
+    for block in MarkdownIt().parse(index):
+        for token in block.children or ():
+            assert token.type in ("text", "text_special", "link_open", "link_close"), token
+            assert not str(token.attrs.get("href", "")).startswith(("javascript", "data", "file", "http", "//", "/"))
+    await untrusted.export.export("csv", out / "x.csv")
+    rows = table(out / "x.csv")
+    assert len(rows) == report.documents
+    for row in rows:
+        for name, cell in row.items():
+            assert not cell.startswith(tuple("=+-@\t\r\n")), name
+            assert len(cell) <= 32_767
+            assert "\n" not in cell

@@ -304,6 +304,20 @@ async def test_j6_an_unknown_action_of_an_old_row_fails_its_step_with_a_clear_er
     assert await bench.statuses(root) == ["failed", "skipped"]
 
 
+async def test_j6_an_unknown_action_is_never_taken_for_a_page(bench):
+    await bench.run(step("crawler_url", "Fetch"))
+    assert (await bench.take_one()).job.type == "step crawler_url"
+
+
+async def test_j8_what_a_step_failed_with_is_shown_without_secrets(bench):
+    root = await bench.run(step("reindex"))
+    await bench.fail(await bench.take_one(), Failed(cause=Cause.EXECUTOR_ERROR, message="password=hunter2secret"))
+    (state,) = await bench.steps(root)
+    assert state.error is not None
+    assert "hunter2" not in state.error
+    assert "hunter2" not in str((await bench.job(root)).result)
+
+
 async def test_a_crawl_that_cannot_begin_fails_its_own_step_only(bench):
     """`ends_root` fails what is left of the step: what earlier ones stored does not count."""
     root = await bench.run(crawl("First", "a"), crawl("Second", "b", "c", on_error="continue"), step("reindex"))
@@ -464,6 +478,22 @@ async def test_a_run_that_ends_before_the_one_that_waits_is_parked_wakes_it_even
     await bench.ledger.park(waiting.delivery.receipt, bench.clock.now_ms() + 60_000, "Waits for it")
     bench.clock.advance(0.001)
     assert (await bench.take_one(JobType.PREREQUISITE)).job.id == waiting.job.id
+
+
+async def test_j4_a_pre_job_that_was_deleted_is_not_begun_once_more(bench, library, ledger):
+    first = await bench.define(step("reindex"), name="First")
+    root = await bench.run(crawl(), pre_jobs=(first,))
+    waiting = await bench.take_one(JobType.PREREQUISITE)
+    required = await bench.ledger.require(waiting.job.id)
+    await Deletions(library, ledger).hide([required.id])
+    assert (await bench.ledger.require(waiting.job.id)).status == "deleted"
+    await bench.fail(waiting, Failed(cause=Cause.PREREQUISITE, message="It was deleted."))
+    assert await bench.ledger.retry(root) == 1
+    waiting = await bench.take_one(JobType.PREREQUISITE)
+    again = await bench.ledger.require(waiting.job.id)
+    assert (again.is_open, again.id > required.id) == (True, True), "another attempt has a run of its own"
+    await bench.ledger.cancel(root)
+    await bench.ledger.cancel(again.id)
 
 
 async def test_j4_post_jobs_begin_in_the_transaction_in_which_the_run_completed(bench):

@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import qasync
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint
 from PySide6.QtWidgets import QApplication, QWidget
 
+from quaero_desktop.app import WindowLoop
 from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.settings import Settings
@@ -94,53 +94,6 @@ class QtWorld:
         self.context.notices.error(error)
 
 
-class _Loop(qasync.QEventLoop):
-    """Runs no task but while it runs.
-
-    qasync 0.28 serves events once more when a future is done, without a running loop: a task that has its turn then and
-    asks for the loop fails.
-    """
-
-    def run_until_complete(self, future: Any) -> Any:
-        """Run until *future* is done and return its result."""
-        task = asyncio.ensure_future(future, loop=self)
-
-        def stop(_: object) -> None:
-            self.stop()
-
-        task.add_done_callback(stop)
-        try:
-            self.run_forever()
-        finally:
-            task.remove_done_callback(stop)
-        return task.result()
-
-    def close(self) -> None:
-        """Close, and let the timers end here and now.
-
-        qasync 0.28 lets them run on. The test still holds this loop, and what is freed after it may be freed by the
-        collector on a thread of the database: Qt aborts where that has a timer.
-        """
-        super().close()
-        self._timer.deleteLater()
-
-    def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
-        """Call *callback* after *delay* seconds, but only while the loop runs."""
-        return self._add_callback(_Handle(callback, args, self, context=context), delay)
-
-
-class _Handle(asyncio.Handle):
-    """Waits for its loop to run: pytest-qt and Qt's own test functions serve Qt's events without it."""
-
-    __slots__ = ()
-
-    def _run(self) -> None:
-        if self._loop.is_running():  # type: ignore[attr-defined]
-            super()._run()
-        else:
-            self._loop._add_callback(self, 0.005)  # type: ignore[attr-defined]
-
-
 @contextmanager
 def qt_world(
     folder: Path, *, engine: bool = False, settings: Settings | None = None, mode: Mode = Mode.LIGHT
@@ -158,7 +111,7 @@ def qt_world(
     # As in the application: a widget that goes would stop the loop.
     application.setQuitOnLastWindowClosed(False)
     chosen = settings or Settings()
-    with asyncio.Runner(loop_factory=lambda: _Loop(application)) as runner:
+    with asyncio.Runner(loop_factory=lambda: WindowLoop(application)) as runner:
         stack = AsyncExitStack()
         services = runner.run(
             stack.enter_async_context(writing(LibraryFiles(folder), chosen, create=True, engine=engine))

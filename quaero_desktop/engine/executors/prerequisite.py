@@ -3,7 +3,7 @@
 from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.domain.jobs import Cause, JobRef, Status
 from quaero_desktop.domain.outcomes import Failed, Outcome, Parked, Recorded
-from quaero_desktop.domain.ports import LedgerPort
+from quaero_desktop.domain.ports import DELETED, LedgerPort
 from quaero_desktop.engine.roots import RootContext
 from quaero_desktop.infra.clock import Clock
 
@@ -35,5 +35,5 @@ class Prerequisite:
             return Parked(until=until, reason=f"Waits for “{other.name}”, job {other.id}")
         if other.status == Status.COMPLETED:
             return Recorded(result={"job": other.id}, message=f"“{other.name}”, job {other.id}, has completed")
-        how = "was cancelled" if other.status == Status.CANCELLED else "failed"
+        how = {Status.CANCELLED: "was cancelled", DELETED: "was deleted"}.get(other.status, "failed")
         return Failed(cause=Cause.PREREQUISITE, message=f"the definition {other.name}, which has to run before, {how}")

@@ -247,7 +247,7 @@ CREATE TABLE root_progress (
     heartbeat_at        INTEGER,
     step                INTEGER NOT NULL DEFAULT 0,     -- of a definition's run: the one that is under way
     steps               TEXT CHECK (steps IS NULL OR json_valid(steps)),    -- of a definition's run: where each is
-    deadline_at         INTEGER,                        -- of a run: when it has taken too long; see storage/runs.py
+    deadline_at         INTEGER,                        -- of a run: when it has taken too long; see storage/deadlines.py
     paused_at           INTEGER                         -- while it is paused the deadline waits
 ) STRICT;
 CREATE INDEX root_progress_deadline ON root_progress (deadline_at) WHERE deadline_at IS NOT NULL;

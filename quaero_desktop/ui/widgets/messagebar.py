@@ -25,7 +25,7 @@ SHOWN_MS = 8_000
 """How long a notice that is no error stays, in milliseconds; an error stays until it is closed."""
 MOST_WAITING = 50
 """More notices than that nobody reads: the oldest that is no error goes first."""
-_LONGEST = 1_000
+_LONGEST = 400
 _ICONS = {"info": "info", "success": "check-circle", "error": "warning-circle"}
 
 _PROGRESS_HEIGHT = 3
