@@ -57,7 +57,7 @@ def test_timeouts_run_when_they_are_due_and_never_before(run):
 
 def test_cancelled_timeouts_are_forgotten_when_they_come_first(run):
     async def main() -> None:
-        loop = asyncio.get_running_loop()
+        loop: Any = asyncio.get_running_loop()
         for _ in range(100):
             loop.call_later(60, print).cancel()
         await asyncio.sleep(0.005)
