@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from PySide6.QtCore import QEvent, QItemSelectionModel, QObject, QPoint, Qt
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QObject, QPersistentModelIndex, QPoint, Qt
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtTest import QAbstractItemModelTester, QSignalSpy, QTest
 from PySide6.QtWidgets import QLabel, QMenu, QWidget
@@ -238,7 +238,12 @@ def test_a_new_look_lays_out_no_row(show, jobs, world, monkeypatch):
     before = [shown.tree.visualRect(shown.model.index_of(root + page)) for page in range(6)]
     asked: list[int] = []
     flags = JobTreeModel.flags
-    monkeypatch.setattr(JobTreeModel, "flags", lambda self, index: (asked.append(index.row()), flags(self, index))[1])
+
+    def watched(self: JobTreeModel, index: QModelIndex | QPersistentModelIndex) -> Qt.ItemFlag:
+        asked.append(index.row())
+        return flags(self, index)
+
+    monkeypatch.setattr(JobTreeModel, "flags", watched)
     mode = world.context.theme.mode
 
     shown.do(lambda: world.context.theme.set_mode(Mode.DARK))

@@ -213,6 +213,7 @@ def examine_view(view: QAbstractItemView, where: str) -> int:
 # --- the window ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_whatever_is_shown_of_others_is_inert(world: QtWorld, guard: Guard, monkeypatch: pytest.MonkeyPatch):
     texts = storable_payloads(guard.web.origin, guard.picture)
@@ -300,6 +301,8 @@ def show_words(used: RecipeWindow, world: QtWorld, texts: list[str]) -> None:
     """What bars, the palette and the tray say."""
     notices = world.context.notices
     window = used.window
+    # What is below the bars would be laid out anew for each of them.
+    window.pages.hide()
     for text in texts:
         error = KnownError(text, text)
         error.__cause__ = ValueError(text)
@@ -312,6 +315,7 @@ def show_words(used: RecipeWindow, world: QtWorld, texts: list[str]) -> None:
         used.do(lambda text=text: notices.undo(text, lambda: None))
     assert examine(window.undo_bar) > 20
     look(used, "the bars")
+    window.pages.show()
     tray = Tray(world.context, used.window, used.window.windowIcon())
     tray._tip()
     tray.hide()

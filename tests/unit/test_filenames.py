@@ -128,3 +128,37 @@ def test_no_address_is_harmful(segments: list[str], query: str):
 def test_no_text_is_a_harmful_name(text: str):
     assert_harmless(safe_name(text))
     assert safe_name(safe_name(text)) == safe_name(text)
+
+
+ODD_PARTS = st.sampled_from(
+    ["..", ".", "con", "NUL", "com¹", "Lpt9.txt", "aux .c", "x" * 300, "é", "e\u0301", "É", "ß", "SS", "ı", "I", "a.", "a ", "a",
+     "A.md", "a.md", "index", "-rf", "~", "\u202e", "\u200b", "%", "a:b", "a\\b", "\ud7ff", "\U0001f468\u200d\U0001f469"]
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(ODD_PARTS, min_size=1, max_size=4), min_size=1, max_size=12))
+def test_pages_of_one_export_never_meet(pages: list[list[str]]):
+    """Not where letters differ in their size only, nor in their spelling; and no file stands where a folder is."""
+    names = FileNames(reserved=("index.md",))
+    files, folders = set[str](), set[str]()
+    for segments in pages:
+        url = urls.identity("https://site.test/" + "/".join(quote(each) for each in segments))
+        assert url is not None
+        path = PurePosixPath(names.of(url))
+        assert not path.is_absolute()
+        for part in path.parts:
+            assert_harmless(part)
+            assert len(part.encode("utf-16-le")) // 2 <= 255
+        file = unicodedata.normalize("NFD", str(path).casefold())
+        assert file not in files
+        files.add(file)
+        folders |= {unicodedata.normalize("NFD", str(above).casefold()) for above in path.parents}
+    assert not files & folders
+    assert "index.md" not in files
+
+
+@given(ODD_PARTS, st.sampled_from([" ", ".", " .", "  ..", "\u00a0", "\t", "\u200e"]))
+def test_what_windows_drops_at_the_end_is_not_there(name: str, ending: str):
+    made = safe_name(name + ending)
+    assert_harmless(made)
+    assert made == made.rstrip(" .")
