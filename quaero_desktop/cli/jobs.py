@@ -21,6 +21,8 @@ from quaero_desktop.services.jobs import JobDetails
 if TYPE_CHECKING:
     from rich.text import Text
 
+_MOST_SEEDS = 10
+
 
 def run_command(options: Options, given: argparse.Namespace) -> int:
     """Run one of the actions of ``jobs``."""
@@ -199,8 +201,8 @@ def _print_details(details: JobDetails) -> None:
 
 def _root_rows(job: Job, root: RootDetails) -> list[tuple[str, str]]:
     rows = []
-    if job.payload.get("seeds"):
-        rows.append(("from", ", ".join(job.payload["seeds"])))
+    if job.seeds:
+        rows.append(("from", ", ".join(job.seeds[:_MOST_SEEDS]) + (" …" if len(job.seeds) > _MOST_SEEDS else "")))
     rows.append(("documents", f"{root.documents:,} ({output.size(root.bytes)} received)"))
     if is_recrawl(root.changes):
         rows.append(("  of them", changes_in_words(root.changes)))

@@ -189,6 +189,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         """Whether this job has no parent."""
         return self.parent_id is None
 
+    @property
+    def seeds(self) -> tuple[str, ...]:
+        """Where a crawl, or the crawls of a definition's run, began; empty for other jobs."""
+        steps = self.payload.get("steps")
+        crawls: list[Any] = [self.payload]
+        if isinstance(steps, list):
+            crawls += [step.get("crawl") for step in steps if isinstance(step, dict)]
+        seeds = [crawl.get("seeds") for crawl in crawls if isinstance(crawl, dict)]
+        return tuple(str(seed) for each in seeds if isinstance(each, list) for seed in each)
+
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a job's log. Levels are debug, info, warn and error (J9a)."""

@@ -85,8 +85,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         """Return what an action needs to know of a job."""
         url = job.url
         if url is None and job.is_root:
-            seeds = job.payload.get("seeds")
-            url = str(seeds[0]) if isinstance(seeds, list) and seeds else None
+            url = next(iter(job.seeds), None)
         return cls(
             id=job.id,
             root_id=job.root_id,

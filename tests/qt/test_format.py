@@ -78,3 +78,11 @@ def test_a_tool_tip_shows_what_looks_like_html_and_a_button_every_ampersand() ->
     assert format.tool_tip("<img src=x>\nR&D") == "<qt/>&lt;img src=x&gt;<br>R&amp;D"
     assert format.tool_tip("") == ""
     assert format.button_text("R&D\n<b>") == "R&&D <b>"
+
+
+def test_lines_of_others_are_few_and_inert():
+    assert format.clean_lines("one\u202e\ntwo\x1b\r\nthree") == "one \ntwo \nthree"
+    assert format.clean_lines("line\n" * 50, 3) == "line\nline\nline…"
+    assert len(format.clean_lines("x" * 1_000_000)) == format.MAX_LINE
+    assert format.tool_tip("a <b>\n" * 5_000).count("<br>") < 30
+    assert "<b>" not in format.tool_tip("a <b>\n" * 5_000)

@@ -131,8 +131,10 @@ def test_no_text_is_a_harmful_name(text: str):
 
 
 ODD_PARTS = st.sampled_from(
-    ["..", ".", "con", "NUL", "com¹", "Lpt9.txt", "aux .c", "x" * 300, "é", "e\u0301", "É", "ß", "SS", "ı", "I", "a.", "a ", "a",
-     "A.md", "a.md", "index", "-rf", "~", "\u202e", "\u200b", "%", "a:b", "a\\b", "\ud7ff", "\U0001f468\u200d\U0001f469"]
+    [
+        "..", ".", "con", "NUL", "com¹", "Lpt9.txt", "aux .c", "x" * 300, "é", "e\u0301", "É", "ß", "SS", "\u0131", "I",
+        "a.", "a ", "a", "A.md", "a.md", "index", "-rf", "~", "\u202e", "\u200b", "%", "a:b", "a\\b", "\ud7ff",
+    ]
 )  # fmt: skip
 
 

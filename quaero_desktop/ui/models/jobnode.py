@@ -110,17 +110,11 @@ class Node:
     def of_root(cls, job: Job, top: "Node", now: int) -> "Node":
         """Return the node of a root."""
         node = cls(job, top)
-        seeds = node.seeds
+        seeds = job.seeds
         node.site = written.host_of(seeds[0]) if seeds else ""
         node.haystack = " ".join((job.name, *seeds, str(job.id))).casefold()
         node.measure(now)
         return node
-
-    @property
-    def seeds(self) -> list[str]:
-        """Where a crawl begins."""
-        seeds = self.job.payload.get("seeds")
-        return [str(seed) for seed in seeds] if isinstance(seeds, list) else []
 
     @property
     def parts(self) -> tuple[int, int, int]:

@@ -712,7 +712,7 @@ class JobTreeModel(QAbstractItemModel):
             case Column.NAME:
                 lines = [job.name] if job.url is None else [job.url]
                 if job.is_root:
-                    lines += [seed for seed in node.seeds if seed != job.name][:5]
+                    lines += [seed for seed in job.seeds if seed != job.name][:5]
             case Column.STATUS:
                 words = status_words(job.status, job.warnings)
                 cause = CAUSES.get(job.cause or "", "")

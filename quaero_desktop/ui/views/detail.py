@@ -398,7 +398,7 @@ class DetailPane(QWidget):
             found_on=details.found_on,
             group=before if before is not None and _key(before) == alike else None,
             root_name=root.name,
-            seeds=tuple(str(seed) for seed in root.payload.get("seeds") or ()),
+            seeds=root.seeds,
         )
         self._job, self._details, self._page = job, details, page
         if first:

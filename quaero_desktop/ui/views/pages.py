@@ -271,8 +271,7 @@ class PagesView(QWidget):
     def _know(self, root: Job) -> None:
         """Take in what is known of the root as a whole."""
         if self._root is None:
-            seeds = root.payload.get("seeds")
-            seed = str(seeds[0]) if isinstance(seeds, list) and seeds else ""
+            seed = next(iter(root.seeds), "")
             self._table.set_origin(seed[: seed.find("/", seed.find("://") + 3) + 1])
         self._root = root
         self._tasks.latest(self._key("counts"), self._count(root.id), on_error=self._fail)
