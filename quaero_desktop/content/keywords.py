@@ -22,7 +22,10 @@ _MOST_CODE = 0.4
 """The share of keywords that may be identifiers: a reference page has nothing else to count."""
 
 _BREAK = re.compile(
-    r"[,;:.!?()\[\]{}\"“”«»„/|—–=<>…。、，！？：；（）「」『』]+(?=\s|$)|[()\[\]{}\"“”«»„/|—–=<>。、，！？：；（）「」『』]"
+    # Only from its beginning, so that a run of signs is looked at once.
+    r"(?<![,;:.!?()\[\]{}\"“”«»„/|—–=<>…。、，！？：；（）「」『』])"
+    r"[,;:.!?()\[\]{}\"“”«»„/|—–=<>…。、，！？：；（）「」『』]++(?=\s|$)"
+    r"|[()\[\]{}\"“”«»„/|—–=<>。、，！？：；（）「」『』]"
 )
 _LETTERS_ONLY = re.compile(r"[\W_]+")
 _LEAST_ALIKE = 8

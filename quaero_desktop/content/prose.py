@@ -31,7 +31,8 @@ _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?")
 _RULE = re.compile(r"(?:[-*_][ \t]*){3,}$")
 _TERM = re.compile(r"(?:\*\*.+\*\*|`[^`]+`)[:.]?$")
 _IMAGE = re.compile(r"!\[[^\[\]]*\]\((?:<[^<>\n]*>|[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)")
-_LINK = re.compile(r"\[((?:[^\[\]\\]|\\.)*)\]\((?:<[^<>\n]*>|[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)")
+# Not from a bracket that is escaped: from each of many such ones it would look at all that follow.
+_LINK = re.compile(r"(?<!\\)\[((?:[^\[\]\\]|\\.)*+)\]\((?:<[^<>\n]*>|[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)")
 _FOOTNOTE_LINK = re.compile(r" ?\[\[[^\[\]]{0,20}\]\]\((?:<[^<>\n]*>|[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)")
 _WIDE = re.compile("[\u2e80-\uffff]")
 _LETTERS = re.compile(r"(?:[^\W\d_]| )+")
@@ -63,7 +64,8 @@ _LABELS = frozenset(
     "see also|siehe auch|voir aussi|véase también|vedi anche|ver também|zie ook|参见|関連項目".split("|")
 )
 
-_END = re.compile(r"[.!?…]+[\"'”’»)\]\x03\x05]*(?=\s|$)|[。！？｡．]+[」』”’）)\x03\x05]*")
+# A run of marks is looked at once: dots lead from a title to its page number, and hostile pages consist of them.
+_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]\x03\x05]*+(?=\s|$)|[。！？｡．]+[」』”’）)\x03\x05]*")
 _ABBREVIATIONS = frozenset(
     "e.g i.e eg ie etc vs cf viz mr mrs ms dr prof st fig figs sec sect ch chap no nos vol pp p al inc ltd co "
     "corp dept est approx resp jr sr ed eds incl excl max min ref refs rev ver z.b d.h u.a o.ä u.ä bzw usw ca "

@@ -167,17 +167,19 @@ class LanguageModel:
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = msgspec.json.encode(body)
-        request = httpx.Request(
-            method,
-            self._base + path,
-            headers=headers,
-            content=content,
-            extensions={
-                "timeout": {"connect": min(_CONNECT_SECONDS, self._timeout), "read": None, "write": None, "pool": None},
-                # A kept connection that was closed meanwhile would be a failure of nobody's.
-                FRESH_CONNECTION: True,
-            },
-        )
+        extensions = {
+            "timeout": {"connect": min(_CONNECT_SECONDS, self._timeout), "read": None, "write": None, "pool": None},
+            # A kept connection that was closed meanwhile would be a failure of nobody's.
+            FRESH_CONNECTION: True,
+        }
+        try:
+            request = httpx.Request(method, self._base + path, headers=headers, content=content, extensions=extensions)
+        except httpx.InvalidURL:
+            raise ModelError(
+                "The address of the language model is no web address.",
+                "Check summaries.endpoint: its host, and the port behind it.",
+                cause=Cause.BAD_URL,
+            ) from None
         try:
             async with asyncio.timeout(self._timeout):
                 status, received = await self._exchange(request, on_progress)

@@ -175,6 +175,16 @@ def test_one_sentence_is_its_own_summary() -> None:
     assert made("PostgreSQL is a database system.").text == "PostgreSQL is a database system."
 
 
+def test_dots_that_lead_to_a_page_number_end_no_sentence() -> None:
+    assert split("Chapter one .......... 5 and so on... Chapter two.......6 ends. Really?! “Yes.” It did.") == [
+        "Chapter one .......... 5 and so on...",
+        "Chapter two.......6 ends.",
+        "Really?!",
+        "“Yes.”",
+        "It did.",
+    ]
+
+
 def test_an_abbreviation_a_version_and_an_initial_end_no_sentence() -> None:
     text = "It supports formats, e.g. XML, since version 3.11 of J. Smith's tool. The second sentence (see Fig. 3) ends here."
     assert split(text) == [
@@ -233,6 +243,10 @@ def test_footnotes_and_link_targets_do_not_show() -> None:
         "A " + "very " * 200_000 + "long sentence.",
         "\x02\x03\x04\x05 Some text with the signs of ours. " * 1000,
         "<script>alert(1)</script> " * 20_000,
+        ("." * 19_990 + "x\n\n") * 25,
+        ("!" * 10_000 + '"' * 9_900 + "x\n\n") * 25,
+        ("\\[" * 9_990 + "](x\n\n") * 25,
+        ("[[" * 9_990 + "](x\n\n") * 25,
     ],
 )
 def test_hostile_text_costs_little_and_raises_nothing(text: str) -> None:

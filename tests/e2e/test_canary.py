@@ -457,7 +457,8 @@ def test_what_a_crash_tells_and_copies_is_without_secrets(tmp_path, qapp: QAppli
     for number, canary in enumerate(CANARIES):
         pasted = credentials.read(canary.pasted, now=0, kind=canary.kind, origin="https://site.test")
         store.lend(f"memory:{number}", pasted.secret.reveal())
-    written, told = io.StringIO(), []
+    written = io.StringIO()
+    told: list[str] = []
     diagnostics = log.configure("debug", redactor=redact.Redactor(), stream=written, file=tmp_path / "log.txt")
     try:
         with qt_world(tmp_path / "library") as world:
@@ -473,7 +474,8 @@ def test_what_a_crash_tells_and_copies_is_without_secrets(tmp_path, qapp: QAppli
                 assert_none(report(text), "what is copied", OURS)
                 dialog = CrashDialog(world.context, None, text)
                 dialog.show()
-                dialog.findChild(QPushButton, "copyDetails").click()
+                copy: Any = dialog.findChild(QPushButton, "copyDetails")
+                copy.click()
                 assert "RuntimeError" in qapp.clipboard().text()
                 assert_none(qapp.clipboard().text(), "the clipboard", OURS)
                 dialog.close()

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,8 @@ def assert_text_edit(edit: QTextEdit, where: str) -> None:
 
 def examine_view(view: QAbstractItemView, where: str) -> int:
     """Look at the cells that are shown: one line each, no higher than the others, and tips that are inert."""
-    model, seen, heights = view.model(), 0, set[int]()
+    seen, heights = 0, set[int]()
+    model: Any = view.model()
     if model is None or not view.isVisible():
         return 0
     indexes: list[Any] = [view.indexAt(view.viewport().rect().topLeft())]
@@ -244,8 +246,12 @@ def look(used: RecipeWindow, what: str) -> None:
 def show_jobs(used: RecipeWindow, world: QtWorld, known: dict[str, Any]) -> None:
     used.do(used.window.show_jobs)
     window, root = used.window, known["root"]
+
+    def shows(job_id: int) -> bool:
+        return window.detail.job_id == job_id and not window.detail.is_reading
+
     used.do(lambda: window.show_job(root, expand=True))
-    world.wait_until(lambda: window.detail.job_id == root and not window.detail.is_reading)
+    world.wait_until(partial(shows, root))
     for tab in ("Overview", "Pages", "Skipped", "Setup"):
         used.do(lambda tab=tab: window.detail.show_tab(tab))
         settle(world)
@@ -254,14 +260,14 @@ def show_jobs(used: RecipeWindow, world: QtWorld, known: dict[str, Any]) -> None
     settle(world)
     look(used, "the log")
     for job_id in known["roots"][1::10]:
-        used.do(lambda job_id=job_id: window.show_job(job_id))
-        world.wait_until(lambda job_id=job_id: window.detail.job_id == job_id and not window.detail.is_reading)
+        used.do(partial(window.show_job, job_id))
+        world.wait_until(partial(shows, job_id))
         assert examine(window.detail) > 5
     pages = world.run(world.services.jobs.page(JobFilter(parent=root, type=(JobType.CRAWLER_URL,), limit=None))).jobs
     for job in pages[:: max(1, len(pages) // 20)]:
         with responsive(f"page {job.name[:60]!r}"):
-            used.do(lambda job=job: window.detail.open_job(job.id))
-            world.wait_until(lambda job=job: window.detail.job_id == job.id and not window.detail.is_reading)
+            used.do(partial(window.detail.open_job, job.id))
+            world.wait_until(partial(shows, job.id))
         assert examine(window.detail) > 5
     look(used, "the jobs")
 

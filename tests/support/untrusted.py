@@ -34,7 +34,7 @@ async def fill(services: Services, texts: list[str]) -> dict[str, Any]:
     for number, (url, text) in enumerate(zip(urls, texts, strict=True)):
         if number % 3:
             part = text[:5_000]
-            page = {"title": text, "description": text, "author": part, "headings": ((1, part),)}
+            page: dict[str, Any] = {"title": text, "description": text, "author": part, "headings": ((1, part),)}
             outcomes[url] = stored(url, f"{text}\n\nneedle {number}\n", **page)
         else:
             outcomes[url] = Failed(cause=Cause.EXECUTOR_ERROR, message=text[:100_000])

@@ -201,6 +201,15 @@ async def test_proxies_of_the_environment_get_nothing(
         assert proxy.connections == 0
 
 
+@pytest.mark.parametrize("endpoint", ["http://model:port/v1", "http://[::1", "http://[model]/v1"])
+async def test_an_address_that_is_none_is_a_clear_error(endpoint: str) -> None:
+    model = LanguageModel(endpoint, model="tiny-3b")
+    error = await refused(model)
+    await model.aclose()
+    assert error.cause == Cause.BAD_URL
+    assert not error.is_passing
+
+
 def test_what_a_key_is_bound_to() -> None:
     assert origin_of_endpoint("HTTP://Host.Test:8080/v1/") == "http://host.test:8080"
     assert origin_of_endpoint("https://host.test") == "https://host.test"

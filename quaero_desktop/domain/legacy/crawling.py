@@ -20,7 +20,8 @@ def delay_ms(config: dict[str, Any]) -> int | None:
     nanoseconds = whole(config.get("rate_limit"))
     if nanoseconds is None or nanoseconds <= 0:
         return None
-    return min(max(round(nanoseconds / 1_000_000), 1), _MOST_DELAY_MS)
+    # In whole numbers: one from JSON may be too large for a float.
+    return min(max(nanoseconds // 1_000_000, 1), _MOST_DELAY_MS)
 
 
 def patterns(configs: Sequence[dict[str, Any]], key: str, note: Note) -> tuple[str, ...]:
