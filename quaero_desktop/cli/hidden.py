@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from quaero_desktop.cli.ending import InterruptedByUserError
 
@@ -51,24 +50,23 @@ def _ask_on_unix(prompt: str) -> str:
     sys.stderr.write(prompt)
     sys.stderr.flush()
     try:
-        with _silent(descriptor):
-            return b"\n".join(_lines(descriptor)).decode("utf-8", "replace")
+        return _read_silently(descriptor)
     finally:
         sys.stderr.write("\n")
         sys.stderr.flush()
 
 
-@contextmanager
-def _silent(descriptor: int) -> Iterator[None]:
-    """Let the terminal neither show what is typed nor cut long lines."""
+def _read_silently(descriptor: int) -> str:
+    """Return what is typed, while the terminal neither shows it nor cuts long lines."""
     import termios
 
     before = termios.tcgetattr(descriptor)
     silent = termios.tcgetattr(descriptor)
     silent[3] &= ~(termios.ECHO | termios.ICANON)
-    termios.tcsetattr(descriptor, termios.TCSADRAIN, silent)
     try:
-        yield
+        # In here: Ctrl-C right after it must find the way back, too.
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, silent)
+        return b"\n".join(_lines(descriptor)).decode("utf-8", "replace")
     finally:
         # Whatever was pasted too much must not become a command.
         termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)

@@ -7,7 +7,7 @@ import msgspec
 from quaero_desktop.cli import output
 from quaero_desktop.cli.context import Options, run
 from quaero_desktop.cli.ending import EXIT_OK
-from quaero_desktop.domain.errors import UsageError
+from quaero_desktop.domain.errors import FieldError, NotFoundError, UsageError
 from quaero_desktop.domain.sources import NewSource, Source, SourceDeletion, SourceRules
 from quaero_desktop.domain.urls import origin_of
 
@@ -80,12 +80,14 @@ async def _show(options: Options, source_id: int) -> int:
 
 
 async def _add(options: Options, given: argparse.Namespace) -> int:
-    new = NewSource(
-        base_url=given.url,
-        name=given.name,
-        rules=_changed_rules(SourceRules(), given),
-        credential_id=given.credential,
-    ).checked()
+    new = _checked(
+        NewSource(
+            base_url=given.url,
+            name=given.name,
+            rules=_changed_rules(SourceRules(), given),
+            credential_id=given.credential,
+        )
+    )
     async with options.writing(create=True) as services:
         source = await services.sources.get(await services.sources.add(new))
     code = _print(options, source)
@@ -94,16 +96,28 @@ async def _add(options: Options, given: argparse.Namespace) -> int:
     return code
 
 
+def _checked(source: NewSource) -> NewSource:
+    try:
+        return source.checked()
+    except FieldError as error:
+        if error.field != "base_url":
+            raise
+        # On the command line nobody wrote a field of that name.
+        raise UsageError(error.message.removeprefix("base_url: "), error.hint) from None
+
+
 async def _edit(options: Options, given: argparse.Namespace) -> int:
     async with options.writing() as services:
         before = await services.sources.get(given.id)
         credential_id = before.credential.id if before.credential is not None else None
-        changed = NewSource(
-            base_url=given.url or before.start_url,
-            name=before.name if given.name is None else given.name,
-            enabled=(before.enabled or given.enable) and not given.disable,
-            rules=_changed_rules(before.rules, given),
-            credential_id=None if given.no_credential else given.credential or credential_id,
+        changed = _checked(
+            NewSource(
+                base_url=given.url or before.start_url,
+                name=before.name if given.name is None else given.name,
+                enabled=(before.enabled or given.enable) and not given.disable,
+                rules=_changed_rules(before.rules, given),
+                credential_id=None if given.no_credential else given.credential or credential_id,
+            )
         )
         await services.sources.update(given.id, changed)
         source = await services.sources.get(given.id)
@@ -111,13 +125,23 @@ async def _edit(options: Options, given: argparse.Namespace) -> int:
 
 
 async def _delete(options: Options, given: argparse.Namespace) -> int:
+    plan: SourceDeletion | None
     if given.dry_run:
         async with options.reading() as services:
             plan = await services.sources.plan_deletion(given.id)
     else:
         async with options.writing() as services:
-            plan = await services.sources.delete(given.id, documents=given.with_documents)
-    if options.json:
+            try:
+                plan = await services.sources.delete(given.id, documents=given.with_documents)
+            except NotFoundError:
+                # As everywhere: deleting what is gone is a success.
+                plan = None
+    if plan is None:
+        if options.json:
+            output.print_json({"source_id": None, "dry_run": False})
+        else:
+            output.lines(f"There is no source {given.id}.")
+    elif options.json:
         output.print_json(msgspec.to_builtins(plan) | {"dry_run": given.dry_run})
     else:
         _tell_deletion(plan, given.dry_run)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from quaero_desktop.domain import curl, urls
-from quaero_desktop.domain.errors import UsageError
+from quaero_desktop.domain.errors import UnknownSecretError, UsageError
 from quaero_desktop.domain.sources import Credential, CredentialKind, checked_origin
 
 MASK = "••••"
@@ -310,7 +310,9 @@ def _bare(text: str, kind: CredentialKind | None) -> Material:
         return _authorization(text)
     if "=" in text.partition(";")[0] and "\n" not in text and _TOKEN.fullmatch(text.partition("=")[0].strip()):
         return Cookies(cookies=tuple(_pairs(text)))
-    raise UsageError("It cannot be told what that secret is.", f"Say which kind it is: {', '.join(CredentialKind)}.")
+    raise UnknownSecretError(
+        "It cannot be told what that secret is.", f"Say which kind it is: {', '.join(CredentialKind)}."
+    )
 
 
 def _pairs(text: str) -> Iterator[Cookie]:

@@ -140,7 +140,9 @@ def _toml(text: str) -> dict[str, Any]:
             raise FieldError("", f"This is not valid TOML: {what}.") from error
         line = match["line"] or text.rstrip("\n").count("\n") + 1
         raise FieldError(
-            "", f"Line {line}: this is not valid TOML: {single_line(match['what'], 120)}.", "https://toml.io/"
+            "",
+            f"Line {line}: this is not valid TOML: {single_line(match['what'], 120)}.",
+            "How it is written: https://toml.io/",
         ) from error
 
 
@@ -202,7 +204,9 @@ def _check_keys(table: Mapping[str, Any], known: Mapping[str, str], place: str) 
         if key not in known:
             meant = meant_by(key, list(known))
             hint = "" if meant else f"There are {', '.join(known)}."
-            raise FieldError(field, f"{field}: nobody knows that{f'; did you mean {meant}?' if meant else '.'}", hint)
+            raise FieldError(
+                field, f"{field}: there is no such field{f'; did you mean {meant}?' if meant else '.'}", hint
+            )
         kind = _KINDS.get(known[key])
         if kind is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
             raise FieldError(field, f"{field} must be {known[key]}, not {quoted(value)}.")

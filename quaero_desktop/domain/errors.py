@@ -45,6 +45,10 @@ class FieldError(UsageError):
         self.field = field
 
 
+class UnknownSecretError(UsageError):
+    """What was pasted does not show of which kind it is."""
+
+
 class NotFoundError(KnownError):
     """The named job, document or file does not exist."""
 

@@ -20,6 +20,7 @@ from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.identity import PARAMETER_NAME, TRACKING_PARAMETERS
 from quaero_desktop.domain.text import single_line
 from quaero_desktop.infra.paths import CONFIG_VARIABLE, LIBRARY_VARIABLE
+from quaero_desktop.infra.redact import redact
 
 LogLevel = Literal["debug", "info", "warn", "error"]
 ThemeName = Literal["system", "light", "dark"]
@@ -567,7 +568,8 @@ def _quoted(value: object) -> str:
         case list():
             return "a list"
         case str():
-            return f"“{_shown(value)}”"
+            # An address may hold a password, and the sentence goes to the log.
+            return f"“{redact(_shown(value))}”"
         case bool():
             return str(value).lower()
         case int() if value.bit_length() > 200:  # longer ones cannot be printed (sys.set_int_max_str_digits)

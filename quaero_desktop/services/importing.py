@@ -51,6 +51,7 @@ Progress = Callable[[ImportProgress], None]
 
 T = TypeVar("T")
 M = TypeVar("M")
+R = TypeVar("R", LegacyCredential, LegacySource, LegacyDefinition)
 
 _TELL_SECONDS = 0.1
 _ROWS = 1_000
@@ -60,6 +61,7 @@ _CHARACTERS = 1_000_000
 """The most text of one transaction, which the full-text index has to take in."""
 _ASKED_AT_ONCE = 500
 
+SAME_ID = "another row before it has the same id"
 NO_ADDRESS = "its address is no web address"
 TOO_LONG = f"its address is longer than {urls.MAX_URL_LENGTH} characters"
 PARENT_MESSAGE = "a queued message of type parent, which nothing runs any more"
@@ -239,6 +241,7 @@ class _Reader:
         self.left_out: list[LeftOut] = []
         self._work = work
         self._telling = telling
+        self._had: set[int] = set()
         file.work_out_trees()
         telling.total = (
             file.count(files.CREDENTIALS)
@@ -271,7 +274,7 @@ class _Reader:
         for raw in self.file.documents():
             self.step(Kind.DOCUMENTS)
             found = self._mapped(files.DOCUMENTS, raw, legacy.document)
-            if found is None:
+            if found is None or not self._is_first(files.DOCUMENTS, found.legacy_id):
                 continue
             source_id, url = sources.place(found.source, found.address)
             if url is None:
@@ -341,14 +344,23 @@ class _Reader:
             raise _StoppedError
         self._telling.step(kind)
 
-    def _all(self, table: str, kind: Kind, function: "_Mapping[T]") -> list[T]:
+    def _all(self, table: str, kind: Kind, function: "_Mapping[R]") -> list[R]:
         found = []
         for raw in self.file.rows(table):
             self.step(kind)
             each = self._mapped(table, raw, function)
-            if each is not None:
+            if each is not None and self._is_first(table, each.legacy_id):
                 found.append(each)
         return found
+
+    def _is_first(self, table: str, legacy_id: str) -> bool:
+        """Return whether no row before has that id: to SQLite the number 1 and the text 1 may be two."""
+        mark = _mark(table, legacy_id)
+        if mark in self._had:
+            self.leave_out(table, legacy_id, SAME_ID)
+            return False
+        self._had.add(mark)
+        return True
 
     def _mapped(self, table: str, raw: RawRow, function: "_Mapping[T]") -> T | None:
         if raw.values is None:
@@ -586,8 +598,7 @@ class _Preview:
 
     def _leave_out_job(self, table: str, raw: RawRow, job: LegacyJob, why: str) -> None:
         self._reader.leave_out(table, job.legacy_id, why)
-        if raw.lines:
-            self._reader.count_lines(raw)
+        if self._reader.count_lines(raw):
             self._reader.leave_out(files.LOGS, job.legacy_id, files.LINES_OF_OTHERS)
 
     def _count_jobs(self, waiting: Mapping[str, int]) -> None:

@@ -1,6 +1,7 @@
 """The language model of the settings: its key, and whether it answers."""
 
 from quaero_desktop.domain.errors import UsageError
+from quaero_desktop.infra import settings
 from quaero_desktop.infra.redact import mask
 from quaero_desktop.infra.secrets import SecretStore
 
@@ -22,6 +23,7 @@ class SummaryService:
         """Return what may be shown of the key of an endpoint; None when there is none.
 
         Raises:
+            UsageError: the endpoint is no address.
             SecretError: the keyring does not give it.
         """
         key = await self._secrets.fetch(_name_of_key(endpoint)) if endpoint else None
@@ -34,7 +36,7 @@ class SummaryService:
             Whether it lies in the keyring; else Quaero remembers it until it ends.
 
         Raises:
-            UsageError: it is no key.
+            UsageError: it is no key, or the endpoint is no address.
             SecretError: the keyring does not forget it.
         """
         _check(key)
@@ -52,14 +54,15 @@ class SummaryService:
             key: what the endpoint asks for; None for the one that is kept.
 
         Raises:
-            UsageError: the key is none.
+            UsageError: the key is none, or the endpoint is no address.
             ModelError: it is away, refuses, or answers with nonsense.
             SecretError: the keyring does not give its key.
         """
         from quaero_desktop.web.languagemodel import LanguageModel
 
+        name = _name_of_key(endpoint)
         if key is None:
-            key = await self._secrets.fetch(_name_of_key(endpoint)) or ""
+            key = await self._secrets.fetch(name) or ""
         _check(key)
         asked = LanguageModel(endpoint, model=model, key=key, timeout_seconds=_TRY_SECONDS)
         try:
@@ -71,6 +74,12 @@ class SummaryService:
 
 
 def _name_of_key(endpoint: str) -> str:
+    """Return under which name the key of an endpoint is kept, which may be as somebody typed it.
+
+    Raises:
+        UsageError: it is no address.
+    """
+    settings.checked("summaries.endpoint", endpoint)
     # With it comes all that fetches: a third of a second that no start of the window has to wait for.
     from quaero_desktop.engine.models import key_of
 

@@ -179,14 +179,29 @@ class Library:
         return known_pages(self._connection, found)
 
 
-def _free_name(tx: Tx, table: str, name: str) -> str:
-    number = 1
-    free = name
-    while tx.one(f"SELECT 1 FROM {table} WHERE name = ?", (free,)) is not None:
-        number += 1
-        ending = f" ({number})"
-        free = name[: MAX_NAME - len(ending)] + ending
-    return free
+class _Names:
+    """Gives what comes a name that nothing else in its table has.
+
+    Two that differ in capitals only could never be saved again.
+
+    Args:
+        tx: the running transaction.
+        table: where the names are.
+    """
+
+    def __init__(self, tx: Tx, table: str) -> None:
+        self._taken = {name.casefold() for (name,) in tx.execute(f"SELECT name FROM {table}")}
+        self._numbers: Counter[str] = Counter()
+
+    def free(self, name: str) -> str:
+        """Return *name*, or with a number behind it; it is taken from now on."""
+        free = name
+        while free.casefold() in self._taken:
+            self._numbers[name] += 1
+            ending = f" ({self._numbers[name] + 1})"
+            free = name[: MAX_NAME - len(ending)] + ending
+        self._taken.add(free.casefold())
+        return free
 
 
 # --- credentials, sources, definitions --------------------------------------------------------------------------------
@@ -197,6 +212,7 @@ def write_credentials(tx: Tx, found: Sequence[LegacyCredential]) -> tuple[Writte
     written = Written()
     stored = []
     before = known(tx.connection, Kind.CREDENTIALS, [each.legacy_id for each in found])
+    names = _Names(tx, "credentials")
     for each in found:
         credential_id = before.get(each.legacy_id)
         if credential_id is None:
@@ -206,7 +222,7 @@ def write_credentials(tx: Tx, found: Sequence[LegacyCredential]) -> tuple[Writte
                     "INSERT INTO credentials (name, origin, kind, login_url, legacy_id, created_at, updated_at)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
                     (
-                        _free_name(tx, "credentials", each.name), each.origin, each.kind, each.login_url,
+                        names.free(each.name), each.origin, each.kind, each.login_url,
                         each.legacy_id, each.created_at, each.updated_at,
                     ),
                 )
@@ -263,8 +279,9 @@ def write_definitions(tx: Tx, found: Sequence[LegacyDefinition]) -> Written:
     written.present[Kind.DEFINITIONS] += len(before)
     sources = known(tx.connection, Kind.SOURCES, [link for each in new for link in each.sources])
     ids = known(tx.connection, Kind.DEFINITIONS, [link for each in new for link in (*each.pre_jobs, *each.post_jobs)])
+    names = _Names(tx, "definitions")
     for each in new:
-        name = _free_name(tx, "definitions", each.definition.name)
+        name = names.free(each.definition.name)
         ids[each.legacy_id] = int(
             tx.value(
                 # What its schedule missed before today is not made up for.

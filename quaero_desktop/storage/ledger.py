@@ -554,7 +554,7 @@ class Ledger:
             tx.execute("UPDATE root_progress SET gone_documents = gone_documents + 1 WHERE root_id = ?", (job.root_id,))
         log(tx, job.id, job.root_id, "error", f"{message} The library keeps what it has of it." if gone else message)
         if failure.ends_root and not self._runs.stored_in_step(tx, job.root_id, job.step):
-            roots.withdraw_open(tx, job.root_id, Status.FAILED, failure.cause, message)
+            roots.withdraw_open(tx, job.root_id, Status.FAILED, failure.cause, message, step=job.step)
         return Settled(root_id=job.root_id, dead=dead, root_status=self._after_failure(tx, job.root_id))
 
     def _after_failure(self, tx: Tx, root_id: int) -> Status | None:

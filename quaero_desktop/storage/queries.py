@@ -790,10 +790,3 @@ def sources(connection: sqlite3.Connection, limit: int) -> list[SourceName]:
         "SELECT id, name, base_url FROM sources WHERE enabled = 1 ORDER BY name COLLATE NOCASE, id LIMIT ?", (limit,)
     )
     return [SourceName(id=source_id, name=name, base_url=base_url) for source_id, name, base_url in rows]
-
-
-def has_source(connection: sqlite3.Connection, source_id: int) -> bool:
-    """Return whether there is a source with that id."""
-    return (
-        connection.execute("SELECT 1 FROM sources WHERE id = ?", (storable_integer(source_id),)).fetchone() is not None
-    )

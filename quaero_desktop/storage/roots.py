@@ -73,8 +73,10 @@ def insert(
     return root_id
 
 
-def withdraw_open(tx: Tx, root_id: int, status: Status, cause: Cause, error: str | None = None) -> None:
-    """End all that is open below a root; what runs of it finds its message gone.
+def withdraw_open(
+    tx: Tx, root_id: int, status: Status, cause: Cause, error: str | None = None, *, step: int = NO_STEP
+) -> None:
+    """End all that is open below a root, or in one of its steps; what runs of it finds its message gone.
 
     What was never handed out has no attempt yet. Its end stands among the attempts all the same, unless it was
     cancelled: then nothing was tried.
@@ -85,23 +87,27 @@ def withdraw_open(tx: Tx, root_id: int, status: Status, cause: Cause, error: str
         status: how they end, failed or cancelled.
         cause: why.
         error: the same for a person.
+        step: only what belongs to that step of a run; after a retry, others may be under way beside it.
     """
     parameters = {
+        "step": step,
         "root": root_id, "status": status, "cause": cause, "error": error and storable(error),
         "now": tx.now, "revision": tx.revision,
     }  # fmt: skip
     which = " AND m.state = 'leased'" if status == Status.CANCELLED else ""
+    of_step = " AND step = :step" if step != NO_STEP else ""
+    of_job = f" AND job_id IN (SELECT id FROM jobs WHERE root_id = :root{of_step})" if of_step else ""
     tx.execute(
         "INSERT INTO attempts (job_id, attempt, delivery, started_at, ended_at, outcome, cause, error)"
         " SELECT j.id, j.attempt, m.delivery + (m.state <> 'leased'), j.started_at, :now, :status, :cause, :error"
         " FROM messages m JOIN jobs j ON j.id = m.job_id"
-        f" WHERE m.root_id = :root AND m.job_id <> :root AND m.state <> 'dead'{which} ON CONFLICT DO NOTHING",
+        f" WHERE m.root_id = :root AND m.job_id <> :root AND m.state <> 'dead'{which}{of_step} ON CONFLICT DO NOTHING",
         parameters,
     )
-    tx.execute("DELETE FROM messages WHERE root_id = :root AND state <> 'dead'", parameters)
+    tx.execute(f"DELETE FROM messages WHERE root_id = :root AND state <> 'dead'{of_job}", parameters)
     tx.execute(
         "UPDATE jobs SET status = :status, cause = :cause, error = :error, completed_at = :now,"
-        " revision = :revision WHERE root_id = :root AND status IN ('pending', 'running')",
+        f" revision = :revision WHERE root_id = :root AND status IN ('pending', 'running'){of_step}",
         parameters,
     )
 

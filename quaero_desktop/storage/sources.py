@@ -59,7 +59,7 @@ def credential(connection: sqlite3.Connection, credential_id: int) -> Credential
         f"SELECT {_CREDENTIAL} FROM credentials c WHERE c.id = ?", (storable_integer(credential_id),)
     ).fetchone()
     if row is None:
-        raise NotFoundError(f"There is no credential {credential_id}.")
+        raise NotFoundError(f"There is no credential {credential_id}.", "List them with: quaero credentials list")
     return _credential(row)
 
 

@@ -25,6 +25,7 @@ from quaero_desktop.ui.window import MainWindow
 if TYPE_CHECKING:
     from quaero_desktop.services.definitions import DeletedDefinition
 
+_DELETE_SOURCES = "delete sources"
 _SIGN_IN = "sign in"
 _MOST_BYTES = 1_000_000
 """A definition that is larger is none."""
@@ -59,6 +60,8 @@ class RecipeCommands(QObject):
         }
         for name, handler in handlers.items():
             context.actions.connect_handler(name, handler)
+        # A question about what was shown before is no longer in place: its answer would delete for good.
+        window.pages.currentChanged.connect(lambda _: context.notices.withdraw(_DELETE_SOURCES))
         window.nightly_wanted.connect(self.new_nightly)
         window.sign_in_wanted.connect(lambda root_id: self._spawn(self.sign_in_again(root_id)))
         self._told: dict[int, str] = {}
@@ -354,7 +357,7 @@ class RecipeCommands(QObject):
                 hint=self.tr("To keep them, switch the source off instead."),
                 button=self.tr("Delete with %s") % count_of(documents, "document"),
                 on_click=lambda: self._spawn(self._delete_for_good(selection)),
-                key="delete sources",
+                key=_DELETE_SOURCES,
             )
         )
 
@@ -367,7 +370,7 @@ class RecipeCommands(QObject):
         finally:
             self._reload()
         what = clean(gone[0], 60) if len(gone) == 1 else count_of(len(gone), "source")
-        self._context.notices.show(self.tr("Deleted %s.") % what, kind="success", key="delete sources")
+        self._context.notices.show(self.tr("Deleted %s.") % what, kind="success", key=_DELETE_SOURCES)
 
     # --- helpers ------------------------------------------------------------------------------------------------------
 

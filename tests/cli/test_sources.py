@@ -166,6 +166,12 @@ class TestSources:
         assert (planned["documents"], planned["dry_run"]) == (0, True)
         assert quaero("sources", "delete", 1, "--library", library).out == "Deleted: source 1, “Docs”\n"
         assert quaero("sources", "show", 1, "--library", library).code == 1
+        again = quaero("sources", "delete", 1, "--library", library)
+        assert (again.code, again.out) == (0, "There is no source 1.\n")  # X3: what is gone is deleted
+
+    def test_an_address_that_is_none_is_named_without_inner_words(self, quaero: Quaero, library):
+        ended = quaero("sources", "add", "ftp://docs.site.test", "--library", library)
+        assert (ended.code, ended.err.partition("\n")[0]) == (2, "“ftp://docs.site.test” is not a web address.")
 
     def test_contradictions_are_refused(self, quaero: Quaero, library):
         for arguments in (("--depth", 1, "--no-depth"), ("--robots", "--no-robots"), ("--enable", "--disable")):

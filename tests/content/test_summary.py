@@ -175,9 +175,9 @@ def test_one_sentence_is_its_own_summary() -> None:
     assert made("PostgreSQL is a database system.").text == "PostgreSQL is a database system."
 
 
-def test_dots_that_lead_to_a_page_number_end_no_sentence() -> None:
-    assert split("Chapter one .......... 5 and so on... Chapter two.......6 ends. Really?! “Yes.” It did.") == [
-        "Chapter one .......... 5 and so on...",
+def test_a_run_of_marks_ends_a_sentence_only_before_a_blank() -> None:
+    assert split("It goes on and so on... Chapter two.......6 ends. Really?! “Yes.” It did.") == [
+        "It goes on and so on...",
         "Chapter two.......6 ends.",
         "Really?!",
         "“Yes.”",

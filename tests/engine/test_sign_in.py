@@ -1,5 +1,6 @@
 """Crawls of a site that wants a sign-in: who is shown the secret, and what happens when the session ends (J5, J8)."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -399,6 +400,36 @@ async def test_a_page_that_repeats_the_secret_is_stored_without_it(services, wik
             assert SECRET.encode() not in file.read_bytes(), file.name
     dump = rows(services, "SELECT markdown || title || coalesce(etag, '') FROM documents")
     assert SECRET not in str(dump)
+
+
+@pytest.mark.parametrize("change", ["another secret", "no credential"])
+async def test_a_page_is_stored_without_the_secret_it_was_asked_with_whatever_came_since(
+    services, wiki, server, change
+):
+    """J8: a new secret, or none, while the site still answers to the old one."""
+    source = await source_for(services, server)
+    (credential,) = await services.credentials.list()
+    asked, changed = asyncio.Event(), asyncio.Event()
+    echo = page(title=f"You are {SECRET}", text=f"Your session is {SECRET}, so they say, and it lasts for a day.")
+
+    async def answer(exchange: Exchange) -> object:
+        if exchange.target == "/page/1" and not asked.is_set():
+            asked.set()
+            await changed.wait()
+            return await exchange.send(echo)
+        return await wiki.answer(exchange)
+
+    server.behaviour = answer
+    await services.jobs.start_crawl(CrawlRequest(urls=(), source_id=source))
+    async with engine_running(services):
+        await asyncio.wait_for(asked.wait(), 10)
+        if change == "another secret":
+            await services.credentials.provide(credential.id, f"sid={NEW_SECRET}")
+        else:
+            await services.credentials.delete(credential.id)
+        changed.set()
+        await until(lambda: bool(rows(services, "SELECT 1 FROM documents WHERE title LIKE 'You are%'")))
+    assert SECRET not in str(rows(services, "SELECT * FROM documents"))
 
 
 async def test_a_mistake_of_ours_that_names_the_secret_is_masked(services, wiki, server, monkeypatch):

@@ -297,6 +297,27 @@ class TestChecking:
         assert stored(world, dialog).name == "first, renamed"
         assert dialog.got == [(first, True)]
 
+    def test_without_other_definitions_it_says_so_in_place_of_empty_lists(
+        self, world: QtWorld, open_dialog: Open
+    ) -> None:
+        dialog = open_dialog(nightly())
+        dialog.tabs.setCurrentIndex(3)
+        assert not dialog.before.isVisible()
+        assert any(
+            "no other definition yet" in label.text() for label in dialog.findChildren(QLabel) if label.isVisible()
+        )
+        world.run(world.services.definitions.save(nightly("other")))
+        again = open_dialog(nightly())
+        again.tabs.setCurrentIndex(3)
+        assert again.before.isVisible()
+
+    def test_a_step_from_the_menu_has_the_keyboard_in_its_first_field(self, open_dialog: Open) -> None:
+        dialog = open_dialog()
+        entries = {action.data(): action for action in child(dialog, "addStep").menu().actions()}
+        for action, field in ((Action.CRAWL, "option_start_urls"), (Action.REINDEX, "stepName")):
+            entries[action].trigger()
+            assert focused().objectName() == field
+
     def test_sources_are_chosen_and_a_crawl_begins_there(self, world: QtWorld, open_dialog: Open) -> None:
         source = world.run(world.services.sources.add(NewSource(base_url=DOCS, name="Manual")))
         dialog = open_dialog(nightly(steps=(Step(name="Crawl", action=Action.CRAWL),)))

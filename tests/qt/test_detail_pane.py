@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QToolButton, QWidget
 
+from quaero_desktop.domain.definitions import StepState
 from quaero_desktop.domain.jobs import Cause, JobType, SkipReason, Status
 from quaero_desktop.domain.listing import Waiting
 from quaero_desktop.domain.outcomes import Failed, Recorded, Refusal, Stored
@@ -483,6 +484,15 @@ def test_sites_that_wait_are_named_with_the_reason(running: Shown) -> None:
     assert first.startswith("a.test rests until ")
     assert first.endswith("(42 s): The server asked us to slow down (503).")
     assert last == "and 2 more sites"
+
+
+@pytest.mark.parametrize(("action", "shows"), [("crawl", True), ("summarise", False)])
+def test_the_page_of_now_is_shown_only_while_a_step_fetches(running: Shown, action: str, shows: bool) -> None:
+    steps = (StepState(number=1, name="Step", action=action, status="running"),)
+
+    overview = overview_of(running, steps=steps, current_url="https://docs.site.test/last")
+
+    assert any(fact.value == "https://docs.site.test/last" for fact in overview.now._facts) is shows
 
 
 def test_a_crawl_that_was_paused_says_why_and_what_to_do(running: Shown) -> None:

@@ -122,6 +122,19 @@ def test_what_a_cancelled_crawl_never_came_to_is_not_counted_as_done(model):
     assert model.index_of(1, Column.RATE).data() == "25"
 
 
+def test_what_a_failed_run_skipped_is_not_counted_as_done(model):
+    model.add_roots([root(1, "failed", children={"failed": 1, "skipped": 2})])
+
+    assert model.index_of(1, Column.PROGRESS).data() == "33 %"
+
+
+def test_what_was_withdrawn_from_a_crawl_that_completed_is_not_left(model):
+    model.add_roots([root(1, "completed", children={"completed": 3, "skipped": 2})])
+
+    assert model.index_of(1, Column.PROGRESS).data() == "100 %"
+    assert model.node(model.index_of(1)).parts == (3, 0, 0)
+
+
 def test_the_pace_is_that_of_the_last_seconds(model, clock):
     model.add_roots([root(1, children={"pending": 100})])
     clock.now += 2_000

@@ -141,6 +141,11 @@ class TestTheView:
         used.world.wait_until(lambda: bool(used.world.notices))
         notice = used.world.notices[0]
         assert (notice.button, view.is_empty) == ("Delete with 1,312 documents", False)
+        withdrawn: list[str] = []
+        used.world.context.notices.withdrawn.connect(withdrawn.append)
+        used.do(used.window.show_definitions)
+        assert notice.key in withdrawn  # nobody deletes for good by a button of a view that is gone
+        used.do(used.window.show_sources)
         used.do(notice.on_click)
         used.world.wait_until(lambda: view.is_empty)
 
@@ -153,6 +158,15 @@ class TestTheView:
         used.world.wait_until(lambda: view.is_loaded and not view.model.source(0).enabled)
         used.do(lambda: press(Qt.Key.Key_Return))
         assert used.dialog("source").isVisible()
+
+    def test_the_columns_fit_into_the_table_after_it_shrank(self, used: RecipeWindow) -> None:
+        with_cookies(used)
+        view = used.sources()
+        used.do(used.window.show)
+        for width in (1280, 1000, 1280):
+            used.do(lambda width=width: used.window.resize(width, 800))
+            used.world.wait_until(lambda: view.table.horizontalHeader().length() == view.table.viewport().width())
+        assert not view.table.horizontalScrollBar().isVisible()
 
     def test_it_is_drawn_in_light_and_dark(self, used: RecipeWindow) -> None:
         with_cookies(used)
@@ -262,6 +276,12 @@ class TestTheSignIn:
         assert dialog.recognised.text().startswith("✕ The cURL command is for https://elsewhere.test")
         assert not child(dialog, "save").isEnabled()
         assert dialog.fields.paste.isVisible()
+
+    def test_what_is_not_recognised_is_said_in_the_words_of_the_dialog(self, used: RecipeWindow) -> None:
+        add(used)
+        dialog = self.open(used)
+        self.paste(used, dialog, "hello world")
+        assert dialog.recognised.text().endswith("Choose its kind above, or copy it again.")
 
     @pytest.mark.parametrize(
         ("row", "fields", "said"),

@@ -18,7 +18,7 @@ from quaero_desktop.infra.clock import SystemClock
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.settings import Settings
 from quaero_desktop.services import compose
-from quaero_desktop.services.importing import NO_KEYRING, UNTIL_THE_END, look_into
+from quaero_desktop.services.importing import NO_KEYRING, SAME_ID, UNTIL_THE_END, look_into
 from quaero_desktop.storage import importing as storage
 from quaero_desktop.storage import legacy as files
 from quaero_desktop.storage.legacy import CIRCLE, MISSING_PARENT, TOO_DEEP, UNDECODABLE, WRAPPER
@@ -490,6 +490,42 @@ async def test_whatever_stands_in_the_columns_the_import_ends_and_the_library_is
     for job in (await services.jobs.page(JobFilter(parent="all", limit=None))).jobs:
         await services.jobs.details(job.id)
     assert len(await services.definitions.list()) == report.imported["definitions"]
+
+
+@pytest.mark.parametrize("table", ["documents", "sources", "auth_credentials", "job_definitions"])
+async def test_of_rows_that_are_called_the_same_the_first_comes(services, old, table):
+    """To SQLite the number 1 and the text 1 are two, where a column has no type."""
+    with contextlib.closing(sqlite3.connect(old)) as legacy, legacy:
+        legacy.execute(
+            f"CREATE TABLE {table} (id PRIMARY KEY, name, base_url, site_domain, crawl_config, steps, content_markdown,"
+            " url)"
+        )
+        for row_id in (1, "1"):
+            legacy.execute(
+                f"INSERT INTO {table} VALUES (?, ?, ?, 'site.test', '{{}}', '[]', 'A text.', ?)",
+                (row_id, f"{row_id!r}", SITE, f"{SITE}{row_id!r}"),
+            )
+    preview = await services.importing.preview(old)
+    report = await services.importing.run(old)
+
+    assert sum(report.imported.values()) == 1
+    assert why(report)[table, "1"] == SAME_ID
+    assert (preview.coming, set(preview.left_out)) == (report.imported, set(report.left_out))
+
+
+async def test_definitions_whose_names_differ_in_capitals_only_can_be_saved_again(services, old):
+    with legacy_database(old) as legacy:
+        legacy.definition(
+            "one", name="Docs", steps=[{"name": "tidy", "action": "cleanup", "config": {"older_than_days": 30}}]
+        )
+        legacy.definition(
+            "two", name="DOCS", steps=[{"name": "tidy", "action": "cleanup", "config": {"older_than_days": 30}}]
+        )
+
+    await services.importing.run(old)
+
+    for each in await services.definitions.list():
+        await services.definitions.save(each.definition, each.id)
 
 
 async def test_what_belongs_to_a_job_that_is_left_out_is_named_once(services, old):

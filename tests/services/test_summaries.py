@@ -9,12 +9,14 @@ import pytest
 
 from quaero_desktop.domain.definitions import Definition, Step
 from quaero_desktop.domain.documents import DocumentFilter
+from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.jobs import Job
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.domain.summaries import EXTRACTIVE
 from quaero_desktop.engine import summarising
 from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.services.compose import Services
+from quaero_desktop.services.summaries import SummaryService
 from tests.support.crawling import (
     IMPATIENT_QUEUE,
     crawl,
@@ -349,3 +351,14 @@ def test_what_a_model_answers_is_cleaned_and_bounded(answer: str, summary: str, 
 )
 def test_no_answer_costs_much(answer: str) -> None:
     assert len(summarising.cleaned(answer, sentences=50, keywords=100).summary) <= summarising.MAX_SUMMARY
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["localhost", "ftp://model.test/v1", "http://", "http://anna:secret@model.test/v1"]
+)
+async def test_an_address_as_somebody_typed_it_is_checked_before_it_is_asked_or_given_a_key(endpoint: str) -> None:
+    service = SummaryService(SecretStore())
+    for asked in (service.key_tail(endpoint), service.keep_key(endpoint, "sk-1234"), service.try_model(endpoint)):
+        with pytest.raises(UsageError) as refused:
+            await asked
+        assert "secret" not in str(refused.value)

@@ -758,6 +758,22 @@ async def test_j10_retry_of_one_page_of_an_early_step_goes_on_with_what_had_fail
     assert await bench.statuses(root) == ["completed"] * 3
 
 
+async def test_j10_a_start_that_is_dead_again_ends_its_own_step_and_no_other(bench):
+    root = await bench.run(crawl(on_error="continue"), step("reindex", on_error="continue"))
+    dead = Failed(cause=Cause.DNS, message="The host is not known.", ends_root=True)
+    check = next(each for each in await bench.take() if each.job.type == JobType.VALIDATE)
+    await bench.fail(check, dead)
+    await bench.fail(await bench.take_one("reindex"), BROKEN)
+    await bench.ledger.retry(root)
+    again = {each.job.type: each for each in await bench.take()}
+    assert set(again) == {JobType.VALIDATE, JobType.CRAWLER_URL, JobType.REINDEX}
+    await bench.fail(again[JobType.VALIDATE], dead)
+    with pytest.raises(StaleReceiptError):
+        await bench.store(again[JobType.CRAWLER_URL])
+    settled = await bench.complete(again[JobType.REINDEX])
+    assert settled.root_status == "completed"
+
+
 async def test_j10_retry_by_cause_takes_any_step(bench):
     root = await bench.run(crawl(on_error="continue"), step("reindex"))
     await bench.fail(await bench.validated())

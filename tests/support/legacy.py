@@ -276,6 +276,8 @@ def large(path: Path, jobs: int, *, roots: int = 10, documents: int = 0, lines_p
 NASTY: tuple[Any, ...] = (
     None, "", 0, -1, 1, 2**62, 2**63 - 1, -(2**63), 1e308, float("inf"), float("-inf"), 0.5, "x", "\x00", "a\x00b",
     "é" * 50, b"\xff\xfe", b"abc", b"\x00", "[]", "{}", "null", "[", '{"a":', "[1,2,3]", "[" * 5_000, '{"a":' * 3_000,
+    # More digits than any number of a machine has.
+    f'{{"rate_limit":{"9" * 400},"max_depth":{"9" * 400},"retry_attempts":{"9" * 400}}}',
     '{"max_depth":-5,"max_pages":1e30,"concurrency":"many","rate_limit":-1,"include_patterns":[1,null,"(","a*"]}',
     '{"max_depth":99999999999999999999999,"depth":1e400}', '["\\ud800"]', '{"url":"http://a.test/\\ud800","title":"\\u0000"}',
     "http://a.test/", "https://a.test/%zz?x#y", "http://[::1", "http://a b/", "javascript:1", "HTTP://U:P@A.TEST:80/../x",

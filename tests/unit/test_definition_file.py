@@ -71,7 +71,7 @@ def test_what_other_systems_write_is_read_too():
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ('type = "crawler"', 'tpye = "crawler"', "Line 3: tpye: nobody knows that; did you mean type?"),
+        ('type = "crawler"', 'tpye = "crawler"', "Line 3: tpye: there is no such field; did you mean type?"),
         ('type = "crawler"', "type = 7", "Line 3: type must be a text, not 7."),
         ('timeout = "10m"', 'enabled = "yes"', "Line 5: enabled must be true or false, not “yes”."),
         ('"docs", 2', '"docs", "dosc"', "Line 6: sources[2]: there is no source “dosc”."),
@@ -82,19 +82,23 @@ def test_what_other_systems_write_is_read_too():
         ('"Before"', '"Befor"', "Line 7: pre_jobs[1]: there is no definition “Befor”."),
         (
             "max_child_failures = 20", "max_failures = 20",
-            "Line 11: error_tolerance.max_failures: nobody knows that; did you mean max_child_failures?",
+            "Line 11: error_tolerance.max_failures: there is no such field; did you mean max_child_failures?",
         ),
         (
             "max_child_failures = 20", "", "Line 10: error_tolerance.max_child_failures is missing: how many may fail.",
         ),
         ("max_child_failures = 20", "max_child_failures = true", "Line 11: error_tolerance.max_child_failures must be"),
-        ('on_error = "retry"', "onerror = 1", "Line 16: steps[1].onerror: nobody knows that; did you mean on_error?"),
+        (
+            'on_error = "retry"',
+            "onerror = 1",
+            "Line 16: steps[1].onerror: there is no such field; did you mean on_error?",
+        ),
         ('on_error = "retry"', 'schedule = "x"', "Line 16: steps[1].schedule: a step has no schedule."),
         (
             'action = "corpus_summary"', 'action = "corpus_summary"\nconfig = 5',
             "Line 26: steps[2].config must be a section, [steps.config], not 5.",
         ),
-        ('type = "crawler"', '"a[b.c" = 1', "Line 3: a[b.c: nobody knows that"),
+        ('type = "crawler"', '"a[b.c" = 1', "Line 3: a[b.c: there is no such field"),
         ('action = "corpus_summary"', 'name = "x"', "Line 24: steps[2].action is missing: what the step does."),
         ('name = "Nightly"', "", "name is missing."),
         ("10m", '10m"""', "Line 5: this is not valid TOML"),

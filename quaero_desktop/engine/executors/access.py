@@ -63,6 +63,24 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """The secret as one request shows it; false where the request shows none.
+
+    Attributes:
+        headers: what the request is sent with.
+        spellings: the forms in which the answer must not be stored with it, the longest first.
+    """
+
+    headers: dict[str, str] = {}
+    spellings: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.headers)
+
+    def __repr__(self) -> str:
+        return f"Shown({credentials.MASK})"
+
+
 class _Sign(Enum):
     """What one answer says."""
 
@@ -77,7 +95,7 @@ class _Watch:
 
     Attributes:
         material: the secret.
-        spellings: the forms in which it must not be stored, as bytes and as text.
+        spellings: the forms in which it must not be stored, the longest first.
         worked: pages that were shown with it, and asked for no password; the newest last.
         witness: one of them that is shown to nobody else.
         state, checked_at: what the last check said, and when it ended, by the clock that is never set.
@@ -89,7 +107,7 @@ class _Watch:
     def __init__(self, text: str) -> None:
         self.material: Material = credentials.decode(text)
         parts = {form for part in credentials.telling_parts(text) for form in redact.spellings(part)}
-        self.spellings = sorted(parts, key=len, reverse=True)
+        self.spellings = tuple(sorted(parts, key=len, reverse=True))
         self.worked: deque[str] = deque(maxlen=_REMEMBERED)
         self.witness: str | None = None
         self.lock = asyncio.Lock()
@@ -154,38 +172,40 @@ class Access:
             return SignInNeeded(reason=f"Sign in again: all cookies of “{credential.name}” have expired.")
         return None
 
-    async def headers(self, root: RootContext, url: str) -> dict[str, str] | SignInNeeded:
-        """Return the headers that show the secret of a root to *url*: none unless that is at the origin it is bound to.
+    async def headers(self, root: RootContext, url: str) -> Shown | SignInNeeded:
+        """Return how the secret of a root is shown to *url*: not at all unless that is at the origin it is bound to.
 
         Args:
             root: what is fetched for.
             url: the canonical URL that is asked for.
 
         Returns:
-            The headers; or what :meth:`missing` returns, should the secret have gone meanwhile: a page must not be
-            asked for without it then.
+            What the request is sent with; or what :meth:`missing` returns, should the secret have gone meanwhile: a
+            page must not be asked for without it then.
         """
-        if (needed := await self.missing(root)) is not None:
-            return needed
-        watch, credential = self._known(root.credential), root.credential
-        if watch is None or credential is None:
-            return {}
-        return credentials.headers_for(credential, watch.material, url, self._clock.now_ms())
+        while True:
+            if (needed := await self.missing(root)) is not None:
+                return needed
+            # Another one may have come while the keyring was asked for that of before.
+            credential = root.credential
+            if credential is None:
+                return Shown()
+            if (watch := self._known(credential)) is not None:
+                sent = credentials.headers_for(credential, watch.material, url, self._clock.now_ms())
+                return Shown(sent, watch.spellings)
 
-    def cleaned(self, credential: Credential | None, answer: FetchResult) -> FetchResult:
+    @staticmethod
+    def cleaned(shown: Shown, answer: FetchResult) -> FetchResult:
         """Return an answer without the secret that it was asked with, should the site repeat it (J8)."""
-        watch = self._known(credential)
-        if watch is None:
-            return answer
         match answer:
             case Fetched(body=body, headers=headers):
-                for spelling in watch.spellings:
+                for spelling in shown.spellings:
                     if (said := spelling.encode("utf-8", "replace")) in body:
                         body = body.replace(said, credentials.MASK.encode())
-                kept = {name: value for name, value in headers.items() if not _holds(value, watch)}
+                kept = {name: value for name, value in headers.items() if not _holds(value, shown)}
                 if body is not answer.body or len(kept) < len(headers):
                     return msgspec.structs.replace(answer, body=body, headers=kept)
-            case Redirected(target=target, url=url, status=status, elapsed_ms=elapsed_ms) if _holds(target, watch):
+            case Redirected(target=target, url=url, status=status, elapsed_ms=elapsed_ms) if _holds(target, shown):
                 return FetchFailed(
                     url=url,
                     cause=Cause.BAD_REDIRECT,
@@ -441,8 +461,8 @@ def _is_same_form(watch: _Watch, answer: Fetched) -> bool:
     return watch.forms >= _SAME_FORMS
 
 
-def _holds(text: str, watch: _Watch) -> bool:
-    return any(spelling in text for spelling in watch.spellings)
+def _holds(text: str, shown: Shown) -> bool:
+    return any(spelling in text for spelling in shown.spellings)
 
 
 def _reason(credential: Credential, watch: _Watch, answer: FetchResult | None) -> str:

@@ -130,11 +130,11 @@ class PageCrawler:
         if isinstance(shown, SignInNeeded):
             return shown
         answer = await self._fetcher.fetch(
-            job.url, asked | shown, allow_private=private, on_answer=lambda: self._waits(job, False)
+            job.url, asked | shown.headers, allow_private=private, on_answer=lambda: self._waits(job, False)
         )
         self._politeness.answered(origin, answer.elapsed_ms, well=not isinstance(answer, FetchFailed))
         if shown:
-            answer = self._access.cleaned(root.credential, answer)
+            answer = self._access.cleaned(shown, answer)
             await self._waits(job, True)
             if (instead := await self._access.judged(root, answer)) is not None:
                 return instead

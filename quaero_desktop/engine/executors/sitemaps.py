@@ -123,10 +123,10 @@ class SitemapReader:
         if isinstance(shown, SignInNeeded):
             return shown
         answer = await self._fetcher.fetch(
-            file.url, shown, any_type=True, cut_at=self._max_bytes, allow_private=private
+            file.url, shown.headers, any_type=True, cut_at=self._max_bytes, allow_private=private
         )
         if shown:
-            answer = self._access.cleaned(root.credential, answer)
+            answer = self._access.cleaned(shown, answer)
             # What is only a guess proves nothing.
             instead = await self._access.judged(root, answer) if file.named else None
             if isinstance(instead, SignInNeeded):

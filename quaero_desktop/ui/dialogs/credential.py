@@ -18,7 +18,7 @@ from shiboken6 import isValid
 
 from quaero_desktop.domain import urls
 from quaero_desktop.domain.credentials import Pasted, Secret
-from quaero_desktop.domain.errors import FieldError, KnownError, UsageError
+from quaero_desktop.domain.errors import FieldError, KnownError, UnknownSecretError, UsageError
 from quaero_desktop.domain.sources import CredentialKind, CredentialTest, NewCredential, Source
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.dialogs.fields import Disclosure, Remark
@@ -243,6 +243,10 @@ class CredentialDialog(QDialog):
         else:
             try:
                 self._recognised = self._context.services.credentials.read(text, self.kind, self._origin)
+            except UnknownSecretError as error:
+                # Its hint names the kinds as the command line calls them.
+                hint = self.tr("Choose its kind above, or copy it again.")
+                self.recognised.say(f"{error.message} {hint}", "error")
             except UsageError as error:
                 self.recognised.say(" ".join(part for part in (error.message, error.hint) if part), "error")
             else:

@@ -221,8 +221,11 @@ class DefinitionDialog(QDialog):
         box = QWidget(self)
         box.setLayout(grid)
         grid.setContentsMargins(0, 0, 0, 0)
-        hint = QLabel(self.tr("Several run in the order in which they were ticked."), self)
-        return self._page(self.limits, box, muted(hint, self._theme), self.about_others)
+        self._order_box = box
+        self._order_hint = muted(
+            QLabel(self.tr("Several run in the order in which they were ticked."), self), self._theme
+        )
+        return self._page(self.limits, box, self._order_hint, self.about_others)
 
     def _make_buttons(self) -> None:
         self._complaint = Remark(self._theme, self)
@@ -295,6 +298,11 @@ class DefinitionDialog(QDialog):
         others_named = [_other_choice(other) for other in others if other.id != self._id]
         self.before.set_choices(others_named, self._given.pre_jobs)
         self.after.set_choices(others_named, self._given.post_jobs)
+        if not (self.before.count() or self.after.count()):
+            self._order_box.hide()
+            self._order_hint.setText(
+                self.tr("There is no other definition yet that could run before or after this one.")
+            )
         self._is_ready = True
         if unchanged:
             self._clean = self.definition()

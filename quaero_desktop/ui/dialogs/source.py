@@ -256,7 +256,8 @@ class SourceDialog(QDialog):
         if quiet:
             self.about_address.say(self.tr("Type the address of a site."))
         elif fault is not None and fault.field == "base_url":
-            self.about_address.say(sentence, "error")
+            # Without its hint: a second line would push the form away below the one who types.
+            self.about_address.say(clean(fault.message.removeprefix("base_url: "), 200), "error")
         shown = "" if quiet or fault is None or fault.field == "base_url" else sentence
         self._complaint.say(shown, "error")
         if not self.name.text().strip():

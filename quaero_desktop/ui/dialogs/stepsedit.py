@@ -289,8 +289,13 @@ class StepsEdit(QWidget):
             entry = menu.addAction(self.tr(words))
             entry.setToolTip(self.tr(ABOUT_ACTIONS[action]))
             entry.setData(str(action))
-            entry.triggered.connect(lambda _=False, action=action: self.add(str(action)))
+            entry.triggered.connect(lambda _=False, action=action: self._add_and_go(str(action)))
         return menu
+
+    def _add_and_go(self, action: str) -> None:
+        self.add(action)
+        fields = OPTIONS.get(action)
+        self.go_to(self.list.currentRow(), f"config.{fields[0].key}" if fields else "name")
 
     def _tool(self, name: str, text: str, icon: str, tip: str) -> QToolButton:
         button = QToolButton(self)

@@ -124,7 +124,9 @@ class Node:
         failed = counts.get(Status.FAILED, 0)
         others = counts.get(Status.CANCELLED, 0) + counts.get(Status.SKIPPED, 0)
         done = max(0, job.progress_current - failed - others)
-        return done, failed, max(0, job.progress_total - done - failed)
+        # What was withdrawn from a job that completed was decided, and is not left.
+        withdrawn = counts.get(Status.SKIPPED, 0) if job.status == Status.COMPLETED else 0
+        return done, failed, max(0, job.progress_total - done - failed - withdrawn)
 
     @property
     def opens(self) -> bool:
@@ -217,8 +219,12 @@ class Node:
         return node.site
 
     def _ended(self) -> int:
-        """Return how many pages are through; those that a cancelled crawl never came to are not."""
-        return max(0, self.job.progress_current - self.job.children.get(Status.CANCELLED, 0))
+        """Return how much is through; what a cancelled crawl or a failed run never came to is not."""
+        counts = self.job.children
+        never = counts.get(Status.CANCELLED, 0)
+        if self.job.status in (Status.FAILED, Status.CANCELLED):
+            never += counts.get(Status.SKIPPED, 0)
+        return max(0, self.job.progress_current - never)
 
     def _seconds(self, now: int) -> float | None:
         """Return for how long it has run."""

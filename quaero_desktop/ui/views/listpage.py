@@ -191,9 +191,13 @@ class ListPage(QWidget):
         if self._has_widths:
             return
         header = self.table.horizontalHeader()
+        rest = room
         for column, share in enumerate(self._shares[:-1]):
             width = int(room * share) if share else header.sectionSizeHint(column)
             header.resizeSection(column, max(header.minimumSectionSize(), width))
+            rest -= header.sectionSize(column)
+        # Named as well: a stretched last section that was wider before the table shrank keeps its old size in Qt.
+        header.resizeSection(len(self._shares) - 1, max(header.minimumSectionSize(), rest))
 
     def _note_widths(self) -> None:
         if QGuiApplication.mouseButtons():  # a person did it, and not the layout

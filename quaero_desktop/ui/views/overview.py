@@ -6,6 +6,7 @@ from itertools import pairwise
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from quaero_desktop.domain.definitions import Action
 from quaero_desktop.domain.documents import Change, changes_in_words, is_recrawl
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, JobType, Status
 from quaero_desktop.domain.listing import STATUS_ORDER, RootDetails
@@ -247,7 +248,11 @@ class RootOverview(Scrolled):
 
     def _show_now(self, details: RootDetails, now: int) -> None:
         facts = []
-        if details.current_url and details.job.status == Status.RUNNING:
+        # The steps after a crawl fetch nothing: its last page is not what is done now.
+        fetches = not details.steps or any(
+            step.action == Action.CRAWL and step.status == Status.RUNNING for step in details.steps
+        )
+        if details.current_url and details.job.status == Status.RUNNING and fetches:
             facts.append(Fact(name=self.tr("Now"), value=details.current_url, address=True))
         for rest in details.waiting[:_MOST_WAITING]:
             left = max(0, rest.until - now) / 1000
