@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 0.2
 """Updates come no closer than this."""
-STEADY_SECONDS = 0.4
+STEADY_SECONDS = 0.7
 """Nor than this once they have come for some time: nobody reads faster, and showing them costs the crawl."""
 _SOME_TIME = 2.0
 _PATIENCE_SECONDS = 1.0
