@@ -412,12 +412,13 @@ async def test_a_page_is_stored_without_the_secret_it_was_asked_with_whatever_ca
     asked, changed = asyncio.Event(), asyncio.Event()
     echo = page(title=f"You are {SECRET}", text=f"Your session is {SECRET}, so they say, and it lasts for a day.")
 
-    async def answer(exchange: Exchange) -> object:
+    async def answer(exchange: Exchange) -> None:
         if exchange.target == "/page/1" and not asked.is_set():
             asked.set()
             await changed.wait()
-            return await exchange.send(echo)
-        return await wiki.answer(exchange)
+            await exchange.send(echo)
+        else:
+            await wiki.answer(exchange)
 
     server.behaviour = answer
     await services.jobs.start_crawl(CrawlRequest(urls=(), source_id=source))
