@@ -247,6 +247,8 @@ def test(arguments: list[str]) -> int:
     set_up("dev")
     os.chdir(ROOT)
     environment = {"QT_QPA_PLATFORM": "offscreen", **os.environ, "PYTHONUNBUFFERED": "1"}
+    # The tests start hundreds of processes, each of which would compile our modules anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     python = str(VENV_PYTHON)
     linters = {
         "ruff format": [python, "-m", "ruff", "format", "--check", "."],
