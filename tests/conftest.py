@@ -88,7 +88,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Where workers share the files, let the slow ones come first: at the end a worker would be alone with one.
 
     Last of the hooks, so that the order among the slow ones, and among the others, is as random as it was.
+
+    Tests of properties run the same lines hundreds of times, and the tracer makes up to five times as long of that; what
+    they run other tests run as well.
     """
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.no_cover)
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
         items.sort(key=lambda item: item.path not in slow)

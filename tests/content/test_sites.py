@@ -23,6 +23,8 @@ Case = tuple[etree._Element, ParsedPage]
 
 pytestmark = [
     pytest.mark.slow,
+    # The tracer makes five times as long of it, and what it sees here other tests run as well.
+    pytest.mark.no_cover,
     pytest.mark.sites,
     pytest.mark.parametrize(
         "site",

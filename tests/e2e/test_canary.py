@@ -448,8 +448,11 @@ async def test_nothing_of_ours_shows_a_secret_when_it_is_printed(tmp_path, monke
 
 
 def is_ours(thing: object) -> bool:
-    kind = type(thing)
-    return kind.__module__.startswith("quaero_desktop.") and not kind.__module__.startswith("quaero_desktop.ui.")
+    module = type(thing).__module__
+    # Some types of C have something else there.
+    return (
+        isinstance(module, str) and module.startswith("quaero_desktop.") and not module.startswith("quaero_desktop.ui.")
+    )
 
 
 def test_what_a_crash_tells_and_copies_is_without_secrets(tmp_path, qapp: QApplication):

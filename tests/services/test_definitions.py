@@ -18,7 +18,17 @@ from quaero_desktop.services import compose
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.definitions import DefinitionService, crawl_defaults
 from tests.support.clock import ManualClock
-from tests.support.crawling import IMPATIENT, crawl, engine_of, engine_running, library, page, rows, settings_with
+from tests.support.crawling import (
+    IMPATIENT,
+    crawl,
+    engine_of,
+    engine_running,
+    library,
+    page,
+    rows,
+    settings_with,
+    until,
+)
 from tests.support.crawling import site as answering
 
 
@@ -130,6 +140,9 @@ async def test_nothing_is_started_while_something_else_is_run_to_its_end(waiting
 async def test_what_is_paused_is_left_alone(waiting):
     await waiting.services.definitions.pause_schedule(waiting.definition_id, True)
     async with engine_running(waiting.services):
+        scheduler = engine_of(waiting.services)._scheduler
+        # What starts with Quaero is what was there then.
+        await until(lambda: scheduler is not None and scheduler._first is not None)
         await waiting.services.definitions.save(
             Definition(name="Another", auto_start=True, steps=(Step(name="x", action="reindex"),))
         )

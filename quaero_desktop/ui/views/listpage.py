@@ -200,7 +200,8 @@ class ListPage(QWidget):
         header.resizeSection(len(self._shares) - 1, max(header.minimumSectionSize(), rest))
 
     def _note_widths(self) -> None:
-        if QGuiApplication.mouseButtons():  # a person did it, and not the layout
+        # A person did it, and not the layout.
+        if QGuiApplication.mouseButtons() and self.table.horizontalHeader().viewport().underMouse():
             self._has_widths = True
             self._context.state.set(self._key, self.table.horizontalHeader().saveState())
 
