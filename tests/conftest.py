@@ -89,8 +89,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Last of the hooks, so that the order among the slow ones, and among the others, is as random as it was.
 
-    Tests of properties run the same lines hundreds of times, and the tracer makes up to five times as long of that; what
-    they run other tests run as well.
+    Tests of properties run the same lines hundreds of times, and the tracer makes up to five times as long of that.
+    What they run other tests run as well.
     """
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):

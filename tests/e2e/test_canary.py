@@ -448,7 +448,7 @@ async def test_nothing_of_ours_shows_a_secret_when_it_is_printed(tmp_path, monke
 
 
 def is_ours(thing: object) -> bool:
-    module = type(thing).__module__
+    module: object = type(thing).__module__
     # Some types of C have something else there.
     return (
         isinstance(module, str) and module.startswith("quaero_desktop.") and not module.startswith("quaero_desktop.ui.")
