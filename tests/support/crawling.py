@@ -126,7 +126,7 @@ async def engine_running(services: Services, **options: Any) -> AsyncIterator["a
             task.exception()  # whoever wants it awaits the task
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
     """Wait until a condition holds that nothing announces."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110
