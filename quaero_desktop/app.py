@@ -30,7 +30,7 @@ from quaero_desktop.infra import log, paths
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.redact import Redactor
 from quaero_desktop.infra.resources import resource
-from quaero_desktop.infra.settings import LogLevel
+from quaero_desktop.infra.settings.sections import LogLevel
 from quaero_desktop.services import compose, configuration
 from quaero_desktop.services.compose import Services
 from quaero_desktop.ui.actions import Actions

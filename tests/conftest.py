@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import io
 import os
 import sys
 import threading
@@ -11,6 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
+import coverage
 import psutil
 import pytest
 from hypothesis import settings
@@ -116,6 +118,59 @@ def _encodable(value: Any) -> Any:
             return type(value)(map(_encodable, value))
         case _:
             return value
+
+
+# --- what must be covered whole ---------------------------------------------------------------------------------------
+
+_UNCOVERED = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let dev.py say which files the whole suite has to cover to the last branch; a part of it never could."""
+    parser.addoption(
+        "--cover-whole",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="with --cov: fail unless every line and branch of these files ran",
+    )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Fail the session when something of what must be covered whole is not; see pytest_terminal_summary.
+
+    Outside of pytest-cov's wrapper, which has put together what the workers saw.
+    """
+    result = yield
+    globs = session.config.getoption("--cover-whole")
+    if globs and not hasattr(session.config, "workerinput"):
+        missing = _uncovered(globs)
+        if missing:
+            session.config.stash[_UNCOVERED] = missing
+            session.testsfailed += 1
+    return result
+
+
+def _uncovered(globs: list[str]) -> str:
+    """Return a table of the lines and branches of these files that did not run; empty when all did."""
+    seen = coverage.Coverage()
+    seen.load()
+    table = io.StringIO()
+    try:
+        covered = seen.report(include=globs, show_missing=True, skip_covered=True, file=table)
+    except coverage.CoverageException as error:
+        return f"{error}\n"
+    return "" if covered == 100 else table.getvalue()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell what must be covered whole and is not."""
+    if _UNCOVERED in config.stash:
+        globs = " ".join(config.getoption("--cover-whole"))
+        terminalreporter.section(f"not covered whole: {globs}", red=True)
+        terminalreporter.write(config.stash[_UNCOVERED])
+        terminalreporter.write_line("ERROR: tests have to reach each of these lines and branches.", red=True, bold=True)
 
 
 # --- garbage ----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 import msgspec
+from msgspec import UNSET
 
 from quaero_desktop.cli import output, runs
 from quaero_desktop.cli.context import Options, run, stopping_by_signal
@@ -63,11 +64,11 @@ def run_command(options: Options, given: argparse.Namespace) -> int:
     request = CrawlRequest(
         urls=tuple(given.urls),
         depth=given.depth,
-        max_pages=given.max_pages,
+        max_pages=UNSET if given.max_pages is None else given.max_pages,
         source_id=given.source,
         scope=given.scope,
-        include=tuple(given.include),
-        exclude=tuple(given.exclude),
+        include=tuple(given.include) or None,
+        exclude=tuple(given.exclude) or None,
         per_host=given.workers,
         delay_seconds=given.delay,
         obey_robots=False if given.no_robots else None,

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from quaero_desktop.cli import hidden, output
+from quaero_desktop.cli import output, secretprompt
 from quaero_desktop.cli.context import Options, run
 from quaero_desktop.cli.ending import EXIT_FAILED, EXIT_OK, complain
-from quaero_desktop.domain.credentials import MASK, MAX_TEXT, Pasted, Secret
+from quaero_desktop.domain.credentials import MASK, Secret
 from quaero_desktop.domain.errors import NotFoundError, UsageError
 from quaero_desktop.domain.listing import check_choice
+from quaero_desktop.domain.pasting import MAX_TEXT, Pasted
 from quaero_desktop.domain.sources import Credential, CredentialKind, NewCredential
 from quaero_desktop.services.compose import Services
 
@@ -142,7 +143,7 @@ async def ask_for_secrets(options: Options, services: Services, root_ids: Sequen
         services: the open library.
         root_ids: the roots that are about to run; None for all that are open.
     """
-    if not options.json and hidden.can_ask():
+    if not options.json and secretprompt.can_ask():
         await ask_for(options, services, await services.credentials.missing(root_ids), keep=True)
 
 
@@ -155,13 +156,15 @@ async def ask_for(options: Options, services: Services, which: Sequence[Credenti
         which: whose.
         keep: whether the library is open to be changed; else the secret is for this process only.
     """
-    if options.json or not hidden.can_ask():
+    if options.json or not secretprompt.can_ask():
         return
     for credential in which:
         if not keep and await services.credentials.is_at_hand(credential):
             continue
         for _ in range(_TRIES):
-            text = hidden.ask(f"Secret of “{credential.name}” ({_WORDS[credential.kind]} for {credential.origin}): ")
+            text = secretprompt.ask(
+                f"Secret of “{credential.name}” ({_WORDS[credential.kind]} for {credential.origin}): "
+            )
             if not text.strip():
                 break
             try:
@@ -178,9 +181,9 @@ def _secret(options: Options, source_file: str | None, prompt: str) -> Secret:
         return Secret(sys.stdin.read(MAX_TEXT + 1) if sys.stdin is not None else "")
     if source_file is not None:
         return Secret(_content(Path(source_file)))
-    if options.json or not hidden.can_ask():
+    if options.json or not secretprompt.can_ask():
         raise UsageError("There is nobody to ask for the secret.", "Give it with --from FILE, or --from - and a pipe.")
-    return Secret(hidden.ask(prompt))
+    return Secret(secretprompt.ask(prompt))
 
 
 def _content(path: Path) -> str:

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from quaero_desktop.cli.syntax import add_command
-
-if TYPE_CHECKING:
-    from quaero_desktop.cli.context import Options
-    from quaero_desktop.domain.importing import ImportPreview, ImportProgress, ImportReport, LeftOut
+from quaero_desktop.cli import output
+from quaero_desktop.cli.context import Options, run
+from quaero_desktop.cli.ending import EXIT_FAILED, EXIT_OK, complain
+from quaero_desktop.domain.errors import LibraryMissingError, UsageError
+from quaero_desktop.domain.importing import ImportPreview, ImportProgress, ImportReport, LeftOut, reasons
+from quaero_desktop.services.importing.service import check, look_into, unkept_secrets
 
 _NOUNS = {
     "credentials": "credential",
@@ -27,30 +27,8 @@ _REASONS = 20
 """Of how many reasons each has a line."""
 
 
-def add_syntax(commands: Any) -> None:
-    """Add the command to the parser's *commands*."""
-    importing = add_command(
-        commands,
-        "import",
-        "Take over what is in a database of the old Quaero: sources, definitions, documents, jobs and their logs.",
-        "quaero import old/quaero.db --dry-run",
-        "quaero import old/quaero.db",
-        usage="FILE",
-        more="The file is only read. What came before does not come again, so an import that was stopped goes on.",
-    )
-    importing.add_argument("file", metavar="FILE", help="The SQLite file of the old Quaero.")
-    importing.add_argument(
-        "--dry-run", action="store_true", help="Tell what would come, and what would be left out and why; do nothing."
-    )
-
-
-def run_command(options: "Options", given: argparse.Namespace) -> int:
+def run_command(options: Options, given: argparse.Namespace) -> int:
     """Run ``import``."""
-    from quaero_desktop.cli.context import run
-    from quaero_desktop.cli.ending import EXIT_FAILED, complain
-    from quaero_desktop.domain.errors import UsageError
-    from quaero_desktop.services.importing import check, unkept_secrets
-
     if not given.file:
         raise UsageError("import needs the name of a file.")
     path = Path(given.file).expanduser().absolute()
@@ -66,10 +44,7 @@ def run_command(options: "Options", given: argparse.Namespace) -> int:
     return run(options, _import(options, path))
 
 
-async def _dry_run(options: "Options", path: Path) -> int:
-    from quaero_desktop.cli import output
-    from quaero_desktop.cli.ending import EXIT_OK
-
+async def _dry_run(options: Options, path: Path) -> int:
     preview = await _look(options, path)
     if options.json:
         output.print_json(
@@ -89,11 +64,8 @@ async def _dry_run(options: "Options", path: Path) -> int:
     return EXIT_OK
 
 
-async def _look(options: "Options", path: Path) -> "ImportPreview":
+async def _look(options: Options, path: Path) -> ImportPreview:
     """Look into the file, beside the library or before there is one; it creates nothing."""
-    from quaero_desktop.domain.errors import LibraryMissingError
-    from quaero_desktop.services.importing import look_into
-
     with _progress(options) as progress:
         try:
             async with options.reading() as services:
@@ -102,10 +74,7 @@ async def _look(options: "Options", path: Path) -> "ImportPreview":
             return await look_into(path, progress)
 
 
-async def _import(options: "Options", path: Path) -> int:
-    from quaero_desktop.cli import output
-    from quaero_desktop.cli.ending import EXIT_OK, complain
-
+async def _import(options: Options, path: Path) -> int:
     async with options.writing(create=True) as services:
         try:
             with _progress(options) as progress:
@@ -129,8 +98,6 @@ async def _import(options: "Options", path: Path) -> int:
 
 def _agrees(number: int) -> bool:
     """Ask whether so many credentials may come without the secrets that nothing can keep."""
-    from quaero_desktop.cli import output
-
     sys.stderr.write(
         "This computer has no keyring, and Quaero keeps secrets nowhere else:"
         f" {output.count(number, 'credential')} would come\nwithout the secret. Import now? [Y/n] "
@@ -140,9 +107,7 @@ def _agrees(number: int) -> bool:
     return answer.strip().lower() in ("", "y", "yes") and answer != ""
 
 
-def _tell_report(report: "ImportReport") -> None:
-    from quaero_desktop.cli import output
-
+def _tell_report(report: ImportReport) -> None:
     _tell("Imported", report.imported, report.present)
     if report.secrets:
         output.lines(f"{output.count(report.secrets, 'secret')} went to the keyring.")
@@ -150,8 +115,6 @@ def _tell_report(report: "ImportReport") -> None:
 
 
 def _tell(verb: str, came: Mapping[str, int], present: Mapping[str, int]) -> None:
-    from quaero_desktop.cli import output
-
     some = _counted(came)
     before = _counted(present)
     if some:
@@ -173,11 +136,8 @@ def _counted(numbers: Mapping[str, int]) -> list[str]:
     return said
 
 
-def _tell_left_out(left_out: "Sequence[LeftOut]") -> None:
+def _tell_left_out(left_out: Sequence[LeftOut]) -> None:
     """Say what is left out and why, a line for each reason."""
-    from quaero_desktop.cli import output
-    from quaero_desktop.domain.importing import reasons
-
     if not left_out:
         return
     found = reasons(left_out)
@@ -196,15 +156,13 @@ def _tell_left_out(left_out: "Sequence[LeftOut]") -> None:
 
 
 @contextmanager
-def _progress(options: "Options") -> "Iterator[Callable[[ImportProgress], None] | None]":
+def _progress(options: Options) -> Iterator[Callable[[ImportProgress], None] | None]:
     """Show on the terminal, if there is one, how far it is."""
     if options.json or not sys.stderr.isatty():
         yield None
         return
     from rich.live import Live
     from rich.text import Text
-
-    from quaero_desktop.cli import output
 
     with Live(Text(""), console=output.console(stderr=True), transient=True, auto_refresh=False) as live:
         yield lambda said: live.update(Text(f"{said.done:,} of {output.count(said.total, 'row')} read"), refresh=True)

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from quaero_desktop.cli import parser
 from quaero_desktop.cli.ending import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -16,6 +15,7 @@ from quaero_desktop.cli.ending import (
     exit_code_of,
 )
 from quaero_desktop.cli.streams import prepare_streams
+from quaero_desktop.cli.syntax import commandline
 from quaero_desktop.domain.errors import KnownError
 
 
@@ -28,7 +28,7 @@ def execute(arguments: Sequence[str]) -> int:
     """Run the command of *arguments* and return its exit code; what a person did wrong is told on stderr."""
     prepare_streams()
     try:
-        code = _dispatch(parser.parse(arguments))
+        code = _dispatch(commandline.parse(arguments))
         # Here and not at exit, where nobody could tell why it failed.
         sys.stdout.flush()
     except SystemExit as ended:
@@ -81,10 +81,14 @@ def _dispatch(given: argparse.Namespace) -> int:
             from quaero_desktop.cli import documents
 
             return documents.run_command(options, given)
-        case "sources" | "credentials":
+        case "sources":
             from quaero_desktop.cli import sources
 
             return sources.run_command(options, given)
+        case "credentials":
+            from quaero_desktop.cli import credentials
+
+            return credentials.run_command(options, given)
         case "definitions":
             from quaero_desktop.cli import definitions
 

@@ -1,195 +1,237 @@
-"""The syntax of ``quaero sources`` and ``quaero credentials``: sites that are collected, and how to sign in there."""
+"""``quaero sources``: the sites that are collected."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
 
-from quaero_desktop.cli import syntax
-from quaero_desktop.cli.syntax import Parser, add_command, add_group, identifier
-from quaero_desktop.domain.sources import CredentialKind
+import msgspec
 
-if TYPE_CHECKING:
-    from quaero_desktop.cli.context import Options
+from quaero_desktop.cli import output
+from quaero_desktop.cli.context import Options, run
+from quaero_desktop.cli.ending import EXIT_OK
+from quaero_desktop.domain.errors import FieldError, NotFoundError, UsageError
+from quaero_desktop.domain.sources import NewSource, Source, SourceDeletion, SourceRules
+from quaero_desktop.domain.urls import origin_of
 
-
-def add_syntax(commands: Any) -> None:
-    """Add the commands to the parser's *commands*."""
-    _add_sources(commands)
-    _add_credentials(commands)
-
-
-def run_command(options: "Options", given: argparse.Namespace) -> int:
-    """Run ``sources`` or ``credentials`` with one of their actions."""
-    # Imported by need: the syntax of all commands is read whatever the command is.
-    if given.command == "credentials":
-        from quaero_desktop.cli import credentials
-
-        return credentials.run_command(options, given)
-    from quaero_desktop.cli import sites
-
-    return sites.run_command(options, given)
+_RULES = {
+    "scope": "scope",
+    "include": "include",
+    "exclude": "exclude",
+    "depth": "depth",
+    "max_pages": "max_pages",
+    "workers": "per_host",
+    "delay": "delay_ms",
+}
+"""The options of the command line, and the rules that they mean."""
 
 
-# --- sources ----------------------------------------------------------------------------------------------------------
+def run_command(options: Options, given: argparse.Namespace) -> int:
+    """Run one of the actions of ``sources``."""
+    match given.action:
+        case "list":
+            return run(options, _list(options, given.automatic))
+        case "show":
+            return run(options, _show(options, given.id))
+        case "add":
+            return run(options, _add(options, given))
+        case "edit":
+            _refuse_contradictions(given)
+            return run(options, _edit(options, given))
+        case _:
+            return run(options, _delete(options, given))
 
 
-def _add_sources(commands: Any) -> None:
-    sources = add_group(
-        add_command(
-            commands,
-            "sources",
-            "Keep the sites that are collected, each with its rules and its sign-in.",
-            "quaero sources add https://docs.python.org/3/ --scope prefix --depth 8",
-            "quaero crawl --source 1",
-            usage="ACTION",
-        ),
-        "action",
+async def _list(options: Options, automatic: bool) -> int:
+    async with options.reading() as services:
+        every = await services.sources.list()
+    shown = [source for source in every if automatic or not source.automatic]
+    if options.json:
+        output.print_json({"sources": [plain(source) for source in shown], "total_count": len(shown)})
+        return EXIT_OK
+    if not shown:
+        others = len(every)
+        output.lines(
+            f"No sources of your own; crawls made {others:,} by themselves: quaero sources list --automatic"
+            if others
+            else "No sources. Add one: quaero sources add URL"
+        )
+        return EXIT_OK
+    rows = [
+        (
+            str(source.id),
+            source.name + ("" if source.enabled else " (off)"),
+            source.base_url,
+            f"{source.documents:,}",
+            source.credential.name if source.credential is not None else "",
+        )
+        for source in shown
+    ]
+    output.table(
+        ("id", "name", "begins at", "documents", "signs in with"),
+        rows,
+        numbers=("id", "documents"),
+        flexible=("name", "begins at"),
     )
-    listing = add_command(sources, "list", "List the sources.", "quaero sources list")
-    listing.add_argument(
-        "--automatic", action="store_true", help="Also those that crawls without a source made for themselves."
+    return EXIT_OK
+
+
+async def _show(options: Options, source_id: int) -> int:
+    async with options.reading() as services:
+        source = await services.sources.get(source_id)
+    return _print(options, source)
+
+
+async def _add(options: Options, given: argparse.Namespace) -> int:
+    new = _checked(
+        NewSource(
+            base_url=given.url,
+            name=given.name,
+            rules=_changed_rules(SourceRules(), given),
+            credential_id=given.credential,
+        )
     )
-    _with_source(sources, "show", "Tell everything about a source: its rules, its sign-in, how much it collected.")
-    add = add_command(
-        sources,
-        "add",
-        "Add a source.",
-        "quaero sources add https://docs.python.org/3/ --scope prefix --exclude '*/whatsnew/*'",
-        "quaero sources add https://wiki.python.org/moin/ --name Wiki --credential 1",
-        usage="URL",
-        more="Its rules hold for every crawl of it, where the crawl itself says nothing.",
-    )
-    add.add_argument("url", metavar="URL", help="Where its crawls begin; https:// is added where it is missing.")
-    add.add_argument("--name", metavar="T", default="", help="What to call it. [default: the host]")
-    _add_rules(add)
-    edit = _with_source(
-        sources,
-        "edit",
-        "Change a source; what is not named stays as it is.",
-        "quaero sources edit 1 --depth 3 --no-exclude",
-        "quaero sources edit 1 --credential 2",
-        more="Crawls that exist keep the rules they were started with.",
-    )
-    edit.add_argument("--url", metavar="URL", help="Where its crawls begin.")
-    edit.add_argument("--name", metavar="T", help="What to call it.")
-    _add_rules(edit)
-    for name, what in (
-        ("scope", "the scope"),
-        ("include", "all include rules"),
-        ("exclude", "all exclude rules"),
-        ("depth", "the depth"),
-        ("max-pages", "the most pages"),
-        ("workers", "the requests at one host"),
-        ("delay", "the delay"),
-        ("credential", "the credential"),
-    ):
-        edit.add_argument(f"--no-{name}", action="store_true", help=f"Drop {what}.")
-    edit.add_argument("--robots", action="store_true", help="Do again what the site's robots.txt says.")
-    edit.add_argument("--enable", action="store_true", help="Switch it on: it can be crawled again.")
-    edit.add_argument("--disable", action="store_true", help="Switch it off: nothing crawls it; what it has stays.")
-    delete = _with_source(
-        sources,
-        "delete",
-        "Delete a source; its jobs stay.",
-        "quaero sources delete 1 --dry-run",
-        "quaero sources delete 1 --with-documents",
-    )
-    delete.add_argument("--with-documents", action="store_true", help="Delete all documents that it collected, too.")
-    delete.add_argument("--dry-run", action="store_true", help="Only tell what would be deleted.")
+    async with options.writing(create=True) as services:
+        source = await services.sources.get(await services.sources.add(new))
+    code = _print(options, source)
+    if not options.json:
+        output.lines("", f"Crawl it: quaero crawl --source {source.id}")
+    return code
 
 
-def _add_rules(parser: Parser) -> None:
-    syntax.add_rules(parser, default=False)
-    add = parser.add_argument
-    add("--depth", metavar="N", type=syntax.whole_number, help="The most links to follow from the start.")
-    add("--max-pages", metavar="N", type=syntax.whole_number, help="The most pages of a crawl.")
-    add("--workers", metavar="N", type=syntax.whole_number, help="How many requests at one host at a time.")
-    add("--delay", metavar="S", type=syntax.seconds, help="Seconds between two requests to one host; 0 for none.")
-    # Not given is neither yes nor no.
-    add("--no-robots", action="store_true", help="Fetch also what the site's robots.txt forbids.")
-    add("--credential", metavar="ID", type=identifier, help="What to sign in with.")
+def _checked(source: NewSource) -> NewSource:
+    try:
+        return source.checked()
+    except FieldError as error:
+        if error.field != "base_url":
+            raise
+        # On the command line nobody wrote a field of that name.
+        raise UsageError(error.message.removeprefix("base_url: "), error.hint) from None
 
 
-def _with_source(sources: Any, name: str, summary: str, *examples: str, more: str = "") -> Parser:
-    examples = examples or (f"quaero sources {name} 1",)
-    parser = add_command(sources, name, summary, *examples, usage="ID", more=more)
-    parser.add_argument("id", metavar="ID", type=identifier, help="The source's number.")
-    return parser
+async def _edit(options: Options, given: argparse.Namespace) -> int:
+    async with options.writing() as services:
+        before = await services.sources.get(given.id)
+        credential_id = before.credential.id if before.credential is not None else None
+        changed = _checked(
+            NewSource(
+                base_url=given.url or before.start_url,
+                name=before.name if given.name is None else given.name,
+                enabled=(before.enabled or given.enable) and not given.disable,
+                rules=_changed_rules(before.rules, given),
+                credential_id=None if given.no_credential else given.credential or credential_id,
+            )
+        )
+        await services.sources.update(given.id, changed)
+        source = await services.sources.get(given.id)
+    return _print(options, source)
 
 
-# --- credentials ------------------------------------------------------------------------------------------------------
-
-_WHERE_FROM = (
-    "The file with the secret; - for the standard input. [default: asked for on the terminal, without showing it]"
-)
-
-
-def _add_credentials(commands: Any) -> None:
-    credentials = add_group(
-        add_command(
-            commands,
-            "credentials",
-            "Keep what sites ask for at their sign-in: cookies, tokens, passwords.",
-            "quaero credentials add Wiki --site https://wiki.python.org --from cookies.txt",
-            "quaero credentials test 1",
-            usage="ACTION",
-            more="A secret goes to the keyring of this computer, is shown to its one site and to nobody else, and is"
-            "\nnever an argument: others can read those.",
-        ),
-        "action",
-    )
-    add_command(credentials, "list", "List the credentials; nothing shows their secrets.", "quaero credentials list")
-    add = add_command(
-        credentials,
-        "add",
-        "Add a credential.",
-        "quaero credentials add Wiki --site https://wiki.python.org --from cookies.txt",
-        "quaero credentials add Wiki --from request.curl",
-        "quaero credentials add API --site https://api.github.com --kind bearer",
-        usage="NAME",
-        more="Understood are a cookies.txt, a Cookie header, a browser's “copy as cURL”, and headers with their names.",
-    )
-    add.add_argument("name", metavar="NAME", help="What to call it.")
-    add.add_argument(
-        "--site", metavar="URL", default="", help="The one site it is for. [default: as a copied cURL command says]"
-    )
-    _add_secret(add)
-    edit = _with_credential(
-        credentials,
-        "edit",
-        "Give a new secret, after a session expired; or change what is known of it.",
-        "quaero credentials edit 1 --from cookies.txt",
-        "quaero credentials edit 1 --name Wiki",
-    )
-    edit.add_argument("--name", metavar="T", help="What to call it.")
-    edit.add_argument("--site", metavar="URL", help="The one site it is for; needs the secret anew.")
-    _add_secret(edit)
-    test = _with_credential(
-        credentials,
-        "test",
-        "Ask the site whether it takes the secret; exit code 0 if it does.",
-        "quaero credentials test 1",
-        "quaero credentials test 1 --url https://wiki.python.org/moin/UserPreferences",
-    )
-    test.add_argument(
-        "--url", metavar="URL", default="", help="A page that needs the sign-in. [default: where its source begins]"
-    )
-    _with_credential(credentials, "delete", "Delete a credential with its secret; sources that had it have none then.")
+async def _delete(options: Options, given: argparse.Namespace) -> int:
+    plan: SourceDeletion | None
+    if given.dry_run:
+        async with options.reading() as services:
+            plan = await services.sources.plan_deletion(given.id)
+    else:
+        async with options.writing() as services:
+            try:
+                plan = await services.sources.delete(given.id, documents=given.with_documents)
+            except NotFoundError:
+                # As everywhere: deleting what is gone is a success.
+                plan = None
+    if plan is None:
+        if options.json:
+            output.print_json({"source_id": None, "dry_run": False})
+        else:
+            output.lines(f"There is no source {given.id}.")
+    elif options.json:
+        output.print_json(msgspec.to_builtins(plan) | {"dry_run": given.dry_run})
+    else:
+        _tell_deletion(plan, given.dry_run)
+    return EXIT_OK
 
 
-def _add_secret(parser: Parser) -> None:
-    parser.add_argument(
-        "--kind",
-        metavar="K",
-        help=f"{', '.join(CredentialKind)}. [default: what the secret looks like]",
-    )
-    parser.add_argument("--from", metavar="FILE", dest="source_file", help=_WHERE_FROM)
-    parser.add_argument(
-        "--login-url", metavar="URL", help="Where signing in is done: being sent there means to sign in again."
-    )
+def _tell_deletion(plan: SourceDeletion, dry_run: bool) -> None:
+    documents = f" with {output.count(plan.documents, 'document')}" if plan.documents else ""
+    output.lines(f"{'Would delete' if dry_run else 'Deleted'}: source {plan.source_id}, “{plan.name}”{documents}")
+    if plan.jobs:
+        output.lines(f"{output.count(plan.jobs, 'job')} of it stay{'s' if plan.jobs == 1 else ''}, without a source.")
+    if dry_run and plan.open_jobs:
+        output.lines(f"First its {output.count(plan.open_jobs, 'job')} that are not over must end.")
+    if dry_run and plan.definitions:
+        output.lines(f"First take it out of the definitions: {', '.join(plan.definitions)}")
+    if dry_run and plan.documents:
+        output.lines("Its documents go with it only with --with-documents; else it stays.")
 
 
-def _with_credential(credentials: Any, name: str, summary: str, *examples: str) -> Parser:
-    examples = examples or (f"quaero credentials {name} 1",)
-    parser = add_command(credentials, name, summary, *examples, usage="ID")
-    parser.add_argument("id", metavar="ID", type=identifier, help="The credential's number.")
-    return parser
+def _refuse_contradictions(given: argparse.Namespace) -> None:
+    for name in (*_RULES, "credential"):
+        value = getattr(given, name)
+        if getattr(given, f"no_{name}") and value not in (None, []):
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} and --no-{option} exclude each other.")
+    for one, other in (("robots", "no_robots"), ("enable", "disable")):
+        if getattr(given, one) and getattr(given, other):
+            raise UsageError(f"--{one} and --{other.replace('_', '-')} exclude each other.")
+
+
+def _changed_rules(rules: SourceRules, given: argparse.Namespace) -> SourceRules:
+    """Return *rules* with what the command line says."""
+    changes: dict[str, object] = {}
+    for option, rule in _RULES.items():
+        value = getattr(given, option)
+        if getattr(given, f"no_{option}", False):
+            changes[rule] = getattr(SourceRules(), rule)
+        elif value not in (None, []):
+            changes[rule] = tuple(value) if isinstance(value, list) else value
+    if "delay_ms" in changes and given.delay is not None:
+        if not 0 <= given.delay <= 86_400:
+            raise UsageError(f"delay is {given.delay:g} seconds; it must be between 0 and 86400.")
+        changes["delay_ms"] = round(given.delay * 1000)
+    if given.no_robots:
+        changes["obey_robots"] = False
+    elif getattr(given, "robots", False):
+        changes["obey_robots"] = None
+    return msgspec.structs.replace(rules, **changes)
+
+
+def _print(options: Options, source: Source) -> int:
+    if options.json:
+        output.print_json(plain(source))
+        return EXIT_OK
+    rules = source.rules
+    rows = [
+        ("begins at", source.base_url),
+        ("documents", f"{source.documents:,}"),
+        ("signs in with", _credential_words(source)),
+        ("scope", rules.scope or ""),
+        *[("include", rule) for rule in rules.include],
+        *[("exclude", rule) for rule in rules.exclude],
+        ("depth", "" if rules.depth is None else str(rules.depth)),
+        ("most pages", "" if rules.max_pages is None else f"{rules.max_pages:,}"),
+        ("requests at a host", "" if rules.per_host is None else str(rules.per_host)),
+        ("delay", "" if rules.delay_ms is None else f"{rules.delay_ms / 1000:g} s"),
+        ("robots.txt", {None: "", True: "obeyed", False: "not obeyed"}[rules.obey_robots]),
+    ]
+    notes = [] if source.enabled else ["switched off"]
+    notes += ["made by crawls without a source"] if source.automatic else []
+    output.lines(f"{source.name}", f"source {source.id}" + (f", {', '.join(notes)}" if notes else ""), "")
+    output.table(("", ""), [(name, value) for name, value in rows if value])
+    if rules == SourceRules():
+        output.lines("No rules of its own: crawls take the settings.")
+    return EXIT_OK
+
+
+def _credential_words(source: Source) -> str:
+    credential = source.credential
+    if credential is None:
+        return ""
+    elsewhere = f"; only at {credential.origin}" if origin_of(source.start_url) != credential.origin else ""
+    return f"{credential.name} (credential {credential.id}, {credential.kind}{elsewhere})"
+
+
+def plain(source: Source) -> dict[str, object]:
+    """Return a source as ``--json`` prints it."""
+    value: dict[str, object] = msgspec.to_builtins(source)
+    # Everything that can be said is there, whatever the default is.
+    value["rules"] = {name: getattr(source.rules, name) for name in SourceRules.__struct_fields__}
+    if isinstance(value["credential"], dict):
+        del value["credential"]["reference"]
+    return value

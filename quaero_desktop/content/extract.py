@@ -7,7 +7,8 @@ import zlib
 from lxml import etree
 
 from quaero_desktop.content import charset, links, maincontent, metadata, searchtext, sitemaps
-from quaero_desktop.content.markdown import fenced, render
+from quaero_desktop.content.markdown import render
+from quaero_desktop.content.markup import fenced
 from quaero_desktop.content.version import EXTRACTOR_VERSION
 from quaero_desktop.domain.cjk import split_cjk
 from quaero_desktop.domain.pages import Listed, PageInput, ParsedPage, ParsedSitemap

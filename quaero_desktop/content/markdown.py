@@ -7,7 +7,6 @@ canonical links, which come with the walk. It keeps ``pre`` to the letter and kn
 
 import re
 from collections.abc import Callable
-from itertools import islice
 from typing import NamedTuple
 
 from lxml import etree
@@ -15,6 +14,25 @@ from lxml import etree
 from quaero_desktop.content import boilerplate
 from quaero_desktop.content.codelanguage import language_of
 from quaero_desktop.content.links import Resolver
+from quaero_desktop.content.markup import (
+    ESCAPED,
+    code_span,
+    destination,
+    escape,
+    fenced,
+    indented,
+    is_special,
+    plain_start,
+)
+from quaero_desktop.content.shapes import (
+    is_contents,
+    is_head,
+    is_layout,
+    number_of,
+    rows_of,
+    text_of,
+    verbatim,
+)
 from quaero_desktop.domain.text import single_line
 
 _MAX_DEPTH = 120
@@ -33,15 +51,6 @@ _MERGED = 400
 _BREAK = "\0"
 _PARAGRAPHS = re.compile(f"{_BREAK} ?{_BREAK}[ {_BREAK}]*")
 
-_special = re.compile(r"[\\`*_<&~]").search
-_ESCAPED = re.compile(
-    r"\\(?=[!-/:-@\[-`{-~])|`|~(?=~)|\*(?=\S)|(?<=\S)\*|(?<![^\W_])_(?=\S)|(?<=[^\W_])_(?![^\W_])|<(?=[A-Za-z/!?])|&(?=#?\w{1,32};)"
-)
-_BLOCK_START = re.compile(r"(?:[-+>]|#{1,6}|\d{1,9}[.)]|={1,}|-{1,})(?:\s|$)|>|\||(?:-{3,}|~{3,})$")
-_BLOCK_STARTS = frozenset("-+>#=|~0123456789")
-_BACKTICKS = re.compile(r"`+")
-_INDENTED = re.compile(r"\n(?=[^\n])")
-_ODD_IN_URL = re.compile(r"[()<>\\ ]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 _ADMONITION = re.compile(r"(?:note|tip|important|warning|caution|danger|hint|info|attention|see also)\W*$", re.I)
@@ -76,38 +85,6 @@ def render(main: etree._Element, resolve: Resolver, url: str) -> Rendered:
     return Rendered(markdown, text, tuple(writer.headings))
 
 
-def fenced(code: str, language: str = "") -> str:
-    """Return *code* to the letter as a fenced block, the fence longer than any run of backticks within."""
-    fence = "```"
-    if fence in code:
-        fence = "`" * (1 + max(map(len, _BACKTICKS.findall(code))))
-    return f"{fence}{language}\n{code}\n{fence}"
-
-
-def _text_of(element: etree._Element) -> str:
-    return etree.tostring(element, method="text", encoding="unicode", with_tail=False)
-
-
-def _escape(text: str) -> str:
-    return _ESCAPED.sub(r"\\\g<0>", text) if _special(text) else text
-
-
-def _code_span(text: str) -> str:
-    text = " ".join(text.split())
-    if "`" not in text:
-        return f"`{text}`" if text else ""
-    fence = "`" * (1 + max(map(len, _BACKTICKS.findall(text))))
-    return f"{fence} {text} {fence}"
-
-
-def _indent(text: str, by: str) -> str:
-    return _INDENTED.sub("\n" + by, text) if "\n" in text else text
-
-
-def _number(text: str | None, default: int, most: int) -> int:
-    return min(int(text), most) if text and text.isdecimal() and text.isascii() and len(text) < 10 else default
-
-
 class _Writer:
     """Walks a tree once. Block methods append whole blocks to *out*, inline methods append pieces of text to *run*."""
 
@@ -126,9 +103,9 @@ class _Writer:
     def flow(self, element: etree._Element, out: list[str]) -> None:
         """The children of *element*: blocks as they are, everything between them as paragraphs."""
         if self.depth >= _MAX_DEPTH:
-            whole = _text_of(element)
+            whole = text_of(element)
             self.plain.append(whole)
-            self._flush([_escape(whole)], out)
+            self._flush([escape(whole)], out)
             return
         plain = self.plain
         run: list[str] = []
@@ -136,7 +113,7 @@ class _Writer:
         self.depth += 1
         if text and not text.isspace():
             plain.append(text)
-            run.append(_ESCAPED.sub(r"\\\g<0>", text) if _special(text) else text)
+            run.append(ESCAPED.sub(r"\\\g<0>", text) if is_special(text) else text)
         for child in element:
             tag = child.tag
             block = _BLOCKS.get(tag)
@@ -158,7 +135,7 @@ class _Writer:
             text = child.tail
             if text and (run or not text.isspace()):
                 plain.append(text)
-                run.append(_ESCAPED.sub(r"\\\g<0>", text) if _special(text) else text)
+                run.append(ESCAPED.sub(r"\\\g<0>", text) if is_special(text) else text)
         if run:
             self._flush(run, out)
         self.depth -= 1
@@ -178,11 +155,7 @@ class _Writer:
             line = "\\\n".join(part for part in map(str.strip, line.split(_BREAK)) if part)
             if not line:
                 return
-        if line[0] in _BLOCK_STARTS and _BLOCK_START.match(line):
-            # A backslash takes the meaning from the mark, which is the last sign of "12." and the first of the others.
-            mark = len(line) - len(line.lstrip("0123456789"))
-            line = f"{line[:mark]}\\{line[mark:]}"
-        out.append(line)
+        out.append(plain_start(line))
 
     def container(self, element: etree._Element, out: list[str]) -> None:
         kind = boilerplate.kind_of(element)
@@ -240,18 +213,18 @@ class _Writer:
         return " ".join("".join(run).replace(_BREAK, " ").split())
 
     def pre(self, element: etree._Element, out: list[str]) -> None:
-        code = _verbatim(element)
+        code = verbatim(element)
         self.plain.append(code)
         if self.in_cell:
             if code.strip():
-                out.append(_BREAK.join(_code_span(line) for line in code.split("\n") if line.strip()))
+                out.append(_BREAK.join(code_span(line) for line in code.split("\n") if line.strip()))
             return
         if code.strip():
             out.append(fenced(code, language_of(element, code)))
 
     def items(self, element: etree._Element, out: list[str]) -> None:
         """A list, ordered or not."""
-        number = _number(element.get("start"), 1, 999_999_999) if element.tag == "ol" else None
+        number = number_of(element.get("start"), 1, 999_999_999) if element.tag == "ol" else None
         if boilerplate.kind_of(element) is not None:
             return
         lines: list[str] = []
@@ -268,7 +241,7 @@ class _Writer:
                 _BLOCKS[child.tag](self, child, blocks)
                 if child.tag in ("ul", "ol") and lines and blocks:
                     # A list straight in a list belongs to the item before it.
-                    lines[-1] += "\n" + "".join(_indent("\n" + block, "  ")[1:] for block in blocks)
+                    lines[-1] += "\n" + "".join(indented("\n" + block, "  ")[1:] for block in blocks)
                     continue
             else:
                 self._flush([self.line(child)], blocks)
@@ -282,14 +255,14 @@ class _Writer:
                 nested = block.startswith(("- ", "1. "))
                 loose = loose or not nested
                 text += ("\n" if nested else "\n\n") + block
-            lines.append(mark + (_indent(text, " " * len(mark)) if self.indents <= _MAX_INDENT else text))
+            lines.append(mark + (indented(text, " " * len(mark)) if self.indents <= _MAX_INDENT else text))
         self.indents -= 1
         if lines:
             out.append(("\n\n" if loose else "\n").join(lines))
 
     def definitions(self, element: etree._Element, out: list[str]) -> None:
         """A definition list: each term a line of its own, its definition after it, not indented, so that code stays."""
-        if _is_contents(element):
+        if is_contents(element):
             self.contents(element, out)
             return
         for child in element:
@@ -323,17 +296,17 @@ class _Writer:
             else:
                 self.flow(child, blocks)
             indent = "  " if self.indents <= _MAX_INDENT else ""
-            lines.extend(indent + _indent(block, indent) for block in blocks)
+            lines.extend(indent + indented(block, indent) for block in blocks)
         self.indents -= 1
         if lines:
             out.append("\n".join(lines))
 
     def term(self, element: etree._Element, out: list[str]) -> None:
         if "sig" in (element.get("class") or "").split():
-            text = boilerplate.without_signature_links(" ".join(_text_of(element).split()))
+            text = boilerplate.without_signature_links(" ".join(text_of(element).split()))
             if text:
                 self.plain.append(text)
-                out.append(f"**{_code_span(text)}**")
+                out.append(f"**{code_span(text)}**")
             return
         blocks: list[str] = []
         self.flow(element, blocks)
@@ -344,13 +317,13 @@ class _Writer:
     def table(self, element: etree._Element, out: list[str]) -> None:
         if boilerplate.kind_of(element) is not None:
             return
-        rows = [row for row in _rows(element) if len(row)]
+        rows = [row for row in rows_of(element) if len(row)]
         caption = next((child for child in element if child.tag == "caption"), None)
         if caption is not None:
             self.flow(caption, out)
         if not rows:
             return
-        if self.in_cell or _is_layout(element, rows):
+        if self.in_cell or is_layout(element, rows):
             for row in rows:
                 for cell in row:
                     if cell.tag in ("td", "th") and not boilerplate.is_gutter(cell):
@@ -362,7 +335,7 @@ class _Writer:
         if columns < 2:
             out.extend(line[0] for line in lines if line and line[0])
             return
-        head = lines[0] if _is_head(rows[0]) else []
+        head = lines[0] if is_head(rows[0]) else []
         body = lines[1:] if head else lines
         head = head + [""] * (columns - len(head))
         written = [f"| {' | '.join(line)} |" for line in (head, ["---"] * columns, *filter(any, body))]
@@ -381,10 +354,10 @@ class _Writer:
                 while spans.get(len(line), 0) > 0 and len(line) < _MAX_SPAN:
                     spans[len(line)] -= 1
                     line.append("")
-                if (down := _number(cell.get("rowspan"), 1, 1000)) > 1:
+                if (down := number_of(cell.get("rowspan"), 1, 1000)) > 1:
                     spans[len(line)] = down - 1
                 line.append(self.cell(cell))
-                if (across := _number(cell.get("colspan"), 1, _MAX_SPAN)) > 1:
+                if (across := number_of(cell.get("colspan"), 1, _MAX_SPAN)) > 1:
                     line.extend([""] * (across - 1))
             lines.append(line)
         self.in_cell = False
@@ -398,7 +371,7 @@ class _Writer:
         else:
             text = element.text or ""
             self.plain.append(text)
-            text = " ".join(_escape(text).split())
+            text = " ".join(escape(text).split())
         self.plain.append(" ")
         return text.replace("|", "\\|") if "|" in text else text
 
@@ -418,16 +391,16 @@ class _Writer:
     def inner(self, element: etree._Element, run: list[str]) -> None:
         """The content of *element* as inline text."""
         if self.depth >= _MAX_DEPTH:
-            whole = _text_of(element)
+            whole = text_of(element)
             self.plain.append(whole)
-            run.append(_escape(whole))
+            run.append(escape(whole))
             return
         self.depth += 1
         plain = self.plain
         text: str | None = element.text
         if text:
             plain.append(text)
-            run.append(_ESCAPED.sub(r"\\\g<0>", text) if _special(text) else text)
+            run.append(ESCAPED.sub(r"\\\g<0>", text) if is_special(text) else text)
         for child in element:
             tag = child.tag
             inline = _INLINES.get(tag)
@@ -447,7 +420,7 @@ class _Writer:
             text = child.tail
             if text:
                 plain.append(text)
-                run.append(_ESCAPED.sub(r"\\\g<0>", text) if _special(text) else text)
+                run.append(ESCAPED.sub(r"\\\g<0>", text) if is_special(text) else text)
         self.depth -= 1
 
     def span(self, element: etree._Element, run: list[str]) -> None:
@@ -458,8 +431,8 @@ class _Writer:
                 self.inner(element, run)
 
     def code(self, element: etree._Element, run: list[str]) -> None:
-        text = element.text if not len(element) else _text_of(element)
-        piece = _code_span(text or "")
+        text = element.text if not len(element) else text_of(element)
+        piece = code_span(text or "")
         if not piece:
             return
         self.plain.append(text or "")
@@ -543,8 +516,8 @@ class _Writer:
             if len(text) <= boilerplate.LONGEST_PERMALINK and "#" in href and boilerplate.is_permalink(element):
                 return
             self.plain.append(text)
-            if _special(text):
-                text = _ESCAPED.sub(r"\\\g<0>", text)
+            if is_special(text):
+                text = ESCAPED.sub(r"\\\g<0>", text)
         core = " ".join(text.split())
         if not core:
             if text:
@@ -558,10 +531,10 @@ class _Writer:
             return
         if ("[" in core or "]" in core) and core.count("[") != core.count("]"):
             core = core.replace("[", "\\[").replace("]", "\\]")
-        run.append(f"{before}[{core}]({_destination(url)}){after}")
+        run.append(f"{before}[{core}]({destination(url)}){after}")
 
     def image(self, element: etree._Element, run: list[str]) -> None:
-        alt = " ".join(_escape(element.get("alt") or "").split()).replace("[", "\\[").replace("]", "\\]")
+        alt = " ".join(escape(element.get("alt") or "").split()).replace("[", "\\[").replace("]", "\\]")
         source = element.get("src") or ""
         if not source or source.startswith("data:"):
             source = element.get("data-src") or element.get("data-original") or ""
@@ -574,16 +547,16 @@ class _Writer:
         self.plain.append(f" {element.get('alt') or ''} ")
         url = self.resolve[source.partition("#")[0]] if source and not source.startswith("data:") else None
         if url is not None:
-            run.append(f"![{alt}]({_destination(url)})")
+            run.append(f"![{alt}]({destination(url)})")
         elif alt:
             run.append(alt)
 
     def drawing(self, element: etree._Element, run: list[str]) -> None:
         """A vector drawing: the labels of a diagram are text of the page, an icon has none."""
-        labels = [" ".join(_text_of(label).split()) for label in element.iter("text")]
+        labels = [" ".join(text_of(label).split()) for label in element.iter("text")]
         if len(labels) >= 3:
             self.plain.append(f" {' '.join(labels)} ")
-            run.append(f"{_BREAK}*Diagram: {_escape(' '.join(labels))}*{_BREAK}")
+            run.append(f"{_BREAK}*Diagram: {escape(' '.join(labels))}*{_BREAK}")
 
     def formula(self, element: etree._Element, run: list[str]) -> None:
         for annotation in element.iter("annotation"):
@@ -591,9 +564,9 @@ class _Writer:
                 self.plain.append(annotation.text)
                 run.append(f"${annotation.text.strip()}$")
                 return
-        text = _text_of(element)
+        text = text_of(element)
         self.plain.append(text)
-        run.append(_escape(text))
+        run.append(escape(text))
 
     def checkbox(self, element: etree._Element, run: list[str]) -> None:
         """A box of a task list."""
@@ -607,82 +580,6 @@ class _Writer:
 
     def void(self, element: etree._Element, run: list[str]) -> None:
         """An inline element that is no text of the page."""
-
-
-def _destination(url: str) -> str:
-    return f"<{url}>" if _ODD_IN_URL.search(url) else url
-
-
-def _verbatim(element: etree._Element) -> str:
-    """The text of a ``pre`` to the letter, without line numbers and buttons."""
-    if len(element):
-        if _is_composed(element):
-            for child in list(element.iter("button", "div", "td", "span", "a")):
-                boilerplate.settle_in_code(child)
-        for line_break in element.iter("br"):
-            boilerplate.end_line(line_break)
-        code = _text_of(element)
-    else:
-        code = element.text or ""
-    if "\r" in code:
-        code = code.replace("\r\n", "\n").replace("\r", "\n")
-    # HTML drops the line feed after the tag, and the one before the end tag ends the last line.
-    return code.removeprefix("\n").rstrip()
-
-
-def _is_composed(element: etree._Element) -> bool:
-    """Whether it holds line numbers, copy buttons or lines as blocks, or just the many spans of a highlighter.
-
-    Line numbers are before each line: the first few elements tell.
-    """
-    if next(element.iter("button", "div", "td"), None) is not None:
-        return True
-    return any(boilerplate.is_hidden_span(child.get("class") or "") for child in islice(element.iter("span", "a"), 3))
-
-
-def _is_contents(element: etree._Element, deep: int = 4) -> bool:
-    if "toc" in (element.get("class") or "").split():
-        return True
-    for child in element:
-        if child.tag != "dt" and not (
-            child.tag == "dd" and len(child) and child[0].tag == "dl" and deep > 1 and _is_contents(child[0], deep - 1)
-        ):
-            return False
-        if child.tag == "dt" and "sig" in (child.get("class") or "").split():
-            return False
-    return len(element) > 1
-
-
-def _rows(table: etree._Element) -> list[etree._Element]:
-    rows: list[etree._Element] = []
-    for child in table:
-        if child.tag == "tr":
-            rows.append(child)
-        elif child.tag in ("thead", "tbody", "tfoot"):
-            rows.extend(row for row in child if row.tag == "tr")
-    return rows
-
-
-def _is_head(row: etree._Element) -> bool:
-    parent = row.getparent()
-    return (parent is not None and parent.tag == "thead") or all(cell.tag == "th" for cell in row)
-
-
-def _is_layout(table: etree._Element, rows: list[etree._Element]) -> bool:
-    """Whether a table places blocks on the page instead of relating values, or holds what a cell cannot."""
-    if table.get("role") in ("presentation", "none"):
-        return True
-    inside = table.iter("table", "pre", "h1", "h2", "h3", "h4")
-    next(inside)  # the table itself
-    for element in inside:
-        if element.tag != "pre" or "\n" in _verbatim(element):
-            return True
-    if next(table.iter("th"), None) is None and (
-        next(table.iter("ul", "ol", "dl"), None) is not None
-        or any(sum(1 for block in cell if block.tag == "p") > 1 for row in rows for cell in row)
-    ):
-        return True
-    return all(len(row) < 2 for row in rows)
 
 
 _Handler = Callable[[_Writer, etree._Element, list[str]], None]

@@ -3,7 +3,7 @@
 import asyncio
 
 from quaero_desktop.infra.secrets import SecretStore
-from quaero_desktop.infra.settings import SummariesSettings
+from quaero_desktop.infra.settings.sections import SummariesSettings
 from quaero_desktop.web.languagemodel import LanguageModel, origin_of_endpoint
 
 

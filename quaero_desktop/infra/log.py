@@ -16,7 +16,7 @@ from typing import Self, TextIO
 
 from quaero_desktop.infra.paths import private_folder
 from quaero_desktop.infra.redact import Redactor
-from quaero_desktop.infra.settings import LogLevel
+from quaero_desktop.infra.settings.sections import LogLevel
 
 _LEVELS: dict[LogLevel, int] = {
     "debug": logging.DEBUG,

@@ -18,7 +18,7 @@ from quaero_desktop.domain.cleanup import (
 from quaero_desktop.domain.deletion import DeletionFailure
 from quaero_desktop.domain.errors import LibraryError, UsageError
 from quaero_desktop.infra.clock import Clock
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services.deletion import DeletionService, Progress
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.retention import OldThings

@@ -19,7 +19,8 @@ from quaero_desktop.infra.lock import InstanceLock, is_held
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.redact import Redactor, redact, redact_url
 from quaero_desktop.infra.secrets import SecretStore
-from quaero_desktop.infra.settings import LoadedSettings, LogLevel, Settings, load
+from quaero_desktop.infra.settings.loading import LoadedSettings, load
+from quaero_desktop.infra.settings.sections import LogLevel, Settings
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.services.cleanup import CleanupService
 from quaero_desktop.services.definitions import DefinitionService
@@ -34,12 +35,13 @@ from quaero_desktop.services.sources import CredentialService, SourceService
 from quaero_desktop.services.summaries import SummaryService
 from quaero_desktop.storage import opening, sqlite
 from quaero_desktop.storage.database import Database
-from quaero_desktop.storage.ledger import Backoff, Ledger
+from quaero_desktop.storage.jobs.backoff import Backoff
+from quaero_desktop.storage.ledger import Ledger
 from quaero_desktop.storage.queue import Queue
 
 if TYPE_CHECKING:
     from quaero_desktop.services.engine import Engine
-    from quaero_desktop.services.importing import ImportService
+    from quaero_desktop.services.importing.service import ImportService
 
 QUEUE_NAME = "jobs"
 
@@ -91,7 +93,7 @@ class Services:
     def importing(self) -> "ImportService":
         """Takes over what is in a database of the old Quaero."""
         # What makes documents of markdown takes long to import, and nobody imports twice.
-        from quaero_desktop.services.importing import ImportService
+        from quaero_desktop.services.importing.service import ImportService
 
         return ImportService(self._database, self.secrets, self._clock, gently=self.engine is not None)
 

@@ -7,11 +7,13 @@ from pathlib import Path
 import msgspec
 
 from quaero_desktop.domain.errors import LibraryError, UsageError
-from quaero_desktop.infra import paths, settings, settingsfile
+from quaero_desktop.infra import paths
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.settings import SettingInfo as SettingInfo  # part of what is said here
-from quaero_desktop.infra.settings import Settings as Settings
-from quaero_desktop.infra.settings import SettingsProblem as SettingsProblem
+from quaero_desktop.infra.settings import info as known
+from quaero_desktop.infra.settings import loading, saving
+from quaero_desktop.infra.settings.info import SettingInfo as SettingInfo  # part of what is said here
+from quaero_desktop.infra.settings.loading import SettingsProblem as SettingsProblem
+from quaero_desktop.infra.settings.sections import Settings as Settings
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,10 +41,10 @@ def read(environ: Mapping[str, str] | None = None) -> Preferences:
     """Read the settings anew; nothing here raises for what a person wrote."""
     environ = os.environ if environ is None else environ
     file = paths.settings_file(environ)
-    loaded = settings.load(file, environ)
+    loaded = loading.load(file, environ)
     unusable = {problem.key for problem in loaded.problems if problem.from_environment}
     overridden = {
-        key: variable for key, variable in settings.variables().items() if environ.get(variable) and key not in unusable
+        key: variable for key, variable in known.variables().items() if environ.get(variable) and key not in unusable
     }
     return Preferences(settings=loaded.settings, file=file, problems=loaded.problems, overridden=overridden)
 
@@ -53,15 +55,15 @@ def info(key: str) -> SettingInfo:
     Raises:
         UsageError: there is none of that name.
     """
-    return settings.info(key)
+    return known.info(key)
 
 
 def refusal(key: str, value: object) -> str:
     """Return what the setting ``section.key`` must be, as a sentence, when it cannot be *value*; else nothing."""
     try:
-        settings.checked(key, value)
+        known.checked(key, value)
     except UsageError:
-        expected = settings.info(key).expected
+        expected = known.info(key).expected
         return f"{expected[0].upper()}{expected[1:]}."
     return ""
 
@@ -80,8 +82,8 @@ def save(changes: Mapping[str, object], environ: Mapping[str, str] | None = None
         SettingsError: the file cannot be understood, read or written.
     """
     environ = os.environ if environ is None else environ
-    kept = {key: None if settings.info(key).default == value else value for key, value in changes.items()}
-    settingsfile.save(paths.settings_file(environ), kept)
+    kept = {key: None if known.info(key).default == value else value for key, value in changes.items()}
+    saving.save(paths.settings_file(environ), kept)
     return read(environ)
 
 

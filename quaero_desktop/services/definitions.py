@@ -12,7 +12,7 @@ from quaero_desktop.domain.definitionfile import Names
 from quaero_desktop.domain.definitions import Definition, StoredDefinition
 from quaero_desktop.domain.errors import FieldError
 from quaero_desktop.infra.clock import Clock, local_zone
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.definitions import Definitions

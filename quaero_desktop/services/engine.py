@@ -28,7 +28,7 @@ from quaero_desktop.engine.summarising import Summariser
 from quaero_desktop.infra.clock import Clock, local_zone
 from quaero_desktop.infra.heap import give_large_blocks_back
 from quaero_desktop.infra.secrets import SecretStore
-from quaero_desktop.infra.settings import FetchSettings, Settings
+from quaero_desktop.infra.settings.sections import FetchSettings, Settings
 from quaero_desktop.services.definitions import crawl_defaults
 from quaero_desktop.web.fetcher import Fetcher
 from quaero_desktop.web.politeness import Politeness

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 from quaero_desktop.domain.errors import LibraryDamagedError, LibraryError
 from quaero_desktop.domain.events import FeedUpdate
-from quaero_desktop.storage import changes
-from quaero_desktop.storage.changes import Moment
 from quaero_desktop.storage.database import Database
+from quaero_desktop.storage.queries import changes
+from quaero_desktop.storage.queries.changes import Moment
 
 _log = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from quaero_desktop.domain import urls
 from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope, ScopeKind
@@ -19,12 +20,14 @@ from quaero_desktop.domain.rulechange import RuleChange, RuleChanges
 from quaero_desktop.domain.sources import Source
 from quaero_desktop.domain.text import storable
 from quaero_desktop.infra.clock import Clock
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.services.deletion import DeletionService
-from quaero_desktop.storage import logtail, queries, sources, steps
+from quaero_desktop.storage import sources
 from quaero_desktop.storage.database import Database
+from quaero_desktop.storage.jobs import steps
 from quaero_desktop.storage.ledger import Ledger
+from quaero_desktop.storage.queries import figures, joblist, jobrows, logs, skips
 
 if TYPE_CHECKING:
     from quaero_desktop.services.engine import Engine
@@ -37,11 +40,12 @@ class CrawlRequest(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         urls: web addresses as typed; https:// is added where the scheme is missing. Empty for where the source begins.
         depth: the most links to follow from them.
-        max_pages: the most pages; None for no limit.
+        max_pages: the most pages; None for no limit. What is not set is left to the source.
         source_id: the source to collect for, whose rules hold where nothing else is said; None makes one for each
             origin.
         scope: how far it goes: host, prefix or domain.
-        include, exclude: rules in plain words; see :mod:`quaero_desktop.domain.rules`.
+        include, exclude: rules in plain words; see :mod:`quaero_desktop.domain.rules`. Empty: no rules, whatever the
+            source says.
         per_host: the most requests under way at one host.
         delay_seconds: between two requests' starts at one host; 0 for none.
         obey_robots: whether robots.txt decides.
@@ -51,11 +55,11 @@ class CrawlRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     urls: tuple[str, ...]
     depth: int | None = None
-    max_pages: int | None = None
+    max_pages: int | UnsetType | None = UNSET
     source_id: int | None = None
     scope: ScopeKind | None = None
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] | None = None
     per_host: int | None = None
     delay_seconds: float | None = None
     obey_robots: bool | None = None
@@ -82,9 +86,11 @@ def crawl_config(request: CrawlRequest, settings: Settings) -> CrawlConfig:
     delay = request.delay_seconds
     if delay is not None and not 0 <= delay <= 86_400:
         raise UsageError(f"delay is {delay:g} seconds; it must be between 0 and 86400.")
-    if request.max_pages is not None and request.max_pages < 1:
-        raise UsageError(f"max-pages is {request.max_pages}; 1 is the least.")
-    _check_text(*request.include, *request.exclude)
+    max_pages = None if request.max_pages is UNSET else request.max_pages
+    if max_pages is not None and max_pages < 1:
+        raise UsageError(f"max-pages is {max_pages}; 1 is the least.")
+    include, exclude = request.include or (), request.exclude or ()
+    _check_text(*include, *exclude)
     seeds = tuple(urls.seed(text) for text in request.urls)
     aliases = tuple(dict.fromkeys(alias_origin(text) for text in request.aliases))
     if seeds:
@@ -93,10 +99,10 @@ def crawl_config(request: CrawlRequest, settings: Settings) -> CrawlConfig:
     return CrawlConfig(
         seeds=seeds,
         scope=request.scope or crawl.scope,
-        include=request.include,
-        exclude=request.exclude,
+        include=include,
+        exclude=exclude,
         max_depth=crawl.max_depth if request.depth is None else request.depth,
-        max_pages=request.max_pages,
+        max_pages=max_pages,
         per_host=crawl.per_host if request.per_host is None else request.per_host,
         delay_ms=None if delay is None else round(delay * 1000),
         obey_robots=crawl.obey_robots if request.obey_robots is None else request.obey_robots,
@@ -114,10 +120,10 @@ def with_rules_of(source: Source, request: CrawlRequest) -> CrawlRequest:
         request,
         urls=request.urls or (source.start_url,),
         depth=rules.depth if request.depth is None else request.depth,
-        max_pages=rules.max_pages if request.max_pages is None else request.max_pages,
+        max_pages=rules.max_pages if request.max_pages is UNSET else request.max_pages,
         scope=request.scope or rules.scope,
-        include=request.include or rules.include,
-        exclude=request.exclude or rules.exclude,
+        include=rules.include if request.include is None else request.include,
+        exclude=rules.exclude if request.exclude is None else request.exclude,
         per_host=rules.per_host if request.per_host is None else request.per_host,
         delay_seconds=delay if request.delay_seconds is None else request.delay_seconds,
         obey_robots=rules.obey_robots if request.obey_robots is None else request.obey_robots,
@@ -212,7 +218,7 @@ class JobService:
         Raises:
             UsageError: the filter names something that does not exist.
         """
-        return await self._database.read(lambda connection: queries.jobs(connection, which))
+        return await self._database.read(lambda connection: joblist.jobs(connection, which))
 
     async def grouped(self, which: JobFilter) -> GroupedPage:
         """Return a page of jobs as parents with their children, and children whose parent is not on the page (J7).
@@ -220,7 +226,7 @@ class JobService:
         Raises:
             UsageError: the filter names something that does not exist.
         """
-        return await self._database.read(lambda connection: queries.grouped(connection, which))
+        return await self._database.read(lambda connection: joblist.grouped(connection, which))
 
     async def open_roots(self) -> list[int]:
         """Return the root jobs that have not ended, oldest first."""
@@ -233,11 +239,11 @@ class JobService:
         Raises:
             NotFoundError: there is none.
         """
-        return await self._database.read(lambda connection: queries.job(connection, job_id))
+        return await self._database.read(lambda connection: jobrows.job(connection, job_id))
 
     async def by_ids(self, job_ids: Sequence[int]) -> tuple[Job, ...]:
         """Return those of these jobs that there are, in this order."""
-        return await self._database.read(lambda connection: queries.visible(connection, job_ids))
+        return await self._database.read(lambda connection: jobrows.visible(connection, job_ids))
 
     async def details(self, job_id: int) -> JobDetails:
         """Return everything about one job.
@@ -249,12 +255,12 @@ class JobService:
         job = await self.get(job_id)
         root = None
         if job.is_root:
-            root = await self._database.read(lambda connection: queries.root_details(connection, job_id, now=now))
+            root = await self._database.read(lambda connection: figures.root_details(connection, job_id, now=now))
             job = root.job
-        attempts = await self._database.read(lambda connection: queries.attempts(connection, job_id))
+        attempts = await self._database.read(lambda connection: jobrows.attempts(connection, job_id))
         found_on = None
         if not job.is_root:
-            found_on = await self._database.read(lambda connection: queries.found_on(connection, job_id))
+            found_on = await self._database.read(lambda connection: jobrows.found_on(connection, job_id))
         return JobDetails(job=job, root=root, attempts=tuple(attempts), found_on=found_on)
 
     async def logs(
@@ -274,7 +280,7 @@ class JobService:
             UsageError: an unknown level, or a negative limit.
         """
         return await self._database.read(
-            lambda connection: queries.logs(
+            lambda connection: logs.of_job(
                 connection, job_id, minimum=level, limit=limit, children=children, after_id=after_id
             )
         )
@@ -306,7 +312,7 @@ class JobService:
             UsageError: an unknown level, or a negative limit.
         """
         return await self._database.read(
-            lambda connection: logtail.log_tail(
+            lambda connection: logs.tail(
                 connection,
                 root_id=root_id,
                 job_id=job_id,
@@ -345,7 +351,7 @@ class JobService:
             UsageError: an unknown reason, or a negative limit.
         """
         return await self._database.read_interruptibly(
-            lambda connection: queries.skips(
+            lambda connection: skips.page(
                 connection, root_id, reason, limit, offset, query=query, after=after, total=total
             )
         )
@@ -356,11 +362,11 @@ class JobService:
         Raises:
             NotFoundError: there is no such job.
         """
-        return await self._database.read(lambda connection: queries.skip_counts(connection, root_id))
+        return await self._database.read(lambda connection: skips.counts(connection, root_id))
 
     async def sources(self, limit: int = 1000) -> list[SourceName]:
         """Return the sources that a crawl can collect for, by name, at most *limit*."""
-        return await self._database.read(lambda connection: queries.sources(connection, limit))
+        return await self._database.read(lambda connection: sources.names(connection, limit))
 
     async def cancel(self, job_id: int) -> None:
         """Cancel a job and everything open below it; what runs of it stops at once.
@@ -450,7 +456,7 @@ class JobService:
             NotFoundError: the filter's parent does not exist.
             UsageError: the filter names something that does not exist.
         """
-        return await self._database.read(lambda connection: queries.ids(connection, which))
+        return await self._database.read(lambda connection: joblist.ids(connection, which))
 
     async def deletion_plan(self, ids: Sequence[int]) -> DeletionPlan:
         """Return what a deletion would take along; see :meth:`DeletionService.plan`."""

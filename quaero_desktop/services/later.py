@@ -10,7 +10,7 @@ from quaero_desktop.domain.events import EngineNotice
 from quaero_desktop.domain.ports import SchedulePort
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.secrets import SecretStore
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.storage.ledger import Ledger
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from quaero_desktop.domain.documents import Document, DocumentFilter, DocumentPage, DocumentVersion, SearchResults
 from quaero_desktop.domain.listing import Statistics
 from quaero_desktop.domain.summaries import StoredSummary
-from quaero_desktop.storage import catalogue, queries, search, summaries
+from quaero_desktop.storage import summaries
 from quaero_desktop.storage.database import Database
+from quaero_desktop.storage.queries import catalogue, figures, search
 
 
 class LibraryService:
@@ -72,4 +73,4 @@ class LibraryService:
 
     async def statistics(self) -> Statistics:
         """Return how much the library holds."""
-        return await self._database.read(queries.statistics)
+        return await self._database.read(figures.statistics)

@@ -4,8 +4,8 @@ from array import array
 from collections.abc import Sequence
 
 from quaero_desktop.domain.pagelist import FailureGroup, PageCounts, PageFilter, PageRow, PageScreen
-from quaero_desktop.storage import pagelist
 from quaero_desktop.storage.database import Database
+from quaero_desktop.storage.queries import pagelist
 
 
 class PageService:

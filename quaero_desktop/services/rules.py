@@ -10,7 +10,7 @@ from quaero_desktop.domain.crawl import CrawlScope, Verdict
 from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.jobs import SkipReason
 from quaero_desktop.infra.redact import redact
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services.jobs import CrawlRequest, crawl_config
 
 _OTHER_SCHEME = re.compile(r"\s*(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:", re.IGNORECASE)

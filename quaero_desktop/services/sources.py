@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from quaero_desktop.domain import credentials, urls
-from quaero_desktop.domain.credentials import Pasted, Secret
+from quaero_desktop.domain import pasting, urls
+from quaero_desktop.domain.credentials import Secret
 from quaero_desktop.domain.errors import FieldError, SecretError, UsageError
+from quaero_desktop.domain.pasting import Pasted
 from quaero_desktop.domain.sources import (
     Credential,
     CredentialKind,
@@ -21,7 +22,7 @@ from quaero_desktop.domain.sources import (
 )
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.secrets import SecretStore
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.storage import sources
 from quaero_desktop.storage.database import Database
@@ -181,7 +182,7 @@ class CredentialService:
         Raises:
             UsageError: there is no secret in it, or it is for another site.
         """
-        return credentials.read(
+        return pasting.read(
             text.reveal() if isinstance(text, Secret) else text,
             now=self._clock.now_ms(),
             kind=kind,

@@ -1,9 +1,9 @@
 """The language model of the settings: its key, and whether it answers."""
 
 from quaero_desktop.domain.errors import UsageError
-from quaero_desktop.infra import settings
 from quaero_desktop.infra.redact import mask
 from quaero_desktop.infra.secrets import SecretStore
+from quaero_desktop.infra.settings.info import checked
 
 _TRY_SECONDS = 30.0
 _MAX_KEY = 4_000
@@ -79,7 +79,7 @@ def _name_of_key(endpoint: str) -> str:
     Raises:
         UsageError: it is no address.
     """
-    settings.checked("summaries.endpoint", endpoint)
+    checked("summaries.endpoint", endpoint)
     # With it comes all that fetches: a third of a second that no start of the window has to wait for.
     from quaero_desktop.engine.models import key_of
 

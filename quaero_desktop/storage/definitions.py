@@ -19,8 +19,8 @@ from quaero_desktop.domain.ports import Scheduled, Turn
 from quaero_desktop.domain.runplan import check_definition, plan_run
 from quaero_desktop.domain.sources import Source, SourceRules
 from quaero_desktop.domain.text import single_line, storable, storable_integer
-from quaero_desktop.storage import joblog
 from quaero_desktop.storage.database import Database, Tx
+from quaero_desktop.storage.jobs import joblog
 
 _diagnostics = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode

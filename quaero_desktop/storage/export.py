@@ -12,9 +12,10 @@ from quaero_desktop.domain.documents import Document
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.text import storable_integer
 from quaero_desktop.infra.redact import redact_url
-from quaero_desktop.storage import catalogue, search, summaries
+from quaero_desktop.storage import summaries
 from quaero_desktop.storage.errand import Errand
 from quaero_desktop.storage.filters import as_id, like
+from quaero_desktop.storage.queries import catalogue, search
 
 _encode = msgspec.json.Encoder().encode
 

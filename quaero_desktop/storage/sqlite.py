@@ -158,3 +158,8 @@ def private(path: Path) -> None:
 
 
 Row = tuple[Any, ...]
+
+
+def is_interrupt(error: sqlite3.Error) -> bool:
+    """Return whether a query ended because somebody wanted that."""
+    return error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT

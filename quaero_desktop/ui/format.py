@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
+from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.domain.words import STATUS_GLYPHS as STATUS_GLYPHS
 from quaero_desktop.domain.words import status_words as status_words
 
@@ -43,6 +44,11 @@ def tool_tip(text: str) -> str:
     """
     lines = [html.escape(line, quote=False) for line in clean_lines(text, _MOST_IN_A_TIP, 2 * MAX_LINE).split("\n")]
     return f"<qt/>{'<br>'.join(lines)}" if text else ""
+
+
+def error_text(error: KnownError) -> str:
+    """Return what an error says and what a person can do about it, on one line."""
+    return f"{error.message} {error.hint}".strip()
 
 
 def button_text(text: str) -> str:

@@ -1,5 +1,7 @@
 """Definitions and sources in plain words, as the window writes them."""
 
+from msgspec import UNSET
+
 from quaero_desktop.domain.definitions import (
     Action,
     Definition,
@@ -230,9 +232,10 @@ def as_definition(request: CrawlRequest, name: str) -> Definition:
         "start_urls": list(request.urls),
         "scope": request.scope,
         "max_depth": request.depth,
-        "max_pages": request.max_pages,
-        "include_patterns": list(request.include) or None,
-        "exclude_patterns": list(request.exclude) or None,
+        # A step cannot say "no limit" where its source has one.
+        "max_pages": None if request.max_pages is UNSET else request.max_pages,
+        "include_patterns": None if request.include is None else list(request.include),
+        "exclude_patterns": None if request.exclude is None else list(request.exclude),
         "concurrency": request.per_host,
         "delay": request.delay_seconds,
     }

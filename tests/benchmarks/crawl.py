@@ -1,39 +1,65 @@
-"""Pages a second of the whole product against Scrapy, on the same nginx site, in one run, taking turns.
+"""Pages a second of the whole product against its peers, on the same nginx site, in one run, taking turns.
 
-python -m tests.benchmarks.crawl [--sites postgresql python] [--rounds 3] [--scrapy-python PYTHON]
+python -m tests.benchmarks.crawl [--sites postgresql python] [--rounds 3] [--peers-python PYTHON]
 
 Ours is `quaero crawl URL --delay 0 --workers 16 --json` in a process of its own on a library of its own: child jobs,
-logs, markdown, the compressed source, the full-text index, durable commits. Scrapy 2.19 obeys robots.txt too, has the
-same 16 requests under way and writes title and text of each page as JSON lines (tests/benchmarks/peers/scrapy_site.py).
+logs, markdown, the compressed source, the full-text index, durable commits. Scrapy 2.19 and Crawlee obey robots.txt
+too, have the same 16 requests under way and write title and text of each page as JSON (tests/benchmarks/peers/). wget
+copies files, one after the other. Who is not installed is left out.
 
-A rate is HTML pages (different paths that nginx answered with 200) by seconds. The headline takes the time that each of
-the two states itself: from the engine's start to the last commit, and from the spider's opening to its closing; both
-leave out the start of the interpreter. The rates over the whole process, imports and all, stand beside them, and so
-does the processor time of each with all its processes.
+A rate is HTML pages (different paths that nginx answered with 200) by seconds. The headline takes the time that each
+states itself, which leaves out the start of the interpreter: from the engine's start to the last commit, from the
+spider's opening to its closing, Crawlee's runtime; wget's is that of its process. The rates over the whole process,
+imports and all, stand beside them, and so does the processor time of each with all its processes.
 """
 
 import argparse
-import importlib.metadata
-import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
+from tests.benchmarks.figures import Figure, tell
+from tests.benchmarks.measuring import CHECKOUT, Ended, quaero_crawl, run, served
+from tests.benchmarks.rules import RULES
 from tests.support import nginx
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-WANTED = {"postgresql": 2.5, "python": 4.0}
-"""The least ratio of our rate to Scrapy's that is good enough."""
+WORKERS = 16
+ROUNDS = 3
+TITLES = {"postgresql": "PostgreSQL manual", "python": "Python manual"}
 PAGES = {"postgresql": 1170, "python": 527}
 """How many HTML pages of Debian's packages their first page leads to. The second also leads to a Python file,
 which only we ask for; Scrapy asks for the first page twice, since a start is not checked for having been met."""
-PEER = Path(__file__).resolve().parent / "peers" / "scrapy_site.py"
+WANTED = {"postgresql": 2.5, "python": 4.0}
+"""The least ratio of our rate to Scrapy's that is good enough."""
+WANTED_WITH_RULES = 0.95
+"""The least ratio of our rate with many rules to that without."""
+PEERS = Path(__file__).resolve().parent / "peers"
+PEERS_PYTHON = "QUAERO_BENCH_PEERS"
+"""The environment variable that names the interpreter which has the peers."""
+
+
+@dataclass(frozen=True)
+class Crawler:
+    """Somebody who crawls a site.
+
+    Attributes:
+        name: for a person.
+        crawl: crawls the site at a URL into an empty folder; returns its process and the seconds that it states.
+        missing: why it cannot be compared here; empty when it can.
+        about: what it does and does not do.
+    """
+
+    name: str
+    crawl: Callable[[str, Path], tuple[Ended, float]]
+    missing: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,15 +70,13 @@ class Run:
         pages: the paths of HTML pages that were answered with 200.
         requests: all that nginx answered.
         seconds: what the crawler itself says it took.
-        wall: what its process took.
-        processor: seconds of processor time, of its child processes too.
+        process: its process.
     """
 
     pages: frozenset[str]
     requests: int
     seconds: float
-    wall: float
-    processor: float
+    process: Ended
 
     @property
     def rate(self) -> float:
@@ -62,33 +86,93 @@ class Run:
     @property
     def whole_rate(self) -> float:
         """Pages by the seconds of the whole process."""
-        return len(self.pages) / self.wall
+        return len(self.pages) / self.process.wall
 
 
-def crawl_with_quaero(site: nginx.Site, folder: Path, workers: int) -> Run:
-    """Crawl *site* into a fresh library below *folder*."""
-    command = [sys.executable, "-m", "quaero_desktop", "--library", str(folder / "library"), "crawl", site.url]
-    command += ["--delay", "0", "--workers", str(workers), "--depth", "1000", "--json"]
-    environment = os.environ | {"QUAERO_CONFIG": str(folder)}
-    return _timed(site, command, environment)
+# --- who takes part -------------------------------------------------------------------------------------------------
 
 
-def crawl_with_scrapy(site: nginx.Site, folder: Path, workers: int, python: str) -> Run:
-    """Crawl *site* into a file below *folder*."""
-    command = [python, str(PEER), site.url, str(folder / "pages.jl"), "--concurrency", str(workers)]
-    return _timed(site, command, dict(os.environ))
+def quaero(name: str, *options: str) -> Crawler:
+    """Return our own crawler."""
+
+    def crawl(url: str, folder: Path) -> tuple[Ended, float]:
+        ended = run(*quaero_crawl(url, folder, WORKERS, *options))
+        return ended, ended.answer["seconds"]
+
+    return Crawler(name, crawl)
 
 
-def _timed(site: nginx.Site, command: list[str], environment: dict[str, str]) -> Run:
+def library_of_python(name: str, package: str, script: str, python: str, about: str) -> Crawler:
+    """Return a crawler that a script in :data:`PEERS` makes of a Python package."""
+
+    def crawl(url: str, folder: Path) -> tuple[Ended, float]:
+        # Crawlee would make a folder of its own where it runs, were anything left to be stored there.
+        environment = {"CRAWLEE_STORAGE_DIR": str(folder / "storage")}
+        command = [python, str(PEERS / script), url, str(folder / "pages"), "--concurrency", str(WORKERS)]
+        ended = run(command, environment)
+        return ended, ended.answer["seconds"]
+
+    asked = f"import importlib.metadata as m; print(m.version({package!r}))"
+    found = subprocess.run([python, "-c", asked], cwd=PEERS, capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        return Crawler(name, crawl, f"{name} is not installed (packaging/dev.py bench --peers)")
+    return Crawler(f"{name} {found.stdout.strip()}", crawl, about=about)
+
+
+def wget() -> Crawler:
+    """Return wget, as a crawler."""
+
+    def crawl(url: str, folder: Path) -> tuple[Ended, float]:
+        # 8: some page was answered with an error.
+        command = ["wget", "--no-config", "--no-proxy", "--no-verbose", "--recursive", "--level=inf", "--no-parent"]
+        ended = run([*command, f"--directory-prefix={folder}", url], {"LC_ALL": "C"}, well=frozenset({0, 8}))
+        return ended, ended.wall
+
+    if shutil.which("wget") is None:
+        return Crawler("wget", crawl, "wget is not installed")
+    first_line = run(["wget", "--version"], {"LC_ALL": "C"}).output.splitlines()[0]
+    about = (
+        "obeys robots.txt and stores the files as they are, over one connection; it reads neither title nor text, and"
+        " nothing can be searched, gone on with or checked again afterwards"
+    )
+    return Crawler(f"wget {first_line.split()[2]}", crawl, about=about)
+
+
+def peers(python: str) -> list[Crawler]:
+    """Return those we compare ourselves with; *python* is the interpreter that has them."""
+    same = f"obeys robots.txt, {WORKERS} requests under way, no delay; stores title and text of a page as JSON"
+    return [
+        library_of_python(
+            "Scrapy", "scrapy", "scrapy_site.py", python, f"{same}: no markdown, no index, no queue on disk"
+        ),
+        library_of_python(
+            "Crawlee",
+            "crawlee",
+            "crawlee_site.py",
+            python,
+            f"{same}, by its Parsel crawler over HttpxHttpClient: no markdown, no index, its queue in memory",
+        ),
+        wget(),
+    ]
+
+
+def peers_python() -> str:
+    """Return the interpreter that has the peers: of the environment made for them, else this one."""
+    usual = CHECKOUT / ".venv-bench" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return os.environ.get(PEERS_PYTHON) or (str(usual) if usual.exists() else sys.executable)
+
+
+# --- the comparison -------------------------------------------------------------------------------------------------
+
+
+def timed(crawler: Crawler, site: nginx.Site) -> Run:
+    """Let one of them crawl the site."""
     before = len(site.requests())
-    started, processor = time.perf_counter(), _processor_of_children()
-    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
-    wall, processor = time.perf_counter() - started, _processor_of_children() - processor
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
+    with tempfile.TemporaryDirectory() as folder:
+        process, seconds = crawler.crawl(site.url, Path(folder))
     requests = site.requests()[before:]
     pages = frozenset(r.path for r in requests if r.status == 200 and is_html(r.path))
-    return Run(pages, len(requests), json.loads(done.stdout)["seconds"], wall, processor)
+    return Run(pages, len(requests), seconds, process)
 
 
 def is_html(path: str) -> bool:
@@ -96,65 +180,88 @@ def is_html(path: str) -> bool:
     return path.partition("?")[0].endswith((".html", ".htm", "/"))
 
 
-def _processor_of_children() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
-
-
-def compare(name: str, rounds: int, workers: int, scrapy_python: str) -> bool:
-    """Print the rounds of one site and return whether both got the same pages and the ratio is good enough."""
-    if (missing := nginx.missing_for(name)) is not None:
-        raise SystemExit(missing)
-    print(f"\n{name}: {workers} workers, HTML pages per second, ours : Scrapy")
-    ours: list[Run] = []
-    theirs: list[Run] = []
-    with nginx.serve(nginx.DOCS[name]) as site, tempfile.TemporaryDirectory() as temporary:
-        for number in range(1, rounds + 1):
-            folder = Path(temporary, str(number))
-            folder.mkdir()
-            ours.append(crawl_with_quaero(site, folder, workers))
-            theirs.append(crawl_with_scrapy(site, folder, workers, scrapy_python))
-            shutil.rmtree(folder)
-            a, b = ours[-1], theirs[-1]
-            print(
-                f"  round {number}: {a.rate:6.1f} : {b.rate:5.1f} = {a.rate / b.rate:5.2f}"
-                f"   whole process {a.whole_rate:6.1f} : {b.whole_rate:5.1f} = {a.whole_rate / b.whole_rate:5.2f}"
-                f"   pages {len(a.pages)} : {len(b.pages)}, requests {a.requests} : {b.requests},"
-                f" processor {a.processor:.1f} s : {b.processor:.1f} s",
-                flush=True,
-            )
-    ratio = statistics.median(a.rate / b.rate for a, b in zip(ours, theirs, strict=True))
-    whole = statistics.median(a.whole_rate / b.whole_rate for a, b in zip(ours, theirs, strict=True))
-    print(
-        f"  median:  {statistics.median(run.rate for run in ours):6.1f} :"
-        f" {statistics.median(run.rate for run in theirs):5.1f}, ratio {ratio:.2f} by the crawlers' own seconds"
-        f" (wanted: {WANTED[name]:g}), {whole:.2f} by the whole process"
+def compare(name: str, rounds: int, others: Sequence[Crawler]) -> Iterator[Figure]:
+    """Let all crawl a site in turns, printing each; yield the ratios of our rate to theirs."""
+    ours = quaero("Quaero")
+    rules = list(chain.from_iterable(RULES.values()))
+    ruled = quaero("Quaero with rules", *(f"--exclude={rule}" for rule in rules))
+    all_of_them = [ours, ruled, *(other for other in others if not other.missing)]
+    runs: dict[str, list[Run]] = {crawler.name: [] for crawler in all_of_them}
+    print(f"\n{name}: {WORKERS} requests at once; HTML pages a second by its own clock, and of the whole process")
+    with served(name) as site:
+        for number in range(rounds):
+            # Who begins takes turns, too.
+            first = number % len(all_of_them)
+            for crawler in (*all_of_them[first:], *all_of_them[:first]):
+                one = timed(crawler, site)
+                runs[crawler.name].append(one)
+                rates = f"{one.rate:7.1f} {one.whole_rate:7.1f}"
+                counts = f"{len(one.pages):,} pages, {one.requests:,} requests"
+                processor = f"{one.process.processor:.1f} s of processor"
+                print(f"  {number + 1}  {crawler.name:20} {rates}   {counts}, {processor}", flush=True)
+    title = TITLES[name]
+    for other in others:
+        what = f"{title}: pages a second, Quaero : {other.name.partition(' ')[0]}"
+        least = WANTED[name] if other.name.startswith("Scrapy") else None
+        if other.missing:
+            yield Figure(what=what, at_least=least, detail=other.missing)
+            continue
+        yield Figure(
+            what=what,
+            value=_ratio(runs[ours.name], runs[other.name]),
+            at_least=least,
+            detail=_rates(runs[ours.name], runs[other.name]),
+            note=f"{other.name} {other.about}." if name == next(iter(TITLES)) else "",
+        )
+    yield Figure(
+        what=f"{title}: pages a second, with {len(rules)} rules : without",
+        value=_ratio(runs[ruled.name], runs[ours.name]),
+        at_least=WANTED_WITH_RULES,
+        detail=_rates(runs[ruled.name], runs[ours.name]),
     )
-    complete = True
-    for who, runs in (("Quaero", ours), ("Scrapy", theirs)):
-        for run in runs:
-            if len(run.pages) != PAGES[name] or run.pages != ours[0].pages:
-                complete = False
-                only_here, only_ours = sorted(run.pages - ours[0].pages)[:5], sorted(ours[0].pages - run.pages)[:5]
-                print(f"  {who} got {len(run.pages)} pages, not {PAGES[name]}: {only_here=} {only_ours=}")
-    return complete and ratio >= WANTED[name]
+    fewest = {who: min(len(run.pages) for run in each) for who, each in runs.items() if who != ruled.name}
+    same = frozenset.intersection(*(run.pages for each in runs.values() for run in each))
+    seconds = (f"{who} {_processor(each):.1f}" for who, each in runs.items() if who != ruled.name)
+    yield Figure(
+        what=f"{title}: HTML pages that all of them fetched",
+        value=len(same),
+        at_least=PAGES[name],
+        at_most=PAGES[name],
+        detail=", ".join(f"{who.partition(' ')[0]} {count:,}" for who, count in fewest.items()),
+        note=f"Seconds of processor time for the {title}, all processes together: {', '.join(seconds)}.",
+    )
+
+
+def _ratio(ours: list[Run], theirs: list[Run]) -> float:
+    return statistics.median(a.rate / b.rate for a, b in zip(ours, theirs, strict=True))
+
+
+def _rates(ours: list[Run], theirs: list[Run]) -> str:
+    a, b = (statistics.median(run.rate for run in runs) for runs in (ours, theirs))
+    whole = statistics.median(a.whole_rate / b.whole_rate for a, b in zip(ours, theirs, strict=True))
+    return f"{a:,.0f} : {b:,.0f}; {whole:.2f} with the starts of the programs"
+
+
+def _processor(runs: list[Run]) -> float:
+    return statistics.median(run.process.processor for run in runs)
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield the ratios on both sites; of one, once, when it is to be *quick*."""
+    others = peers(peers_python())
+    for site in ("postgresql",) if quick else TITLES:
+        yield from compare(site, 1 if quick else ROUNDS, others)
 
 
 def main() -> None:
     """Run the comparison; the exit code is 1 when a ratio or a number of pages is not as wanted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sites", nargs="+", choices=sorted(WANTED), default=list(WANTED))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=16)
-    parser.add_argument("--scrapy-python", default=sys.executable, help="the interpreter that has Scrapy 2.19")
+    parser.add_argument("--sites", nargs="+", choices=sorted(TITLES), default=list(TITLES))
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--peers-python", default=peers_python(), help="the interpreter that has Scrapy and Crawlee")
     options = parser.parse_args()
-    asked = "import importlib.metadata as m; print(m.version('scrapy'))"
-    found = subprocess.run([options.scrapy_python, "-c", asked], capture_output=True, text=True, check=False)
-    if found.returncode != 0:
-        parser.error("Scrapy is missing: install the dependency group “bench”")
-    print(f"Scrapy {found.stdout.strip()}, lxml {importlib.metadata.version('lxml')}, Python {sys.version.split()[0]}")
-    good = [compare(name, options.rounds, options.workers, options.scrapy_python) for name in options.sites]
-    sys.exit(0 if all(good) else 1)
+    others = peers(options.peers_python)
+    tell(chain.from_iterable(compare(site, options.rounds, others) for site in options.sites))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
-"""How long extraction takes a page: ``python tests/benchmarks/extract.py [FOLDER...]``.
+"""How long extraction takes a page: ``python -m tests.benchmarks.extract [FOLDER...]``.
 
 Without folders it takes the manuals of the Debian packages ``python3.11-doc`` and ``postgresql-doc-15``. It prints
 milliseconds of processor time a page (mean, median, 99th percentile, maximum), then where the mean goes.
 """
 
+import argparse
 import statistics
-import sys
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,10 +17,15 @@ from lxml import etree
 from quaero_desktop.content import charset, extract, links, maincontent, markdown, metadata
 from quaero_desktop.domain.cjk import split_cjk
 from quaero_desktop.domain.pages import PageInput
+from tests.benchmarks.figures import Figure, Impossible, tell
+from tests.benchmarks.measuring import Spread
+from tests.support import nginx
 
 T = TypeVar("T")
 
-MANUALS = (Path("/usr/share/doc/python3.11/html"), Path("/usr/share/doc/postgresql-doc-15/html"))
+MANUALS = {"Python manual": nginx.DOCS["python"], "PostgreSQL manual": nginx.DOCS["postgresql"]}
+MOST_MS = 8.0
+"""What a page of these may take on average."""
 
 
 def pages_of(folder: Path) -> list[PageInput]:
@@ -69,12 +74,11 @@ def _free(root: etree._Element) -> None:
     root.clear()
 
 
-def measure(folder: Path) -> None:
-    """Print the figures of one *folder*."""
-    pages = pages_of(folder)
+def measure(title: str, folder: Path, part: int = 1) -> Iterator[Figure]:
+    """Yield what a page of *folder* takes, by every page or each *part*-th; print where it goes."""
+    pages = pages_of(folder)[::part]
     if not pages:
-        print(f"{folder}: no pages")
-        return
+        raise Impossible(f"there are no pages in {folder}")
     for page in pages[:50]:
         extract.parse(page)
     times = []
@@ -82,20 +86,34 @@ def measure(folder: Path) -> None:
         start = time.process_time()
         extract.parse(page)
         times.append((time.process_time() - start) * 1000)
-    times.sort()
-    size = sum(len(page.body) for page in pages) / len(pages) / 1000
-    print(f"{folder}: {len(pages)} pages of {size:.0f} kB")
-    print(
-        f"  ms a page: mean {statistics.mean(times):.2f}, p50 {times[len(times) // 2]:.2f}, "
-        f"p99 {times[int(len(times) * 0.99)]:.2f}, max {times[-1]:.2f}"
-    )
     stages = Stages()
     for page in pages:
         by_stage(page, stages)
     parts = (f"{name} {seconds / len(pages) * 1000:.2f}" for name, seconds in stages.seconds.items())
-    print(f"  of it: {', '.join(parts)}")
+    print(f"{title}, ms a page: {', '.join(parts)}")
+    size = sum(len(page.body) for page in pages) / len(pages) / 1000
+    yield Figure(
+        what=f"extraction of a page, {title}, processor time, mean",
+        value=statistics.mean(times),
+        unit="ms",
+        at_most=MOST_MS,
+        detail=f"{Spread.of(times)} pages of {size:.0f} kB",
+    )
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield what a page of either manual takes; by a tenth of the pages when it is to be *quick*."""
+    for title, folder in MANUALS.items():
+        yield from measure(title, folder, 10 if quick else 1)
+
+
+def main() -> None:
+    """Measure the manuals, or the folders that were named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="*", type=Path)
+    folders = {str(folder): folder for folder in parser.parse_args().folders} or MANUALS
+    tell(figure for title, folder in folders.items() for figure in measure(title, folder))
 
 
 if __name__ == "__main__":
-    for argument in [Path(text) for text in sys.argv[1:]] or MANUALS:
-        measure(argument)
+    main()

@@ -1,27 +1,26 @@
 """How fast pages come in: our fetcher against bare aiohttp and plain httpx, over nginx on this machine, in one run.
 
-python tests/benchmarks/fetch.py [--requests 6000] [--bytes 8000] [--workers 16]
+python -m tests.benchmarks.fetch [--requests 6000] [--bytes 8000] [--workers 16]
 """
 
 import argparse
 import asyncio
-import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import aiohttp
 import httpx
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from quaero_desktop.domain.pages import Fetched, FetchLimits
 from quaero_desktop.infra.clock import SystemClock
 from quaero_desktop.web.fetcher import Fetcher
 from quaero_desktop.web.transport import AiohttpTransport
+from tests.benchmarks.figures import Figure, Impossible, tell
 from tests.support import nginx
 
+REQUESTS, BYTES, WORKERS = 6_000, 8_000, 16
 Get = Callable[[str], Awaitable[int]]
 
 
@@ -39,8 +38,8 @@ async def measure(get: Get, urls: list[str], workers: int) -> tuple[float, float
     return len(urls) / (time.perf_counter() - wall), len(urls) / (time.process_time() - processor)
 
 
-async def compare(page: str, requests: int, workers: int) -> None:
-    """Print a line for each way to fetch *page*."""
+async def compare(page: str, requests: int, workers: int) -> dict[str, tuple[float, float]]:
+    """Print a line for each way to fetch *page*; return its pages a second, of wall and of processor time."""
     urls = [f"{page}?{number}" for number in range(requests)]
     fetcher = Fetcher(user_agent="Quaero/1.0", limits=FetchLimits(), clock=SystemClock())
     session = aiohttp.ClientSession()
@@ -62,6 +61,7 @@ async def compare(page: str, requests: int, workers: int) -> None:
     async def client_over_our_transport(url: str) -> int:
         return len((await over_ours.get(url)).content)
 
+    rates: dict[str, tuple[float, float]] = {}
     for name, get in (
         ("Fetcher", ours),
         ("bare aiohttp", bare_aiohttp),
@@ -69,24 +69,44 @@ async def compare(page: str, requests: int, workers: int) -> None:
         ("plain httpx", plain_httpx),
         ("Fetcher again", ours),
     ):
-        wall, processor = await measure(get, urls, workers)
-        print(f"{name:26}{wall:8.0f} pages/s {processor:8.0f} pages per second of processor")
+        rates[name] = wall, processor = await measure(get, urls, workers)
+        print(f"{name:26}{wall:8.0f} pages/s {processor:8.0f} pages per second of processor", flush=True)
     await fetcher.aclose()
     await session.close()
     await client.aclose()
     await over_ours.aclose()
+    return rates
+
+
+def run(requests: int, size: int, workers: int) -> Iterator[Figure]:
+    """Yield how fast a page of so many bytes is fetched, against the library below."""
+    if nginx.nginx_program() is None:
+        raise Impossible("nginx is not installed (Debian: nginx-light).")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "page.html").write_text("<p>quaero</p>\n" * (size // 14), encoding="utf-8")
+        with nginx.serve(Path(folder)) as site:
+            rates = asyncio.run(compare(f"{site.url}page.html", requests, workers))
+    ours, bare = (rates[name] for name in ("Fetcher again", "bare aiohttp"))
+    yield Figure(
+        what="fetching alone, pages a second of processor time, ours : bare aiohttp",
+        value=ours[1] / bare[1],
+        detail=f"{ours[1]:,.0f} : {bare[1]:,.0f}; by the clock {ours[0]:,.0f} : {bare[0]:,.0f}",
+    )
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield how fast pages are fetched; few of them when it is to be *quick*."""
+    yield from run(REQUESTS // 6 if quick else REQUESTS, BYTES, WORKERS)
 
 
 def main() -> None:
+    """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--requests", type=int, default=6000)
-    parser.add_argument("--bytes", type=int, default=8000)
-    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--requests", type=int, default=REQUESTS)
+    parser.add_argument("--bytes", type=int, default=BYTES)
+    parser.add_argument("--workers", type=int, default=WORKERS)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "page.html").write_text("<p>quaero</p>\n" * (options.bytes // 14), encoding="utf-8")
-        with nginx.serve(Path(folder)) as site:
-            asyncio.run(compare(f"{site.url}page.html", options.requests, options.workers))
+    tell(run(options.requests, options.bytes, options.workers))
 
 
 if __name__ == "__main__":

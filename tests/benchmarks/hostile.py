@@ -3,18 +3,22 @@
 Run it with ``python -m tests.benchmarks.hostile``; the exit code is 1 when an outcome is not one that is expected.
 """
 
+import argparse
 import asyncio
-import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from tests.benchmarks.figures import Figure, tell
 from tests.support import hostile, hostile_servers
 
 SELF_SIGNED = Path(__file__).parents[1] / "web" / "self_signed.pem"
+MOST_MB = 50.0
+BEHAVIOURS = 40
 
 
-def main() -> int:
-    """Crawl, print the table, and return the exit code."""
+def figures(quick: bool) -> Iterator[Figure]:
+    """Crawl, print the table, and yield what it comes to; there is nothing that could make it *quick*."""
     with tempfile.TemporaryDirectory() as folder:
         run = asyncio.run(hostile.run(Path(folder, "library"), SELF_SIGNED))
     wide = max(len(name) for name in run.visits)
@@ -25,16 +29,24 @@ def main() -> int:
         status = visit.outcome if visit.outcome in (hostile_servers.STORED, hostile_servers.RECORDED) else "failed"
         cause = "" if status == visit.outcome else visit.outcome
         print(f"{name:{wide}}  {status:8}  {cause:15} {visit.seconds:6.2f} s{'' if fine else '  NOT EXPECTED'}")
-    stored = run.good.count(hostile_servers.STORED)
-    print(
-        f"{len(run.visits)} behaviours, {unexpected} unexpected outcomes,"
-        f" {stored} of {len(run.good)} good pages stored, {len(run.problems)} problems,"
-        f" memory grew by {run.grown / 1e6:.0f} MB, {run.seconds:.1f} s"
-    )
     for problem in run.problems:
         print(f"  {problem}")
-    return int(unexpected > 0 or stored < len(run.good) or bool(run.problems))
+    stored = run.good.count(hostile_servers.STORED)
+    yield Figure(what="hostile servers and pages: behaviours", value=len(run.visits), at_least=BEHAVIOURS)
+    yield Figure(
+        what="hostile: unexpected outcomes, errors, and good pages lost",
+        value=unexpected + len(run.problems) + len(run.good) - stored,
+        at_most=0,
+        detail=f"{stored} of {len(run.good)} good pages stored; {run.seconds:.1f} s",
+    )
+    yield Figure(what="hostile: growth of memory", value=run.grown / 1e6, unit="MB", at_most=MOST_MB)
+
+
+def main() -> None:
+    """Crawl and judge."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    tell(figures(quick=False))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

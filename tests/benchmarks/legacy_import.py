@@ -4,18 +4,23 @@ Run as ``python -m tests.benchmarks.legacy_import [JOBS] [DOCUMENTS]``; 100,000 
 a line in the log of each job. The file is made in a process of its own, so that the peak is the import's.
 """
 
+import argparse
 import asyncio
-import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from quaero_desktop.domain.importing import Kind
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose
+from tests.benchmarks.figures import Figure, tell
+from tests.benchmarks.measuring import CHECKOUT, Spread, other_writes, peak_mb
+
+JOBS, DOCUMENTS = 100_000, 5_000
 
 _MAKE = (
     "import sys; from pathlib import Path; from tests.support.legacy import large;"
@@ -23,62 +28,72 @@ _MAKE = (
 )
 
 
-def _peak_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
-
-
-async def _other_writes(services: compose.Services, waits: list[float]) -> None:
-    """Write now and then, as a crawl would, and note how long each write waited."""
-    database = services.importing._database
-    assert database is not None
-    while True:
-        began = time.perf_counter()
-        await database.write(lambda tx: tx.execute("UPDATE library SET created_at = created_at"))
-        waits.append(time.perf_counter() - began)
-        await asyncio.sleep(0.02)
-
-
-async def _measure(folder: Path, old: Path) -> None:
-    before = _peak_mb()
+async def measure(folder: Path, old: Path) -> list[Figure]:
+    """Return what the import of a file into a new library costs."""
+    before = peak_mb()
     async with compose.writing(LibraryFiles(folder / "library"), Settings(), create=True) as services:
         began = time.perf_counter()
         preview = await services.importing.preview(old)
-        sys.stdout.write(f"preview        {time.perf_counter() - began:6.1f} s   {preview.coming['jobs']:,} jobs\n")
-        waits: list[float] = []
-        others = asyncio.create_task(_other_writes(services, waits))
-        began = time.perf_counter()
-        report = await services.importing.run(old)
-        took = time.perf_counter() - began
-        others.cancel()
-        await asyncio.wait([others])
-        jobs = report.imported["jobs"]
-        sys.stdout.write(
-            f"import         {took:6.1f} s   {jobs / took:,.0f} jobs/s, {report.imported[Kind.DOCUMENTS]:,} documents,"
-            f" {report.imported[Kind.LOGS]:,} log lines\n"
-        )
-        waits.sort()
-        sys.stdout.write(
-            f"other writes   {waits[len(waits) // 2] * 1000:6.0f} ms at the median,"
-            f" {waits[int(len(waits) * 0.99)] * 1000:.0f} ms p99, {waits[-1] * 1000:.0f} ms at most\n"
-        )
+        print(f"preview: {time.perf_counter() - began:.1f} s, {preview.coming['jobs']:,} jobs")
+        database = services.importing._database
+        assert database is not None
+        async with other_writes(database) as waits:
+            began = time.perf_counter()
+            report = await services.importing.run(old)
+            took = time.perf_counter() - began
         began = time.perf_counter()
         again = await services.importing.run(old)
-        sys.stdout.write(f"once more      {time.perf_counter() - began:6.1f} s   {sum(again.imported.values())} new\n")
-        sys.stdout.write(f"peak memory    {_peak_mb():6.0f} MB   {before:.0f} MB of it before\n")
+        second, new = time.perf_counter() - began, sum(again.imported.values())
+        peak = peak_mb()
         verified = await services.maintenance.verify()
-        sys.stdout.write(f"verify         {'nothing wrong' if verified.ok else verified}\n")
+        assert verified.ok, verified
+    jobs, spread = report.imported["jobs"], Spread.of(waits)
+    documents, lines = report.imported[Kind.DOCUMENTS], report.imported[Kind.LOGS]
+    return [
+        Figure(
+            what=f"import of {jobs:,} legacy jobs",
+            value=took,
+            unit="s",
+            detail=f"{documents:,} documents, {lines:,} log lines; {jobs / took:,.0f} jobs/s;"
+            f" a second time {second:.1f} s, {new} new",
+        ),
+        Figure(
+            what=f"import of {jobs:,} legacy jobs: longest that a small write waits meanwhile",
+            value=spread.worst,
+            unit="ms",
+            detail=str(spread),
+        ),
+        Figure(
+            what=f"import of {jobs:,} legacy jobs: most memory",
+            value=peak,
+            unit="MB",
+            detail=f"{before:.0f} MB of it before",
+        ),
+    ]
 
 
-def main() -> None:
-    """Measure."""
-    jobs, documents = (int(each) for each in (*sys.argv[1:], *("100000", "5000")[len(sys.argv) - 1 :]))
+def run(jobs: int, documents: int) -> Iterator[Figure]:
+    """Make the file in a process of its own and yield what its import costs."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         old = folder / "quaero.db"
-        subprocess.run([sys.executable, "-c", _MAKE, str(old), str(jobs), str(documents)], check=True)
-        sys.stdout.write(f"file           {old.stat().st_size / 1e6:6.0f} MB\n")
-        asyncio.run(_measure(folder, old))
+        subprocess.run([sys.executable, "-c", _MAKE, str(old), str(jobs), str(documents)], check=True, cwd=CHECKOUT)
+        print(f"a file of {old.stat().st_size / 1e6:.0f} MB")
+        yield from asyncio.run(measure(folder, old))
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield what an import costs; of a tenth of it when it is to be *quick*."""
+    yield from run(JOBS // 10, DOCUMENTS // 10) if quick else run(JOBS, DOCUMENTS)
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("jobs", nargs="?", type=int, default=JOBS)
+    parser.add_argument("documents", nargs="?", type=int, default=DOCUMENTS)
+    given = parser.parse_args()
+    tell(run(given.jobs, given.documents))
 
 
 if __name__ == "__main__":

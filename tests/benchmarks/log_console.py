@@ -10,52 +10,75 @@ Without a display: QT_QPA_PLATFORM=offscreen, which is set when nothing else is.
 
 import argparse
 import asyncio
-import os
-import statistics
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-
-from PySide6.QtWidgets import QApplication
 
 from quaero_desktop.storage.database import Tx
 from quaero_desktop.ui.models.log import CAPACITY
 from quaero_desktop.ui.views.log import LogConsole
+from tests.benchmarks.figures import Figure, tell
+from tests.benchmarks.measuring import FRAME_MS, Spread, qt_application
 from tests.support.qtwindow import QtWorld, qt_world
 from tests.support.ticks import Ticks
 
+LINES, SECONDS, ROUNDS = 20_000, 10.0, 3
 COMMIT_SECONDS = 0.03
 """A crawl commits so often."""
+UNAFFECTED_MS = 2.0
+"""By how much the 99th percentile may differ from that without the console: two rounds without it differ as much."""
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--lines", type=int, default=20_000, help="log lines a minute")
-    parser.add_argument("--seconds", type=float, default=10, help="of a round")
-    parser.add_argument("--rounds", type=int, default=3, help="of each kind")
-    given = parser.parse_args()
-    QApplication(sys.argv[:1])
+def measure(lines: int, seconds: float, rounds: int) -> Iterator[Figure]:
+    """Yield how much later the window answers with the console than without it.
+
+    Args:
+        lines: log lines a minute.
+        seconds: of a round.
+        rounds: of each kind.
+    """
+    application = qt_application()
     gaps: dict[str, list[float]] = {"without": [], "with": []}
     with tempfile.TemporaryDirectory() as folder, qt_world(Path(folder) / "library") as world:
         world.run(_prepare(world))
         console = LogConsole(world.context)
         console.resize(1280, 260)
-        for _ in range(given.rounds):
+        for _ in range(rounds):
             for kind, found in gaps.items():
-                found += world._runner.run(_round(world, console, kind == "with", given.lines / 60, given.seconds))
-        shown = console.model.total
+                found += world._runner.run(_round(world, console, kind == "with", lines / 60, seconds))
+        print(f"{console.model.total:,} lines held at the end")
         console.close()
         console.deleteLater()
-    print(f"{given.lines:,} lines a minute, {given.rounds} rounds of {given.seconds:g} s each; gaps of a 5 ms tick")
-    print(f"{'console':<10}{'p50':>9}{'p99':>9}{'p99.9':>9}{'worst':>9}")
-    for kind, found in gaps.items():
-        cuts = statistics.quantiles(found, n=1000)
-        print(f"{kind:<10}{cuts[499]:>6.1f} ms{cuts[989]:>6.1f} ms{cuts[998]:>6.1f} ms{max(found):>6.1f} ms")
-    print(f"{shown:,} lines held at the end")
+    del application
+    spreads = {kind: Spread.of(found) for kind, found in gaps.items()}
+    what = f"log console, {lines:,} lines a minute: gaps of a 5 ms tick"
+    more = spreads["with"].p99 - spreads["without"].p99
+    yield Figure(
+        what=f"{what}, p99", value=spreads["with"].p99, unit="ms", at_most=FRAME_MS, detail=str(spreads["with"])
+    )
+    yield Figure(
+        what=f"{what}, p99 more than without the console",
+        value=more,
+        unit="ms",
+        at_most=UNAFFECTED_MS,
+        detail=f"without: {spreads['without']}",
+    )
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield what the console costs; by one short round of each kind when it is to be *quick*."""
+    yield from measure(LINES, SECONDS / 3 if quick else SECONDS, 1 if quick else ROUNDS)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--lines", type=int, default=LINES, help="log lines a minute")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of a round")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each kind")
+    given = parser.parse_args()
+    tell(measure(given.lines, given.seconds, given.rounds))
 
 
 async def _prepare(world: QtWorld) -> None:

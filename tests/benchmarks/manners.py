@@ -14,9 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.figures import Figure, tell
+from tests.benchmarks.measuring import CHECKOUT
 from tests.support.crawling import crawl, library, settings_with
 from tests.support.site import _WORDS
 
@@ -28,6 +31,11 @@ TROUBLE_EVERY = 60
 JITTER = 0.01
 """What two processes on a busy machine may be apart about the time of one thing, in seconds."""
 SLOW_DELAY, SLOW_LATENCY = 1.0, 0.25
+REQUESTS, SLOW_PAGES = 20_000, 20
+MIXED_HOSTS, SLOW_HOSTS = 20, 50
+VIOLATIONS = ("forbidden", "too_soon", "during_retry_after", "too_many_at_once")
+LEAST_SHARE = 90.0
+"""How many hundredths of what fifty slow hosts allow must be reached."""
 
 _FORBIDDEN = re.compile(r"/private/|/page/\d*7\.html")
 
@@ -149,8 +157,7 @@ def measure(count: int, pages: int, slow: bool, workers: int) -> dict[str, Any]:
     """Crawl *count* hosts with so many pages each; return what came of it and what their log says."""
     arguments = ["--serve", str(count), "--pages", str(pages), *(["--slow"] if slow else [])]
     command = [sys.executable, "-m", "tests.benchmarks.manners", *arguments]
-    checkout = Path(__file__).resolve().parents[2]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=checkout)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT)
     assert process.stdin is not None
     assert process.stdout is not None
     with process, tempfile.TemporaryDirectory() as folder:
@@ -161,26 +168,47 @@ def measure(count: int, pages: int, slow: bool, workers: int) -> dict[str, Any]:
     return result | judged
 
 
+def judged(requests: int, slow_pages: int) -> Iterator[Figure]:
+    """Yield what the servers' logs say: of so many requests to mixed hosts, and so many pages of each slow one."""
+    mixed = measure(MIXED_HOSTS, requests // MIXED_HOSTS, False, 16)
+    print(f"{MIXED_HOSTS} mixed hosts:", json.dumps(mixed), flush=True)
+    yield Figure(
+        what=f"violations of rules, delays and Retry-After, by the log of {MIXED_HOSTS} hosts",
+        value=sum(mixed[name] for name in VIOLATIONS),
+        at_most=0,
+        detail=f"{mixed['requests']:,} requests, {mixed['told_to_wait']} answers of 429 and 503",
+    )
+    slow = measure(SLOW_HOSTS, slow_pages, True, 32)
+    print(f"{SLOW_HOSTS} slow hosts:", json.dumps(slow), flush=True)
+    allowed = SLOW_HOSTS * min(1 / SLOW_DELAY, PER_HOST / SLOW_LATENCY)
+    # Each host's own rate, from its first page to its last: they do not all begin at the same moment.
+    yield Figure(
+        what=f"pages a second of {SLOW_HOSTS} slow hosts : what they allow",
+        value=slow["rate"] / allowed * 100,
+        unit="%",
+        at_least=LEAST_SHARE,
+        detail=f"{slow['rate']:.1f} : {allowed:.1f}",
+    )
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield what the servers' logs say; of a tenth of the requests when it is to be *quick*."""
+    yield from judged(REQUESTS // 10, SLOW_PAGES // 2) if quick else judged(REQUESTS, SLOW_PAGES)
+
+
 def main() -> None:
     """Measure, or serve for who measures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=20_000)
-    parser.add_argument("--slow-pages", type=int, default=20)
-    parser.add_argument("--serve", type=int)
-    parser.add_argument("--pages", type=int, default=0)
-    parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--requests", type=int, default=REQUESTS)
+    parser.add_argument("--slow-pages", type=int, default=SLOW_PAGES)
+    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--pages", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--slow", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         asyncio.run(_serve(given.serve, given.pages, given.slow))
         return
-    mixed = measure(20, given.requests // 20, False, 16)
-    bad = sum(mixed[name] for name in ("forbidden", "too_soon", "during_retry_after", "too_many_at_once"))
-    print(f"20 mixed hosts: {bad} violations", json.dumps(mixed), flush=True)
-    slow = measure(50, given.slow_pages, True, 32)
-    allowed = 50 * min(1 / SLOW_DELAY, PER_HOST / SLOW_LATENCY)
-    # Each host's own rate, from its first page to its last: they do not all begin at the same moment.
-    reached = slow["rate"]
-    print(f"50 slow hosts: {reached:.1f} of {allowed:.1f} pages/s allowed ({reached / allowed:.0%})", json.dumps(slow))
+    tell(judged(given.requests, given.slow_pages))
 
 
 if __name__ == "__main__":

@@ -12,21 +12,25 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from tests.benchmarks.figures import Figure, tell
+from tests.benchmarks.measuring import CHECKOUT, quaero_crawl
 from tests.support.site import site_process
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+PAGES = 30_000
+WORKERS = 16
 EACH = 1_000
 """Pages between two samples."""
 SPAN = 10_000
 MOST_MB = 20.0
+"""By how much a process may grow in so many pages, after the first so many."""
 _DOCUMENTS = "SELECT coalesce(sum(documents), 0) FROM root_progress"
 
 
@@ -69,11 +73,11 @@ def sample(process: psutil.Process, pages: int) -> Sample:
 def crawl(url: str, folder: Path, workers: int) -> tuple[list[Sample], dict[str, float]]:
     """Crawl the site at *url* into a library in *folder*; return the samples and what the command printed."""
     library = folder / "library"
-    command = [sys.executable, "-m", "quaero_desktop", "--library", str(library), "crawl", url, "--json"]
-    command += ["--delay", "0", "--workers", str(workers), "--depth", "1000"]
-    environment = os.environ | {"QUAERO_CONFIG": str(folder)}
+    command, environment = quaero_crawl(url, folder, workers)
     samples: list[Sample] = []
-    with subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=CHECKOUT, env=os.environ | environment, stdout=subprocess.PIPE, text=True
+    ) as process:
         watched = psutil.Process(process.pid)
         while process.poll() is None:
             pages = stored(library)
@@ -85,38 +89,53 @@ def crawl(url: str, folder: Path, workers: int) -> tuple[list[Sample], dict[str,
         assert process.stdout is not None
         answer = process.stdout.read()
     if process.returncode != 0:
-        raise SystemExit(f"the crawl ended with {process.returncode}")
+        raise RuntimeError(f"the crawl ended with {process.returncode}")
     return samples, json.loads(answer)
 
 
-def growths(samples: list[Sample]) -> list[tuple[Sample, Sample]]:
-    """Return first and last sample of each further 10,000 pages; the first 10,000 are the warm-up."""
-    ends = [next((one for one in samples if one.pages >= goal), samples[-1]) for goal in marks(samples[-1].pages)]
+def growths(samples: list[Sample], span: int) -> list[tuple[Sample, Sample]]:
+    """Return first and last sample of each further *span* of pages; the first one is the warm-up."""
+    marks = range(span, samples[-1].pages + EACH, span)
+    ends = [next((one for one in samples if one.pages >= goal), samples[-1]) for goal in marks]
     return list(itertools.pairwise(ends))
 
 
-def marks(pages: int) -> list[int]:
-    """Return 10,000, 20,000 and so on up to about *pages*."""
-    return list(range(SPAN, pages + EACH, SPAN))
+def measure(pages: int, span: int, workers: int) -> Iterator[Figure]:
+    """Crawl so many pages and yield how memory grew in each *span* of them."""
+    with site_process(pages=pages) as site, tempfile.TemporaryDirectory() as folder:
+        samples, answer = crawl(site.url, Path(folder), workers)
+    if len(samples) < 2 or answer["documents"] != pages:
+        raise RuntimeError(f"too few pages to tell: {answer}")
+    spans = growths(samples, span)
+    for first, last in spans:
+        grown, parsers = last.main - first.main, last.parsers - first.parsers
+        print(f"from {first.pages:,} to {last.pages:,} pages: {grown:+.1f} MB, parsers {parsers:+.1f} MB")
+    most = MOST_MB if span == SPAN else None
+    for name, key in (("of the crawling process", "main"), ("of all parse processes", "parsers")):
+        yield Figure(
+            what=f"crawl of {pages:,} pages: growth {name} in {span:,} pages, after the first {span:,}",
+            value=max((getattr(last, key) - getattr(first, key)) * span / (last.pages - first.pages)
+                      for first, last in spans),
+            unit="MB",
+            at_most=most,
+            detail=f"{getattr(samples[0], key):.0f} MB after {samples[0].pages:,} pages,"
+            f" {getattr(samples[-1], key):.0f} MB at the end",
+        )  # fmt: skip
+    yield Figure(what=f"crawl of {pages:,} pages: pages a second", value=answer["pages_per_second"])
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield how memory grows; too few pages to judge it when it is to be *quick*."""
+    yield from measure(3_000, EACH, WORKERS) if quick else measure(PAGES, SPAN, WORKERS)
 
 
 def main() -> None:
     """Crawl and judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pages", type=int, default=30_000)
-    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--pages", type=int, default=PAGES)
+    parser.add_argument("--workers", type=int, default=WORKERS)
     options = parser.parse_args()
-    with site_process(pages=options.pages) as site, tempfile.TemporaryDirectory() as folder:
-        samples, answer = crawl(site.url, Path(folder), options.workers)
-    print(f"{answer['documents']:,} documents in {answer['seconds']:.0f} s, {answer['pages_per_second']:.0f} pages/s")
-    if len(samples) < 2 or answer["documents"] != options.pages:
-        raise SystemExit("too few pages to tell")
-    good = True
-    for first, last in growths(samples):
-        grown, parsers = last.main - first.main, last.parsers - first.parsers
-        print(f"from {first.pages:,} to {last.pages:,} pages: {grown:+.1f} MB, parsers {parsers:+.1f} MB")
-        good = good and max(grown, parsers) < MOST_MB * (last.pages - first.pages) / SPAN
-    sys.exit(0 if good else 1)
+    tell(measure(options.pages, SPAN, options.workers))
 
 
 if __name__ == "__main__":

@@ -15,24 +15,26 @@ Without a display: QT_QPA_PLATFORM=offscreen, which is set when nothing else is.
 
 import argparse
 import asyncio
-import os
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.benchmarks.figures import Figure, tell
+from tests.benchmarks.measuring import CHECKOUT, FRAME_MS, Spread, meanwhile, qt_application
+
+CHILDREN = 1_000_000
 CHANGES_A_SECOND = 500
 SECONDS = 6.0
 ROOT = 1
+OPEN_MS, SORT_MS, MEMORY_MB = 200.0, 1_500.0, 600.0
 
 FILTERS: dict[str, dict[str, Any]] = {
     "failed": {"status": ("failed",)},
@@ -92,11 +94,6 @@ def say(name: str, *figures: float) -> None:
     print(f"{name:44}" + "".join(f"{figure:12,.1f}" for figure in figures), flush=True)
 
 
-def frames(gaps: list[float]) -> tuple[float, float, float]:
-    """Return the median, the 99th percentile and the worst."""
-    return statistics.median(gaps), statistics.quantiles(gaps, n=100)[98], max(gaps)
-
-
 async def change(services: Any, children: int) -> None:
     """Let pages change their status, 500 a second, as a crawl does: in the transactions of the one writer."""
     database = services.jobs._database
@@ -117,8 +114,8 @@ async def change(services: Any, children: int) -> None:
         await asyncio.sleep(max(0.0, due - time.monotonic()))
 
 
-async def measure(world: Any, children: int) -> None:
-    """Print all figures of an open library."""
+async def measure(world: Any, children: int) -> list[Figure]:
+    """Return all figures of an open library."""
     from quaero_desktop.domain.pagelist import PAGE_ORDERS, PageFilter
     from quaero_desktop.ui.views.jobs import JobsPanel
     from quaero_desktop.ui.views.pages import PagesView
@@ -132,6 +129,15 @@ async def measure(world: Any, children: int) -> None:
     view.show()
     watch = Watch(view)
     await asyncio.sleep(0.5)
+    found: list[Figure] = []
+
+    def add(what: str, value: float, most: float, detail: str = "", unit: str = "ms") -> None:
+        found.append(Figure(what=f"{children:,} pages: {what}", value=value, unit=unit, at_most=most, detail=detail))
+
+    async def timed(name: str, ask: Callable[[], object]) -> tuple[float, float]:
+        times = await watch.time(ask)
+        say(name, *times)
+        return times
 
     print(f"{'milliseconds until':44}{'first screen':>12}{'whole list':>12}")
     tree = panel.tree
@@ -142,12 +148,18 @@ async def measure(world: Any, children: int) -> None:
     tree.expand(top)
     await watch.until(lambda: model.rowCount(top) > 100)
     tree.viewport().repaint()
-    say("tree: open the crawl", (time.perf_counter() - started) * 1000)
-    say("Pages: open the crawl", *await watch.time(lambda: view.show_root(ROOT)))
+    opened = (time.perf_counter() - started) * 1000
+    say("tree: open the crawl", opened)
+    add("the tree opens the crawl", opened, OPEN_MS)
+    first, whole = await timed("Pages: open the crawl", lambda: view.show_root(ROOT))
+    add("Pages opens the crawl, first screen", first, OPEN_MS, f"{whole:.0f} ms until the whole list is known")
+
+    sorts: dict[str, tuple[float, float]] = {}
     for order in PAGE_ORDERS[1:]:
         usual = PageFilter(root_id=ROOT, order=order).downwards
-        say(f"sort by {order}", *await watch.time(partial(view._sort, order, usual)))
-        say(f"sort by {order}, reversed", *await watch.time(partial(view._sort, order, not usual)))
+        for name, down in ((order, usual), (f"{order}, reversed", not usual)):
+            sorts[name] = await timed(f"sort by {name}", partial(view._sort, order, down))
+    add_slowest(add, "sort", sorts)
     await watch.time(lambda: view._sort("found", False))
 
     def filtered(**which: Any) -> Callable[[], None]:
@@ -157,36 +169,43 @@ async def measure(world: Any, children: int) -> None:
 
         return ask
 
-    for name, which in FILTERS.items():
-        say(f"filter: {name}", *await watch.time(filtered(**which)))
+    add_slowest(
+        add, "filter", {name: await timed(f"filter: {name}", filtered(**which)) for name, which in FILTERS.items()}
+    )
     await watch.time(filtered(query="m"))
     for text in ("ma", "man", "manu", "manua", "manual", "manual ", "kern", "kerne", "kernel/t"):
         view._bar.set(query=text)
         view._filter_changed()
         await asyncio.sleep(0.03)
-    say("filter: the newest of ten while typing", *await watch.time(filtered(query="kernel/thread")))
+    first, whole = await timed("filter: the newest of ten while typing", filtered(query="kernel/thread"))
+    add("the newest of ten filters while typing, first screen", first, SORT_MS, f"whole list {whole:.0f} ms")
     await watch.time(filtered())
 
-    changing = asyncio.ensure_future(change(world.services, children))
-    try:
-        print(f"{'frames at 500 changes a second':44}{'median':>12}{'p99':>12}{'worst':>12}")
-        for name, act in (
-            ("nothing else (gaps of a 5 ms timer)", idle),
-            ("scrolling (gaps)", scroll),
-            ("filters and orders (gaps)", refilter),
+    async with meanwhile(change(world.services, children)):
+        for name, act, most in (
+            ("idle", idle, None),
+            ("scrolling", scroll, FRAME_MS),
+            ("filtering", refilter, FRAME_MS),
         ):
             gaps, paints = await framed(view, act)
-            say(name, *frames(gaps))
-            if paints:
-                say(f"{name.partition(' (')[0]} (a painting, processor time)", *frames(paints))
-    finally:
-        changing.cancel()
-        await asyncio.wait([changing])
-    memory = psutil.Process().memory_info()
-    print(f"{'memory (RSS), MB':44}{memory.rss / 1e6:12,.0f}")
+            spread = Spread.of(gaps)
+            paint = f"; one painting p99 {Spread.of(paints).p99:.1f} ms of processor" if paints else ""
+            print(f"{name} at {CHANGES_A_SECOND} changes a second, gaps of a 5 ms tick: {spread}{paint}", flush=True)
+            if most is not None:
+                what = f"{name} at {CHANGES_A_SECOND} changes a second, gaps of a 5 ms tick, p99"
+                add(what, spread.p99, most, f"{spread}{paint}")
+    add("memory of the process", psutil.Process().memory_info().rss / 1e6, MEMORY_MB, unit="MB")
     for widget in (view, panel):
         widget.close()
         widget.deleteLater()
+    return found
+
+
+def add_slowest(add: Callable[..., None], what: str, times: dict[str, tuple[float, float]]) -> None:
+    """Add the slowest first screen and the slowest whole list."""
+    for which, words in ((0, "first screen"), (1, "whole list")):
+        name = max(times, key=lambda one: times[one][which])
+        add(f"slowest {what}, {words}", times[name][which], SORT_MS, f"{name}; {len(times)} were tried")
 
 
 async def framed(
@@ -238,30 +257,43 @@ async def refilter(view: Any, paints: list[float]) -> None:
         await asyncio.sleep(0.5)
 
 
-def main() -> None:
-    """Make the library in a process of its own, so that its memory is not counted, and measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--children", type=int, default=1_000_000)
-    parser.add_argument("--library", type=Path, help="keep it here; taken as it is when it is there")
-    asked = parser.parse_args()
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+def run(children: int, kept: Path | None = None) -> Iterator[Figure]:
+    """Make the library in a process of its own, so that its memory is not counted, and measure.
+
+    Args:
+        children: how many pages.
+        kept: a library to take, or to leave here when it is missing; without it a library for this once.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        library = asked.library or Path(folder) / "library"
+        library = kept or Path(folder) / "library"
         if not (library / "library.db").exists():
             code = f"from pathlib import Path; from tests.support import million; million.build(Path({str(library)!r}),"
-            subprocess.run([sys.executable, "-c", f"{code} {asked.children})"], check=True, cwd=CHECKOUT)
-        from PySide6.QtWidgets import QApplication
+            subprocess.run([sys.executable, "-c", f"{code} {children})"], check=True, cwd=CHECKOUT)
+        application = qt_application()
 
         from tests.support.qtwindow import qt_world
 
-        application = QApplication([])
         with qt_world(library) as world:
             # The guard of a test against hanging is too short here.
-            world._runner.run(measure(world, asked.children))
+            yield from world._runner.run(measure(world, children))
             for bug in world.bugs:
                 print(f"a bug: {bug!r}", file=sys.stderr)
             world.bugs.clear()
         del application
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield what a million pages cost, or a tenth of that when it is to be *quick*."""
+    yield from run(CHILDREN // 10 if quick else CHILDREN)
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--children", type=int, default=CHILDREN)
+    parser.add_argument("--library", type=Path, help="keep it here; taken as it is when it is there")
+    asked = parser.parse_args()
+    tell(run(asked.children, asked.library))
 
 
 if __name__ == "__main__":

@@ -4,25 +4,19 @@ Prints, for bodies of 20 and 100 KB and a function that does nothing: pages a se
 the main process for each page, and, at 600 pages a second, how long the event loop was held up.
 """
 
+import argparse
 import asyncio
 import os
-import statistics
-import sys
 import time
+from collections.abc import Iterator
 
 from quaero_desktop.content.runner import ParseRunner
 from quaero_desktop.domain.pages import PageInput, ParsedPage
+from tests.benchmarks.figures import Figure, tell
+from tests.benchmarks.measuring import Spread, lateness
 
 PAGES = 3_000
 RATE = 600
-TICK = 0.001
-
-
-async def _stalls(into: list[float]) -> None:
-    while True:
-        before = time.perf_counter()
-        await asyncio.sleep(TICK)
-        into.append((time.perf_counter() - before - TICK) * 1000)
 
 
 async def _full_speed(runner: ParseRunner, page: PageInput, pages: int) -> None:
@@ -53,12 +47,8 @@ async def _paced(runner: ParseRunner, page: PageInput, pages: int) -> list[float
     return took
 
 
-def _p99(values: list[float]) -> float:
-    return statistics.quantiles(values, n=100)[98]
-
-
-async def main(processes: int) -> None:
-    """Measure and print."""
+async def run(processes: int, pages: int) -> list[Figure]:
+    """Measure, print, and return what a page costs the main process."""
     before = time.perf_counter()
     runner = ParseRunner(
         processes=processes, timeout=30, memory_bytes=2_000_000_000, function="tests.content.misbehaving:echo"
@@ -70,24 +60,42 @@ async def main(processes: int) -> None:
         f"{processes or os.cpu_count()} processes: launched in {(launched - before) * 1000:.1f} ms, "
         f"first 200 pages after {(time.perf_counter() - before) * 1000:.0f} ms"
     )
+    found = []
     try:
         for size in (20_000, 100_000):
             page = PageInput(url="https://bench.invalid/", body=os.urandom(size))
             wall, busy = time.perf_counter(), time.process_time()
-            await _full_speed(runner, page, PAGES)
+            await _full_speed(runner, page, pages)
             wall, busy = time.perf_counter() - wall, time.process_time() - busy
-            stalls: list[float] = []
-            watch = asyncio.create_task(_stalls(stalls))
-            took = await _paced(runner, page, PAGES)
-            watch.cancel()
+            async with lateness() as late:
+                took = await _paced(runner, page, pages)
             print(
-                f"{size // 1000:>4} KB  {PAGES / wall:6.0f} pages/s  main process {busy / PAGES * 1e6:4.0f} us a page  "
-                f"at {RATE}/s: round trip p50 {statistics.median(took):.2f} p99 {_p99(took):.2f} ms, "
-                f"loop stall p99 {_p99(stalls):.2f} max {max(stalls):.2f} ms"
+                f"{size // 1000} KB at {RATE}/s: round trip {Spread.of(took)}; lateness of the loop {Spread.of(late)}"
+            )
+            found.append(
+                Figure(
+                    what=f"a page of {size // 1000} KB to a parse process and back, time of the main process",
+                    value=busy / pages * 1e6,
+                    unit="µs",
+                    detail=f"at most {pages / wall:,.0f} pages/s",
+                )
             )
     finally:
         await runner.aclose()
+    return found
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield what the parse runner costs; by few pages when it is to be *quick*."""
+    yield from asyncio.run(run(0, PAGES // 6 if quick else PAGES))
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("processes", nargs="?", type=int, default=0)
+    tell(asyncio.run(run(parser.parse_args().processes, PAGES)))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 0))
+    main()

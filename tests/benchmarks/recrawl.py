@@ -9,37 +9,37 @@ in a library of 20,000 documents with 20 links each.
 """
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from quaero_desktop.storage import documents, migrate, sqlite
 from quaero_desktop.storage.database import Tx
+from tests.benchmarks.figures import Figure, tell
+from tests.benchmarks.measuring import Ended, quaero_crawl, run, served
 from tests.support import nginx
 from tests.support.outcomes import stored
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-MOST_BYTES = 0.03
-MOST_SECONDS = 0.25
-"""The most that a recrawl of an unchanged site may take, as a part of the first crawl."""
+ROUNDS = 3
+WORKERS = 16
+MOST_BYTES = 3.0
+MOST_SECONDS = 25.0
+"""The most that a recrawl of an unchanged site may take, in hundredths of the first crawl."""
 MOST_LOOKUP_US = 50.0
 KNOWN = 20_000
 
 
 @dataclass(frozen=True)
 class Run:
-    """One crawl: what it says that it took and found, the processor time of all its processes, and what nginx sent."""
+    """One crawl: its process, what it says that it took and found, and what nginx sent."""
 
+    process: Ended
     seconds: float
-    wall: float
-    processor: float
     bytes: int
     requests: int
     changes: dict[str, int]
@@ -47,53 +47,52 @@ class Run:
 
 def crawl(site: nginx.Site, folder: Path, workers: int) -> Run:
     """Crawl *site* into the library in *folder*."""
-    command = [sys.executable, "-m", "quaero_desktop", "--library", str(folder / "library"), "crawl", site.url]
-    command += ["--delay", "0", "--workers", str(workers), "--depth", "1000", "--json"]
-    before, started, processor = len(site.requests()), time.perf_counter(), _processor_of_children()
-    environment = os.environ | {"QUAERO_CONFIG": str(folder)}
-    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
-    wall, processor = time.perf_counter() - started, _processor_of_children() - processor
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
-    answer, requests = json.loads(done.stdout), site.requests()[before:]
+    before = len(site.requests())
+    ended = run(*quaero_crawl(site.url, folder, workers))
+    answer, requests = ended.answer, site.requests()[before:]
     received = sum(request.bytes for request in requests)
-    return Run(answer["seconds"], wall, processor, received, len(requests), answer["changes"])
+    return Run(ended, answer["seconds"], received, len(requests), answer["changes"])
 
 
-def _processor_of_children() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
-
-
-def recrawl(name: str, rounds: int, workers: int) -> bool:
-    """Print the rounds of a site and return whether they are good enough."""
-    if (missing := nginx.missing_for(name)) is not None:
-        raise SystemExit(missing)
-    shares = []
-    good = True
+def recrawl(name: str, rounds: int, workers: int) -> Iterator[Figure]:
+    """Print the rounds of a site and yield what a recrawl costs."""
+    shares, different = [], 0
     print(f"{name}: {workers} workers, first crawl : recrawl")
-    with nginx.serve(nginx.DOCS[name]) as site:
+    with served(name) as site:
         for number in range(1, rounds + 1):
             with tempfile.TemporaryDirectory() as folder:
                 first, again = (crawl(site, Path(folder), workers) for _ in range(2))
-            shares.append((again.bytes / first.bytes, again.seconds / first.seconds))
-            good = good and again.changes == {"new": 0, "changed": 0, "unchanged": first.changes["new"], "gone": 0}
+            shares.append((again.bytes / first.bytes * 100, again.seconds / first.seconds * 100))
+            different += again.changes != {"new": 0, "changed": 0, "unchanged": first.changes["new"], "gone": 0}
             print(
-                f"  round {number}: {first.bytes / 1e6:.2f} : {again.bytes / 1e6:.4f} MB = {shares[-1][0]:.2%},"
-                f" {first.seconds:.2f} : {again.seconds:.2f} s = {shares[-1][1]:.1%}"
-                f" (whole process {first.wall:.2f} : {again.wall:.2f} s,"
-                f" processor {first.processor:.1f} : {again.processor:.1f} s),"
+                f"  round {number}: {first.bytes / 1e6:.2f} : {again.bytes / 1e6:.4f} MB = {shares[-1][0]:.2f} %,"
+                f" {first.seconds:.2f} : {again.seconds:.2f} s = {shares[-1][1]:.1f} %"
+                f" (whole process {first.process.wall:.2f} : {again.process.wall:.2f} s,"
+                f" processor {first.process.processor:.1f} : {again.process.processor:.1f} s),"
                 f" requests {first.requests} : {again.requests}, {first.changes['new']} new, then {again.changes}",
                 flush=True,
             )
     received, seconds = (statistics.median(share) for share in zip(*shares, strict=True))
-    print(f"  median: {received:.2%} of the bytes (wanted: {MOST_BYTES:.0%}), {seconds:.1%} of the seconds"
-          f" (wanted: {MOST_SECONDS:.0%})")  # fmt: skip
-    return good and received <= MOST_BYTES and seconds <= MOST_SECONDS
+    what = f"crawl of an unchanged site ({name}) : first crawl"
+    yield Figure(
+        what=f"{what}, bytes",
+        value=received,
+        unit="%",
+        at_most=MOST_BYTES,
+        detail=f"{again.bytes / 1e6:.3f} : {first.bytes / 1e6:.2f} MB",
+    )
+    yield Figure(
+        what=f"{what}, seconds",
+        value=seconds,
+        unit="%",
+        at_most=MOST_SECONDS,
+        detail=f"{again.seconds:.2f} : {first.seconds:.2f} s",
+    )
+    yield Figure(what="recrawls that found anything but unchanged pages", value=different, at_most=0)
 
 
-def lookups() -> bool:
-    """Print what a look-up costs and return whether a page that is not known costs little enough."""
+def lookups() -> Iterator[Figure]:
+    """Yield what a look-up costs."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "library.db")
         migrate.create(path, 1)
@@ -107,9 +106,13 @@ def lookups() -> bool:
                 documents.store(tx, stored(_url("page", number), text, links, headers={"etag": f'"{number}"'}), None)
             missing, known = _microseconds(tx, "other"), _microseconds(tx, "page")
             connection.execute("ROLLBACK")
-    print(f"look-up among {KNOWN:,} documents: {missing:.1f} us for a page that is not there (wanted: at most"
-          f" {MOST_LOOKUP_US:g}), {known:.1f} us for one that is")  # fmt: skip
-    return missing <= MOST_LOOKUP_US
+    yield Figure(
+        what=f"look-up of a page among {KNOWN:,} documents",
+        value=missing,
+        unit="µs",
+        at_most=MOST_LOOKUP_US,
+        detail=f"{known:.1f} µs when it is there",
+    )
 
 
 def _url(name: str, number: int) -> str:
@@ -124,15 +127,20 @@ def _microseconds(tx: Tx, name: str) -> float:
     return (time.perf_counter() - started) / KNOWN * 1e6
 
 
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield what a recrawl and a look-up cost; by one round when it is to be *quick*."""
+    yield from recrawl("postgresql", 1 if quick else ROUNDS, WORKERS)
+    yield from lookups()
+
+
 def main() -> None:
     """Measure; the exit code is 1 when something is not as wanted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--site", choices=sorted(nginx.DOCS), default="postgresql")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--workers", type=int, default=WORKERS)
     options = parser.parse_args()
-    good = [recrawl(options.site, options.rounds, options.workers), lookups()]
-    sys.exit(0 if all(good) else 1)
+    tell(chain(recrawl(options.site, options.rounds, options.workers), lookups()))
 
 
 if __name__ == "__main__":

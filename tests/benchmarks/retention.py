@@ -4,11 +4,12 @@ Prints how fast the lines of a crawl that ended long ago are deleted, how long s
 transaction of their own meanwhile, and what the daily look costs where nothing is too old.
 """
 
+import argparse
 import asyncio
 import random
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.storage import sqlite
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.retention import OldThings
-from tests.benchmarks.deletion import show_waits, timed, waits_for, write_now_and_then
+from tests.benchmarks.figures import Figure, tell
+from tests.benchmarks.measuring import Spread, other_writes, timed
 from tests.support.million import NOW, ROOT, build
 
+LINES = 1_000_000
 LINES_A_PAGE = 5
 
 
@@ -52,31 +55,53 @@ def fill(files: LibraryFiles, lines: int) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-async def main(lines: int) -> None:
-    """Print the figures."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        started = time.perf_counter()
-        files = build(Path(folder) / "library", max(lines // LINES_A_PAGE, 1))
-        fill(files, lines)
-        print(f"{lines:,} lines of {lines // LINES_A_PAGE:,} pages, made in {time.perf_counter() - started:.0f} s")
-        database = Database(files.database, clock=SystemClock())
-        await database.open()
-        old = OldThings(database)
-        await timed("a look that finds no line too old", old.delete_lines(NOW))
-        show_waits("a small transaction while nothing else happens", await waits_for(database, 2))
-        waits: list[float] = []
-        writing = asyncio.create_task(write_now_and_then(database, waits))
+async def measure(folder: Path, lines: int) -> list[Figure]:
+    """Return what forgetting so many lines costs."""
+    started = time.perf_counter()
+    files = build(folder / "library", max(lines // LINES_A_PAGE, 1))
+    fill(files, lines)
+    print(f"{lines:,} lines of {lines // LINES_A_PAGE:,} pages, made in {time.perf_counter() - started:.0f} s")
+    database = Database(files.database, clock=SystemClock())
+    await database.open()
+    old = OldThings(database)
+    await timed("a look that finds no line too old", old.delete_lines(NOW))
+    async with other_writes(database) as waits:
+        await asyncio.sleep(2)
+    print(f"a small write while nothing else happens: {Spread.of(waits)}")
+    async with other_writes(database) as waits:
         started = time.perf_counter()
         deleted = await old.delete_lines(NOW + lines)
         seconds = time.perf_counter() - started
-        writing.cancel()
-        await asyncio.wait([writing])
-        assert deleted == lines
-        print(f"{'delete them':52}{seconds:10.1f} s, {deleted / seconds:,.0f} lines/s")
-        show_waits("  a small transaction meanwhile", waits)
-        await timed("a look that finds no line at all", old.delete_lines(NOW + lines))
-        await database.close()
+    assert deleted == lines
+    await timed("a look that finds no line at all", old.delete_lines(NOW + lines))
+    await database.close()
+    spread = Spread.of(waits)
+    return [
+        Figure(
+            what=f"{lines:,} old log lines forgotten, lines a second",
+            value=deleted / seconds,
+            detail=f"{seconds:.1f} s; a small write meanwhile waits p99 {spread.p99:.0f}, max {spread.worst:.0f} ms",
+        )
+    ]
+
+
+def run(lines: int) -> Iterator[Figure]:
+    """Make the library and yield what forgetting its lines costs."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield from asyncio.run(measure(Path(folder), lines))
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield what forgetting costs; of a tenth of the lines when it is to be *quick*."""
+    yield from run(LINES // 10 if quick else LINES)
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lines", nargs="?", type=int, default=LINES)
+    tell(run(parser.parse_args().lines))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000))
+    main()

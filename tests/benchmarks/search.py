@@ -4,18 +4,20 @@ Makes a library of made-up pages, whose words are as frequent as those of a lang
 and the 95th percentile of a whole search with its first twenty results and their snippets, in milliseconds.
 """
 
+import argparse
 import itertools
 import random
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from quaero_desktop.storage import migrate, sqlite
-from quaero_desktop.storage.search import search
+from quaero_desktop.storage.queries.search import search
+from tests.benchmarks.figures import Figure, tell
+from tests.benchmarks.measuring import Spread
 
+DOCUMENTS = 30_000
 VOCABULARY = 50_000
 WORDS_OF_A_PAGE = 700
 SITES = 40
@@ -91,8 +93,9 @@ def queries(rng: random.Random) -> dict[str, list[str]]:
     }
 
 
-def main(documents: int) -> None:
-    """Print the figures."""
+def measure(documents: int) -> Iterator[Figure]:
+    """Print what each kind of query costs among so many documents; yield that of the usual and of the slowest kind."""
+    spreads = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "library.db"
         started = time.perf_counter()
@@ -108,12 +111,31 @@ def main(documents: int) -> None:
                 results = search(connection, text)
                 took.append((time.perf_counter() - before) * 1000)
                 found.append(results.total_count)
-            p95 = statistics.quantiles(took, n=20)[18]
-            print(
-                f"{kind:26}{statistics.median(took):8.1f}{p95:8.1f}{max(took):8.1f}{int(statistics.median(found)):10,}"
-            )
+            spread = spreads[kind] = Spread.of(took)
+            half = sorted(found)[len(found) // 2]
+            print(f"{kind:26}{spread.p50:8.1f}{spread.p95:8.1f}{spread.worst:8.1f}{half:10,}", flush=True)
         connection.close()
+    slowest = max(spreads, key=lambda kind: spreads[kind].p95)
+    for name, kind in (("two words", "two words"), (f"slowest kind of query ({slowest})", slowest)):
+        yield Figure(
+            what=f"search among {documents:,} documents, {name}, median",
+            value=spreads[kind].p50,
+            unit="ms",
+            detail=f"p95 {spreads[kind].p95:.1f} ms, max {spreads[kind].worst:.1f} ms",
+        )
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield what a search costs; among a tenth of the documents when it is to be *quick*."""
+    yield from measure(DOCUMENTS // 10 if quick else DOCUMENTS)
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("documents", nargs="?", type=int, default=DOCUMENTS)
+    tell(measure(parser.parse_args().documents))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 30_000)
+    main()

@@ -9,40 +9,17 @@ when the 99th percentile reaches 16 ms, a frame of the screen, on either loop.
 
 import argparse
 import asyncio
-import contextlib
-import os
-import statistics
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from quaero_desktop.services import compose
 from quaero_desktop.services.jobs import CrawlRequest
+from tests.benchmarks.figures import Figure, tell
+from tests.benchmarks.measuring import FRAME_MS, Spread, lateness, qt_application, served
 from tests.support import nginx
 
-TICK = 0.005
-MOST_MS = 16.0
-
-
-@contextlib.asynccontextmanager
-async def lateness() -> AsyncIterator[list[float]]:
-    """Yield a list that fills with the lateness of a timer in milliseconds, one for each of its ticks."""
-    late: list[float] = []
-
-    async def tick() -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + TICK
-            await asyncio.sleep(TICK)
-            late.append(max(0.0, loop.time() - due) * 1000)
-
-    task = asyncio.create_task(tick())
-    try:
-        yield late
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
+WORKERS = 16
 
 
 async def crawl(url: str, folder: Path, workers: int) -> tuple[list[float], float]:
@@ -64,12 +41,7 @@ def on_plain_loop(url: str, folder: Path, workers: int) -> tuple[list[float], fl
 
 def on_qasync_loop(url: str, folder: Path, workers: int) -> tuple[list[float], float]:
     """Crawl on Qt's loop."""
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    os.environ["QT_API"] = "pyside6"
-    from PySide6.QtWidgets import QApplication
-
-    application = QApplication([])
-    application.setQuitOnLastWindowClosed(False)
+    application = qt_application()
     import qasync
 
     with asyncio.Runner(loop_factory=lambda: qasync.QEventLoop(application)) as runner:
@@ -82,26 +54,33 @@ LOOPS: dict[str, Callable[[str, Path, int], tuple[list[float], float]]] = {
 }
 
 
+def measure(site_name: str, workers: int) -> Iterator[Figure]:
+    """Crawl a site on each loop and yield how long a click would have waited."""
+    with served(site_name) as site, tempfile.TemporaryDirectory() as folder:
+        for name, run in LOOPS.items():
+            late, rate = run(site.url, Path(folder, name), workers)
+            spread = Spread.of(late)
+            yield Figure(
+                what=f"lateness of a 5 ms timer while crawling at full speed, {name} loop, p99",
+                value=spread.p99,
+                unit="ms",
+                at_most=FRAME_MS,
+                detail=f"{spread}, {rate:.0f} pages/s",
+            )
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield the lateness on each loop; of the smaller site when it is to be *quick*."""
+    yield from measure("python" if quick else "postgresql", WORKERS)
+
+
 def main() -> None:
     """Crawl on each loop and judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--site", choices=sorted(nginx.DOCS), default="postgresql")
-    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--workers", type=int, default=WORKERS)
     options = parser.parse_args()
-    if (missing := nginx.missing_for(options.site)) is not None:
-        raise SystemExit(missing)
-    good = True
-    with nginx.serve(nginx.DOCS[options.site]) as site, tempfile.TemporaryDirectory() as folder:
-        for name, run in LOOPS.items():
-            late, rate = run(site.url, Path(folder, name), options.workers)
-            parts = statistics.quantiles(late, n=100, method="inclusive")
-            print(
-                f"{name:6}: stall p50 {parts[49]:5.2f} ms, p99 {parts[98]:5.2f} ms, max {max(late):5.2f} ms"
-                f" in {len(late):,} ticks, {rate:.0f} pages/s",
-                flush=True,
-            )
-            good = good and parts[98] < MOST_MS
-    sys.exit(0 if good else 1)
+    tell(measure(options.site, options.workers))
 
 
 if __name__ == "__main__":

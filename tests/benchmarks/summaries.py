@@ -9,6 +9,7 @@ does, and the summary of them all, as ``corpus_summary`` does. ``--show 20`` pri
 import argparse
 import asyncio
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -17,8 +18,10 @@ from quaero_desktop.content.extract import parse
 from quaero_desktop.content.runner import ParseRunner
 from quaero_desktop.domain.pages import PageInput
 from quaero_desktop.domain.summaries import CorpusInput, Digest, Summary, SummaryInput
+from tests.benchmarks.figures import Figure, Impossible, tell
+from tests.support import nginx
 
-FOLDER = "/usr/share/doc/postgresql-doc-15/html"
+PAGES, PROCESSES = 500, 2
 
 
 def extracted(folder: Path, most: int) -> list[SummaryInput]:
@@ -31,8 +34,8 @@ def extracted(folder: Path, most: int) -> list[SummaryInput]:
     return found
 
 
-async def measure(pages: list[SummaryInput], processes: int, show: int) -> None:
-    """Summarise *pages* and print how fast that was."""
+async def summarised(pages: list[SummaryInput], processes: int, show: int) -> list[Figure]:
+    """Summarise *pages*, print some of the summaries, and return how fast that was."""
     runner = ParseRunner(processes=processes, timeout=60, memory_bytes=1024 * 1024 * 1024)
     me = psutil.Process()
     try:
@@ -52,25 +55,44 @@ async def measure(pages: list[SummaryInput], processes: int, show: int) -> None:
     finally:
         await runner.aclose()
     characters = sum(len(page.text) for page in pages)
-    print(f"{len(pages)} documents of {characters / len(pages):,.0f} characters, {processes} processes")
-    print(f"{len(made) / seconds:,.0f} documents/s, {characters / seconds / 1e6:.1f} million characters/s")
-    print(f"the largest process has {memory / 1e6:.0f} MB; {sum(not each.text for each in made)} have no running text")
-    print(f"the summary of them all took {corpus_seconds:.2f} s")
+    print(f"{sum(not each.text for each in made)} have no running text")
     assert isinstance(whole, Summary)
     print(f"\n{whole.text}\n  {', '.join(whole.keywords)}")
     for number in range(0, len(pages), max(1, len(pages) // show)) if show else ():
         print(f"\n{pages[number].title}\n{made[number].text}\n  {', '.join(made[number].keywords)}")
+    return [
+        Figure(
+            what=f"summaries a second, {processes} processes",
+            value=len(made) / seconds,
+            detail=f"{len(pages):,} documents of {characters / len(pages):,.0f} characters",
+        ),
+        Figure(what=f"summary of {len(pages):,} documents together", value=corpus_seconds, unit="s"),
+        Figure(what="largest process that summarises", value=memory / 1e6, unit="MB"),
+    ]
+
+
+def measure(folder: Path, most: int, processes: int, show: int = 0) -> Iterator[Figure]:
+    """Yield how fast at most so many pages of a folder are summarised."""
+    pages = extracted(folder, most)
+    if not pages:
+        raise Impossible(f"there are no pages in {folder}")
+    yield from asyncio.run(summarised(pages, processes, show))
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield how fast summaries are made; of few pages when it is to be *quick*."""
+    yield from measure(nginx.DOCS["postgresql"], PAGES // 5 if quick else PAGES, PROCESSES)
 
 
 def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", default=FOLDER, type=Path)
-    parser.add_argument("--pages", type=int, default=500)
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("folder", nargs="?", default=nginx.DOCS["postgresql"], type=Path)
+    parser.add_argument("--pages", type=int, default=PAGES)
+    parser.add_argument("--processes", type=int, default=PROCESSES)
     parser.add_argument("--show", type=int, default=0)
     given = parser.parse_args()
-    asyncio.run(measure(extracted(Path(given.folder), given.pages), given.processes, given.show))
+    tell(measure(given.folder, given.pages, given.processes, given.show))
 
 
 if __name__ == "__main__":

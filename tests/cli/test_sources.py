@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from quaero_desktop.cli import hidden
+from quaero_desktop.cli import secretprompt
 from quaero_desktop.cli.ending import InterruptedByUserError
 from tests.cli.conftest import Quaero
 from tests.support import fake_keyring
@@ -213,8 +213,8 @@ class TestSources:
             asked.append(prompt)
             return answers.pop(0)
 
-        monkeypatch.setattr(hidden, "can_ask", lambda: True)
-        monkeypatch.setattr(hidden, "ask", ask)
+        monkeypatch.setattr(secretprompt, "can_ask", lambda: True)
+        monkeypatch.setattr(secretprompt, "ask", ask)
         paused = quaero("crawl", "--source", 1, "--library", library, "--json")
         assert (paused.json["status"], asked) == ("paused", [])
         crawled = quaero("crawl", "--source", 1, "--library", library)
@@ -285,7 +285,7 @@ class TestAsking:
     )
     def test_all_of_it_is_read_and_nothing_is_shown(self, monkeypatch, capsys, data, text):
         with self.typed(monkeypatch, data):
-            assert hidden.ask("Secret: ") == text
+            assert secretprompt.ask("Secret: ") == text
         shown = capsys.readouterr()
         assert (shown.out, shown.err) == ("", "Secret: \n")
 
@@ -293,5 +293,5 @@ class TestAsking:
         before = signal.getsignal(signal.SIGINT)
         interrupt = lambda _: os.kill(os.getpid(), signal.SIGINT)  # noqa: E731
         with self.typed(monkeypatch, b"", interrupt), pytest.raises(InterruptedByUserError):
-            hidden.ask("Secret: ")
+            secretprompt.ask("Secret: ")
         assert signal.getsignal(signal.SIGINT) is before

@@ -10,7 +10,7 @@ import pytest
 
 from quaero_desktop.cli import main
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose
 from tests.support.payloads import storable_payloads
 from tests.support.untrusted import fill

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from quaero_desktop.cli import parser, syntax
+from quaero_desktop.cli.syntax.base import Parser
+from quaero_desktop.cli.syntax.commandline import build, parse
 from tests.cli.conftest import Quaero
 
 URL = "docs.python.org"
@@ -117,12 +118,12 @@ def test_an_unfinished_command_gets_help(quaero: Quaero, line: str):
     assert ended.err.startswith("usage: quaero")
 
 
-def parsers(root: syntax.Parser) -> list[syntax.Parser]:
+def parsers(root: Parser) -> list[Parser]:
     return [root, *(each for command in root.commands().values() for each in parsers(command))]
 
 
-@pytest.mark.parametrize("command", parsers(parser.build()), ids=lambda command: command.prog)
-def test_help_explains_every_option_and_gives_an_example(quaero: Quaero, command: syntax.Parser):
+@pytest.mark.parametrize("command", parsers(build()), ids=lambda command: command.prog)
+def test_help_explains_every_option_and_gives_an_example(quaero: Quaero, command: Parser):
     ended = quaero(*command.prog.split()[1:], "--help")
     assert (ended.code, ended.err) == (0, "")
     assert f"examples:\n  {command.prog.split()[0]} " in ended.out
@@ -133,12 +134,12 @@ def test_help_explains_every_option_and_gives_an_example(quaero: Quaero, command
     assert "==SUPPRESS==" not in ended.out
 
 
-@pytest.mark.parametrize("command", parsers(parser.build()), ids=lambda command: command.prog)
-def test_every_example_can_be_typed(command: syntax.Parser):
+@pytest.mark.parametrize("command", parsers(build()), ids=lambda command: command.prog)
+def test_every_example_can_be_typed(command: Parser):
     import shlex
 
     examples = re.findall(r"^  quaero (.*)$", str(command.epilog), re.MULTILINE)
     assert examples
     for example in examples:
         if "COMMAND" not in example:
-            assert parser.parse(shlex.split(example.partition("|")[0])).command
+            assert parse(shlex.split(example.partition("|")[0])).command

@@ -22,7 +22,7 @@ import pytest
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from quaero_desktop.cli import main
-from quaero_desktop.domain import credentials
+from quaero_desktop.domain import pasting
 from quaero_desktop.domain.sources import CredentialKind, NewCredential, NewSource
 from quaero_desktop.infra import log, redact
 from quaero_desktop.infra.secrets import SecretStore
@@ -460,7 +460,7 @@ def is_ours(thing: object) -> bool:
 def test_what_a_crash_tells_and_copies_is_without_secrets(tmp_path, qapp: QApplication):
     store = SecretStore()
     for number, canary in enumerate(CANARIES):
-        pasted = credentials.read(canary.pasted, now=0, kind=canary.kind, origin="https://site.test")
+        pasted = pasting.read(canary.pasted, now=0, kind=canary.kind, origin="https://site.test")
         store.lend(f"memory:{number}", pasted.secret.reveal())
     written = io.StringIO()
     told: list[str] = []

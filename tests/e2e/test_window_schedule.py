@@ -10,7 +10,7 @@ from quaero_desktop.domain.definitions import Definition, Step
 from quaero_desktop.domain.jobs import JobType, Status
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose
 from tests.support.desktop import Used, until, use
 

@@ -16,9 +16,11 @@ from quaero_desktop.engine.pool import PoolReport, WorkerPool
 from quaero_desktop.engine.roots import RootContext
 from quaero_desktop.infra.clock import SystemClock
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.storage import migrate, queries
+from quaero_desktop.storage import migrate
 from quaero_desktop.storage.database import Database
-from quaero_desktop.storage.ledger import Backoff, Ledger
+from quaero_desktop.storage.jobs.backoff import Backoff
+from quaero_desktop.storage.ledger import Ledger
+from quaero_desktop.storage.queries import jobrows
 from quaero_desktop.storage.queue import Queue
 from quaero_desktop.storage.verify import verify_library
 from quaero_desktop.web.politeness import Politeness
@@ -131,7 +133,7 @@ class Bench:
 
     async def status(self, root_id: int) -> str:
         """Return the status of a job."""
-        job = await self.database.read(lambda connection: queries.job(connection, root_id))
+        job = await self.database.read(lambda connection: jobrows.job(connection, root_id))
         return job.status
 
 

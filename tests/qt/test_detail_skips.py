@@ -149,6 +149,14 @@ def test_a_long_list_is_read_as_one_scrolls(world: QtWorld, view: SkippedView) -
     assert view.sentence == "1,202 addresses"
 
 
+def test_the_columns_share_the_width_although_the_table_comes_after_it(world: QtWorld, view: SkippedView) -> None:
+    show(world, view, crawl(world, 3))
+    world.wait_until(lambda: view.model.rowCount() == 5)
+
+    assert view.table.columnWidth(Column.URL) >= 0.39 * view.width()
+    assert view.table.columnWidth(Column.RULE) >= 0.31 * view.width()
+
+
 def test_a_reason_shows_only_its_own(world: QtWorld, view: SkippedView) -> None:
     show(world, view, crawl(world, 5), "excluded")
 

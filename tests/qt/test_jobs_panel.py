@@ -191,7 +191,7 @@ def test_too_much_at_once_is_read_anew(show, jobs, monkeypatch):
     root = jobs.root(pages=["pending"] * 30)
     shown = show()
     shown.open(root, 30)
-    monkeypatch.setattr("quaero_desktop.storage.changes.MOST", 5)
+    monkeypatch.setattr("quaero_desktop.storage.queries.changes.MOST", 5)
 
     jobs.change("cancelled", *shown.model.child_ids(root))
     jobs.pages(root, ["pending"] * 3)

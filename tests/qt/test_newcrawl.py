@@ -259,7 +259,7 @@ class TestAClosedDialog:
         async def start_and_close():
             dialog = NewCrawlDialog(world.context)
             dialog.open_with([DOCS])
-            dialog._start()
+            dialog.submit()
             await asked.wait()
             dialog.reject()
             shiboken6.delete(dialog)
@@ -406,7 +406,7 @@ class TestAddressesFromElsewhere:
 
     def test_the_file_chooser_is_no_box_in_the_way(self, world, open_dialog):
         dialog = open_dialog()
-        dialog._ask_for_file()
+        dialog._addresses._ask_for_file()
         chooser = next(each for each in dialog.findChildren(QDialog) if each.isVisible())
         chooser.close()
         assert dialog.isVisible()

@@ -8,7 +8,8 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QWidget
 
-from quaero_desktop.infra.settings import Settings, load
+from quaero_desktop.infra.settings.loading import load
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose
 from quaero_desktop.services.jobs import CrawlRequest
 from quaero_desktop.ui.dialogs.settings import SettingsDialog

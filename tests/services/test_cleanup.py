@@ -14,7 +14,7 @@ from quaero_desktop.domain.cleanup import DAY_MS, CleanupError, Retained, parse_
 from quaero_desktop.domain.errors import LibraryError, UsageError
 from quaero_desktop.domain.jobs import OPEN_STATUSES
 from quaero_desktop.domain.listing import JobFilter
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import cleanup as cleanup_service
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.jobs import CrawlRequest

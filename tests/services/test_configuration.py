@@ -8,7 +8,7 @@ import pytest
 from quaero_desktop.domain.errors import LibraryError, UsageError
 from quaero_desktop.infra.clock import SystemClock
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose, configuration
 from quaero_desktop.services.jobs import CrawlRequest
 

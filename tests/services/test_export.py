@@ -27,7 +27,7 @@ from quaero_desktop.domain.errors import DiskFullError, ExportError, NotFoundErr
 from quaero_desktop.domain.exporting import ExportFormat, ExportReport
 from quaero_desktop.domain.text import single_line
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose, export
 from quaero_desktop.services.compose import Services
 from quaero_desktop.storage import documents

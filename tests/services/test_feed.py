@@ -12,7 +12,7 @@ from quaero_desktop.domain.errors import BugError, LibraryDamagedError, LibraryE
 from quaero_desktop.domain.jobs import TERMINAL_STATUSES, Job
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose
 from quaero_desktop.services import feed as feed_module
 from quaero_desktop.services.compose import Services

@@ -16,9 +16,11 @@ from quaero_desktop.domain.jobs import MAX_TREE_DEPTH, Status
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.infra.clock import SystemClock
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose
-from quaero_desktop.services.importing import NO_KEYRING, SAME_ID, UNTIL_THE_END, look_into
+from quaero_desktop.services.importing.reader import NO_KEYRING, SAME_ID
+from quaero_desktop.services.importing.service import look_into
+from quaero_desktop.services.importing.transfer import UNTIL_THE_END
 from quaero_desktop.storage import importing as storage
 from quaero_desktop.storage import legacy as files
 from quaero_desktop.storage.legacy import CIRCLE, MISSING_PARENT, TOO_DEEP, UNDECODABLE, WRAPPER
@@ -208,8 +210,8 @@ async def test_running_it_twice_adds_nothing(services, old, monkeypatch):
 
 @pytest.mark.parametrize("writes", range(1, 12))
 async def test_an_import_that_was_cut_off_goes_on_and_adds_nothing_twice(services, old, tmp_path, monkeypatch, writes):
-    monkeypatch.setattr("quaero_desktop.services.importing._ROWS", 4)
-    monkeypatch.setattr("quaero_desktop.services.importing._DOCUMENTS", 2)
+    monkeypatch.setattr("quaero_desktop.services.importing.transfer._ROWS", 4)
+    monkeypatch.setattr("quaero_desktop.services.importing.transfer._DOCUMENTS", 2)
     sound(old)
     with contextlib.closing(sqlite3.connect(old)) as connection:
         # The log of one job takes several transactions.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services.engine import user_agent
 from quaero_desktop.services.jobs import CrawlRequest
 from tests.support.crawling import (

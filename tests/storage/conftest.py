@@ -14,7 +14,8 @@ import pytest
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.storage import files, migrate, sqlite
 from quaero_desktop.storage.database import Database
-from quaero_desktop.storage.ledger import Backoff, Ledger
+from quaero_desktop.storage.jobs.backoff import Backoff
+from quaero_desktop.storage.ledger import Ledger
 from quaero_desktop.storage.queue import Queue
 from quaero_desktop.storage.verify import verify_library
 from tests.support.clock import ManualClock

@@ -15,12 +15,13 @@ from quaero_desktop.domain.errors import (
     DiskFullError,
     ForeignDatabaseError,
     LibraryDamagedError,
+    LibraryError,
     LibraryTooNewError,
     NotFoundError,
     UsageError,
 )
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.storage import backup, files, migrate
+from quaero_desktop.storage import backup, errand, files, migrate
 from quaero_desktop.storage.errand import Errand
 from quaero_desktop.storage.opening import open_library
 from quaero_desktop.storage.verify import verify_library
@@ -84,6 +85,21 @@ async def test_writing_goes_on_while_a_backup_is_made(library, library_files, le
     assert seen
     with closing(sqlite3.connect(made.path)) as connection:
         assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (0,), "it shows the moment it was begun"
+
+
+async def test_a_backup_tells_how_far_it_is_and_never_goes_back(library, library_files, ledger, clock, monkeypatch):
+    await populate(ledger)
+    # So small a library is copied before it would be time to tell anything.
+    monkeypatch.setattr(errand, "_INSTRUCTIONS", 100)
+    monkeypatch.setattr(errand, "_TELL_SECONDS", 0)
+    told: list[tuple[int, int]] = []
+    await backup.create(library, library_files.backups, clock, lambda done, total: told.append((done, total)))
+    await asyncio.sleep(0)
+    size = library.path.stat().st_size
+    assert {total for _, total in told} == {2 * size}
+    assert told == sorted(told)
+    half = told.index((size, 2 * size))
+    assert half > 1, "it tells while it copies, and then that all is copied and is yet to be checked"
 
 
 async def test_a_backup_that_does_not_pass_its_check_is_not_kept(library, library_files, clock, monkeypatch):
@@ -186,6 +202,26 @@ async def test_pruning_keeps_the_newest_whole_ones_and_whatever_is_broken(librar
     assert names(library_files.backups) == sorted(info.name for info in made[1:])
     with pytest.raises(UsageError):
         backup.prune(library_files.backups, 0)
+
+
+async def test_a_backup_that_cannot_be_deleted_is_told(library, library_files, clock, monkeypatch):
+    for _ in range(2):
+        await backup.create(library, library_files.backups, clock)
+
+    def refuse(path):
+        raise PermissionError(13, "not yours")
+
+    monkeypatch.setattr(files, "remove", refuse)
+    with pytest.raises(LibraryError, match=NAME):
+        backup.prune(library_files.backups, 1)
+    assert len(names(library_files.backups)) == 2
+
+
+def test_a_folder_of_backups_that_cannot_be_read_is_told_and_not_taken_for_empty(tmp_path):
+    folder = tmp_path / "backups"
+    folder.symlink_to(folder)
+    with pytest.raises(LibraryError, match="backups"):
+        backup.list_backups(folder)
 
 
 # --- putting one back -----------------------------------------------------------------------------------------------
@@ -298,6 +334,16 @@ async def test_a_restore_that_dies_half_way_is_told_and_can_be_done_again(
     await backup.restore(library_files, backed_up.name, clock)
     assert [name for name in names(library_files.folder) if name.startswith("library.db")] == ["library.db"]
     assert content(library_files.database) == content(backed_up.path)
+
+
+@pytest.mark.unverified
+async def test_where_a_restore_cannot_begin_nothing_is_touched(backed_up, library_files, clock):
+    (library_files.folder / "library.db.restored").mkdir()
+    before = {path: path.read_bytes() for path in library_files.folder.iterdir() if path.is_file()}
+    with pytest.raises(LibraryError, match="library"):
+        await backup.restore(library_files, backed_up.name, clock)
+    assert {path: path.read_bytes() for path in library_files.folder.iterdir() if path.is_file()} == before
+    assert names(library_files.folder) == ["backups", *sorted(path.name for path in before), "library.db.restored"]
 
 
 @pytest.mark.unverified

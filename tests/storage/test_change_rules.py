@@ -301,13 +301,13 @@ def test_a_page_under_way_that_comes_back_is_told_that_it_is_refused(crawl):
     site.receive()
     receipt = site.running.pop("b").delivery.receipt
     site.change(exclude=("*/b",))
-    assert site.library.run(lambda tx: site.ledger._release(tx, [receipt])) == 1
+    assert at_once(site.ledger.release([receipt])) == 1
 
     site.receive()
     assert site.running["b"].job.payload == {"refused": ["excluded", "exclude rule 1: */b"]}
     site.change(exclude=())
     receipt = site.running.pop("b").delivery.receipt
-    site.library.run(lambda tx: site.ledger._release(tx, [receipt]))
+    at_once(site.ledger.release([receipt]))
     site.receive()
     assert site.running["b"].job.payload == {}
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from quaero_desktop.domain.events import FeedUpdate
-from quaero_desktop.storage import changes, migrate
+from quaero_desktop.storage import migrate
+from quaero_desktop.storage.queries import changes
 from quaero_desktop.storage.sqlite import connect_writer
 
 NOW = 1_700_000_000_000

@@ -17,9 +17,10 @@ from quaero_desktop.domain.outcomes import Failed, Refusal, Stored
 from quaero_desktop.domain.ports import Assignment, NewRoot
 from quaero_desktop.domain.queue import NO_PACE
 from quaero_desktop.domain.rulechange import RuleChanges
-from quaero_desktop.storage import deletion, queries, sqlite
+from quaero_desktop.storage import deletion, sqlite
 from quaero_desktop.storage.deletion import Deletions
 from quaero_desktop.storage.ledger import Ledger
+from quaero_desktop.storage.queries import figures, joblist
 from quaero_desktop.storage.queue import Queue
 from quaero_desktop.storage.verify import verify_library
 from tests.support.outcomes import stored
@@ -132,7 +133,7 @@ class Yard:
         return await self.one("SELECT status FROM jobs WHERE id = ?", job_id)
 
     async def shown(self, parent: Any = "all") -> list[int]:
-        page = await self.library.read(lambda c: queries.jobs(c, JobFilter(parent=parent, limit=None, order="id")))
+        page = await self.library.read(lambda c: joblist.jobs(c, JobFilter(parent=parent, limit=None, order="id")))
         assert page.total_count == len(page.jobs)
         return sorted(job.id for job in page.jobs)
 
@@ -595,7 +596,7 @@ async def test_the_progress_of_a_crawl_is_right_without_its_deleted_pages(yard, 
     assert await yard.progress(root) == {
         "discovered": 2, "documents": 1, "new_documents": 1, "gone_documents": 0, "bytes": 70,
     }  # fmt: skip
-    details = await yard.library.read(lambda c: queries.root_details(c, root, now=yard.clock.now_ms()))
+    details = await yard.library.read(lambda c: figures.root_details(c, root, now=yard.clock.now_ms()))
     assert (details.pages, details.job.pages, details.job.failed_children) == ({"completed": 1}, 1, 0)
     if not purged:
         await yard.restore(*ids)

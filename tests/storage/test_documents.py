@@ -8,7 +8,8 @@ import pytest
 from quaero_desktop.domain.documents import Change, KnownPage
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.outcomes import Stored
-from quaero_desktop.storage import catalogue, documents
+from quaero_desktop.storage import documents
+from quaero_desktop.storage.queries import catalogue
 from tests.support.outcomes import stored
 from tests.support.plain_library import PlainLibrary
 

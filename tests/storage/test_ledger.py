@@ -16,9 +16,10 @@ from quaero_desktop.domain.jobs import Cause, JobType, SkipReason, Status
 from quaero_desktop.domain.outcomes import Discovered, Failed, Recorded, Refusal, Withdrawn
 from quaero_desktop.domain.ports import Assignment, NewRoot, Recovery
 from quaero_desktop.domain.queue import NO_PACE, NewMessage, Turns
-from quaero_desktop.storage.ledger import Backoff, Ledger
+from quaero_desktop.storage.jobs.backoff import Backoff
+from quaero_desktop.storage.jobs.settling import Settling
+from quaero_desktop.storage.ledger import Ledger
 from quaero_desktop.storage.queue import Queue, dead_letters
-from quaero_desktop.storage.settling import Settling
 from tests.support.outcomes import redirected, stored
 
 SITE = "https://site.test/"

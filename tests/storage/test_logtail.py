@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from quaero_desktop.domain.errors import NotFoundError, UsageError
-from quaero_desktop.storage.logtail import log_tail
+from quaero_desktop.storage.queries.logs import tail as log_tail
 from tests.support.plain_library import PlainLibrary
 
 LEVELS = {"debug": 0, "info": 1, "warn": 2, "error": 3}

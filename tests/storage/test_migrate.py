@@ -314,3 +314,40 @@ def test_what_points_nowhere_is_counted_removed_and_reported(library_path, caplo
     assert [(repair.table, repair.parent, repair.rows) for repair in repairs] == [row[3:] for row in audit]
     assert {row[:3] for row in audit} == {(NOW, 2, "orphans")}
     assert any("removed 1 rows of skips that pointed to no row of jobs" in message for message in caplog.messages)
+
+
+def test_a_row_that_points_nowhere_twice_goes_once(library_path):
+    with closing(sqlite3.connect(library_path, isolation_level=None)) as connection:
+        connection.execute(
+            "INSERT INTO jobs (id, parent_id, root_id, type, status, created_at, revision)"
+            " VALUES (5, 4, 4, 'crawler_url', 'failed', 0, 0)"
+        )
+    [repair] = upgrade(library_path)
+    assert (repair.table, repair.parent, repair.rows, repair.detached) == ("jobs", "jobs", 1, False)
+
+
+# --- what is shipped --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """The folder of an installation's migrations."""
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    monkeypatch.setattr(migrate.importlib.resources, "files", lambda _: tmp_path)
+    return folder
+
+
+def test_the_migrations_are_the_numbered_files_in_the_order_of_their_numbers(installed):
+    for name, content in {"0002_second.sql": "B", "0001_first.sql": "A", "README.md": "C", "old_0003.sql": "D"}.items():
+        (installed / name).write_text(content)
+    (installed / "__pycache__").mkdir()
+    assert migrate.shipped() == (Migration(1, "first", "A"), Migration(2, "second", "B"))
+
+
+@pytest.mark.parametrize("numbers", [(), (2,), (1, 3)])
+def test_an_installation_that_lacks_a_migration_is_refused(installed, numbers):
+    for number in numbers:
+        (installed / f"{number:04}_name.sql").touch()
+    with pytest.raises(BugError, match="are not 1 to n"):
+        migrate.shipped()

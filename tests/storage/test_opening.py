@@ -22,7 +22,8 @@ from quaero_desktop.domain.errors import (
 )
 from quaero_desktop.infra.lock import InstanceLock
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.storage import backup, files, migrate
+from quaero_desktop.storage import backup, files, migrate, opening
+from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.migrate import Migration
 from quaero_desktop.storage.opening import open_for_reading, open_library
 from quaero_desktop.storage.verify import verify_library
@@ -91,6 +92,13 @@ async def test_a_folder_in_the_place_of_the_database_is_told(library_files, cloc
         await opened(how, library_files, clock, create=True)
 
 
+@pytest.mark.parametrize("how", OPENERS)
+async def test_a_database_that_the_system_does_not_let_us_look_at_is_told(library_files, clock, how):
+    library_files.database.symlink_to(library_files.database)
+    with pytest.raises(LibraryError, match=r"library\.db"):
+        await opened(how, library_files, clock)
+
+
 # --- reading leaves everything as it was ----------------------------------------------------------------------------
 
 
@@ -136,6 +144,46 @@ async def test_readers_come_and_go_beside_a_writer(library, library_files, ledge
         await reader.close()
         assert {"library.db-wal", "library.db-shm"} < set(listing(library_files.folder))
         await ledger.recover()
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_what_looks_damaged_is_looked_at_again_when_somebody_has_begun_to_write(
+    closed_library, clock, monkeypatch, begun
+):
+    """Read without locks, because nobody wrote, pages that a writer moves meanwhile look damaged."""
+    real, writer = opening._version, InstanceLock(closed_library.lock)
+
+    def moved_meanwhile(work, library, *, alone):
+        if not alone:
+            return real(work, library, alone=alone)
+        if begun:
+            writer.acquire()
+        raise LibraryDamagedError("It is damaged.")
+
+    monkeypatch.setattr(opening, "_version", moved_meanwhile)
+    try:
+        if begun:
+            await opened("reading", closed_library, clock)
+        else:
+            with pytest.raises(LibraryDamagedError):
+                await opened("reading", closed_library, clock)
+    finally:
+        writer.release()
+
+
+@pytest.mark.parametrize("error", [LibraryDamagedError("It is damaged."), LibraryError("The disk does not answer.")])
+async def test_only_where_it_can_be_the_cause_is_a_folder_blamed_for_an_error(
+    closed_library, clock, monkeypatch, error
+):
+    async def fail(_):
+        raise error
+
+    monkeypatch.setattr(Database, "open", fail)
+    # A damaged library is one also where nothing can be written.
+    monkeypatch.setattr(os, "access", lambda path, mode: not isinstance(error, LibraryDamagedError))
+    with pytest.raises(LibraryError) as caught:
+        await open_for_reading(closed_library, clock=clock)
+    assert caught.value is error
 
 
 async def test_a_reader_that_was_killed_leaves_nothing_for_good(closed_library, clock):

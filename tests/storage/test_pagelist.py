@@ -16,8 +16,8 @@ from quaero_desktop.domain.jobs import Cause, SkipReason
 from quaero_desktop.domain.listing import STATUS_ORDER
 from quaero_desktop.domain.pagelist import PAGE_ORDERS, PREPARATIONS, FailureGroup, PageCounts, PageFilter
 from quaero_desktop.domain.words import CAUSES, REASONS
-from quaero_desktop.storage import pagelist
 from quaero_desktop.storage.database import Database
+from quaero_desktop.storage.queries import pagelist
 from quaero_desktop.storage.verify import verify_library
 from tests.support import million
 from tests.support.plain_library import PlainLibrary

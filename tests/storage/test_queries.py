@@ -11,7 +11,8 @@ import pytest
 from quaero_desktop.domain.documents import DocumentFilter
 from quaero_desktop.domain.errors import NotFoundError, UsageError
 from quaero_desktop.domain.listing import ORDERS, JobFilter, Statistics
-from quaero_desktop.storage import catalogue, migrate, queries
+from quaero_desktop.storage import migrate
+from quaero_desktop.storage.queries import catalogue, figures, joblist, jobrows, logs, skips
 from quaero_desktop.storage.sqlite import connect_writer
 
 NOW = 1_700_000_000_000
@@ -62,7 +63,7 @@ class Tree:
         return [job.id for job in self.list(**fields).jobs]
 
     def list(self, **fields: Any) -> Any:
-        return queries.jobs(self.connection, JobFilter(**fields))
+        return joblist.jobs(self.connection, JobFilter(**fields))
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_a_root_knows_its_children_by_status_and_its_pages(tree):
     for status in ("completed", "completed", "failed", "skipped", "pending", "running"):
         tree.page(root, status)
     tree.add("validate", root, phase="pre", name="check the seed")
-    job = queries.job(tree.connection, root)
+    job = jobrows.job(tree.connection, root)
     assert (job.id, job.parent_id, job.root_id, job.name, job.type) == (root, None, root, "docs", "crawl")
     assert job.children == {"completed": 3, "failed": 1, "pending": 1, "running": 1, "skipped": 1}
     assert (job.child_count, job.completed_children, job.failed_children, job.pages) == (7, 3, 1, 6)
@@ -92,9 +93,9 @@ def test_a_root_knows_its_children_by_status_and_its_pages(tree):
 
 def test_a_page_is_named_by_its_url_and_is_done_or_not(tree):
     root = tree.root("docs")
-    done = queries.job(tree.connection, tree.page(root, url="https://docs.quaero.org/a", depth=2))
-    waiting = queries.job(tree.connection, tree.page(root, "pending"))
-    named = queries.job(tree.connection, tree.page(root, name="The page"))
+    done = jobrows.job(tree.connection, tree.page(root, url="https://docs.quaero.org/a", depth=2))
+    waiting = jobrows.job(tree.connection, tree.page(root, "pending"))
+    named = jobrows.job(tree.connection, tree.page(root, name="The page"))
     assert (done.name, done.url, done.root_id, done.depth) == ("https://docs.quaero.org/a",) * 2 + (root, 2)
     assert (done.progress_current, done.progress_total, done.child_count, done.pages) == (1, 1, 0, 0)
     assert (waiting.progress_current, waiting.progress_total) == (0, 1)
@@ -105,13 +106,13 @@ def test_a_root_without_pages_counts_its_other_children(tree):
     root = tree.add("definition_run", None, name="Nightly", status="running")
     tree.add("transform", root)
     tree.add("transform", root, status="pending")
-    job = queries.job(tree.connection, root)
+    job = jobrows.job(tree.connection, root)
     assert (job.progress_current, job.progress_total, job.pages) == (1, 2, 0)
 
 
 @pytest.mark.parametrize("job_id", [0, -1, 99, 2**63, -(2**70)])
 def test_a_job_that_does_not_exist_is_not_found(tree, job_id):
-    for read in (queries.job, queries.logs, queries.attempts, queries.skips, queries.cause_counts):
+    for read in (jobrows.job, logs.of_job, jobrows.attempts, skips.page, figures.cause_counts):
         with pytest.raises(NotFoundError, match=rf"There is no job {job_id}\."):
             read(tree.connection, job_id)
 
@@ -134,23 +135,23 @@ def test_secrets_never_leave_with_a_job(tree):
         result=json.dumps(values),
         error=f"GET https://user:{secret}@docs.quaero.org/ failed",
     )
-    job = queries.job(tree.connection, root)
+    job = jobrows.job(tree.connection, root)
     assert secret not in repr(job)
     assert job.payload["password"] == "••••more"
     assert job.payload["headers"] == {"X-Auth-Token": "••••more", "Accept": "text/html"}
     assert job.payload["cookies"] == [{"value": "••••more"}, "••••5678"]
     assert job.payload["max_tokens"] == 500
     assert job.payload["steps"] == [{"config": {"api_key": "••••more", "depth": 3}}]
-    configured = queries.job(tree.connection, tree.root("other", config=json.dumps(values)))
+    configured = jobrows.job(tree.connection, tree.root("other", config=json.dumps(values)))
     assert secret not in repr(configured)
 
 
 def test_json_that_is_no_object_or_no_json_of_ours_is_shown_all_the_same(tree):
     root = tree.root("docs", payload='["a"]', result='"done"')
-    job = queries.job(tree.connection, root)
+    job = jobrows.job(tree.connection, root)
     assert (job.payload, job.result) == ({"value": ["a"]}, {"value": "done"})
     deep = tree.root("deep", payload="[" * 900 + "]" * 900)
-    assert queries.job(tree.connection, deep).name == "deep"
+    assert jobrows.job(tree.connection, deep).name == "deep"
 
 
 # --- Lists ----------------------------------------------------------------------------------------------------------
@@ -298,13 +299,13 @@ def test_the_children_of_nobody_are_an_error_and_not_an_empty_list(forest):
 
 
 def test_groups_are_parents_with_their_children_on_the_page(forest):
-    page = queries.grouped(forest.connection, JobFilter())
+    page = joblist.grouped(forest.connection, JobFilter())
     assert [(group.parent.id, [child.id for child in group.children]) for group in page.groups] == [
         (5, [6]),
         (1, [4, 3, 2]),
     ]
     assert (page.orphans, page.total_count) == ((), 6)
-    part = queries.grouped(forest.connection, JobFilter(limit=3, order="id"))
+    part = joblist.grouped(forest.connection, JobFilter(limit=3, order="id"))
     assert [(group.parent.id, len(group.children)) for group in part.groups] == [(5, 1)]
     assert [job.id for job in part.orphans] == [4]
     assert (part.total_count, part.limit, part.offset) == (6, 3, 0)
@@ -319,10 +320,10 @@ def test_without_the_counters_the_list_still_comes_with_a_warning(forest):
         page = forest.list(parent=parent)
         assert [job.id for job in page.jobs] == ids
         assert page.total_count == len(ids)
-        assert page.warning == queries.NO_COUNTS
+        assert page.warning == jobrows.NO_COUNTS
     assert (page.jobs[0].child_count, forest.list().jobs[0].pages) == (0, 0)
     assert forest.ids(order="pages") == [5, 1]
-    assert queries.grouped(forest.connection, JobFilter()).warning == queries.NO_COUNTS
+    assert joblist.grouped(forest.connection, JobFilter()).warning == jobrows.NO_COUNTS
 
 
 def statements_of(connection: sqlite3.Connection, read: Callable[[], object]) -> list[str]:
@@ -388,13 +389,13 @@ def test_what_is_in_the_trash_is_gone_with_all_below_it(forest):
     assert forest.ids(parent="all", query="quaero") == [6]
     for job_id in (1, 2, deep):
         with pytest.raises(NotFoundError):
-            queries.job(forest.connection, job_id)
+            jobrows.job(forest.connection, job_id)
         with pytest.raises(NotFoundError):
-            queries.logs(forest.connection, job_id)
+            logs.of_job(forest.connection, job_id)
     with pytest.raises(NotFoundError):
         forest.list(parent=1)
-    assert [job.id for job in queries.visible(forest.connection, [1, 2, 6, deep, 5, 99])] == [6, 5]
-    assert queries.statistics(forest.connection).pages == 1
+    assert [job.id for job in jobrows.visible(forest.connection, [1, 2, 6, deep, 5, 99])] == [6, 5]
+    assert figures.statistics(forest.connection).pages == 1
 
 
 def test_a_child_in_the_trash_is_gone_and_no_longer_counted(forest):
@@ -404,10 +405,10 @@ def test_a_child_in_the_trash_is_gone_and_no_longer_counted(forest):
     assert forest.list(parent=1, status=("failed",)).total_count == 0
     assert forest.ids(parent=1, order="status") == [4, 2]
     assert forest.list(parent="all").total_count == 5
-    root = queries.job(forest.connection, 1)
+    root = jobrows.job(forest.connection, 1)
     assert (root.child_count, root.failed_children, root.pages) == (2, 0, 2)
     assert "failed" not in root.children
-    assert queries.cause_counts(forest.connection, 1) == {}
+    assert figures.cause_counts(forest.connection, 1) == {}
 
 
 # --- Logs, attempts, skips, causes ----------------------------------------------------------------------------------
@@ -441,21 +442,21 @@ def logged(forest: Tree) -> Tree:
     ],
 )
 def test_logs_come_newest_last(logged, job_id, fields, ids):
-    lines = queries.logs(logged.connection, job_id, **fields)
+    lines = logs.of_job(logged.connection, job_id, **fields)
     assert [line.id for line in lines] == ids
     assert all(line.message == f"line {line.id}" and line.at == NOW + line.id for line in lines)
 
 
 def test_log_levels_have_names_and_unknown_ones_are_refused(logged):
-    lines = queries.logs(logged.connection, 1, children=True)
+    lines = logs.of_job(logged.connection, 1, children=True)
     assert [line.level for line in lines] == ["info", "debug", "error", "warn"]
     with pytest.raises(UsageError, match="Unknown level “fatal”"):
-        queries.logs(logged.connection, 1, minimum="fatal")
+        logs.of_job(logged.connection, 1, minimum="fatal")
 
 
 def test_a_secret_in_a_log_line_stays_hidden(logged):
     logged.connection.execute("UPDATE job_logs SET message = 'Authorization: Bearer abcdef123456'")
-    assert "abcdef" not in repr(queries.logs(logged.connection, 1))
+    assert "abcdef" not in repr(logs.of_job(logged.connection, 1))
 
 
 def test_attempts_come_oldest_first(forest):
@@ -464,7 +465,7 @@ def test_attempts_come_oldest_first(forest):
             "INSERT INTO attempts VALUES (3, ?, ?, ?, ?, ?, 'http_5xx', 'busy', 503)",
             (attempt, delivery, NOW, NOW + 1, outcome),
         )
-    rows = queries.attempts(forest.connection, 3)
+    rows = jobrows.attempts(forest.connection, 3)
     assert [(row.attempt, row.delivery, row.outcome) for row in rows] == [
         (1, 1, "retried"),
         (1, 2, "failed"),
@@ -476,15 +477,15 @@ def test_attempts_come_oldest_first(forest):
 def test_skips_by_reason(forest):
     for url, reason in (("https://c/", "scope"), ("https://a/", "depth"), ("https://b/", "scope")):
         forest.connection.execute("INSERT INTO skips VALUES (1, 0, ?, 2, ?, 'rule', 2, ?)", (url, reason, NOW))
-    page = queries.skips(forest.connection, 1)
+    page = skips.page(forest.connection, 1)
     assert [skip.url for skip in page.skips] == ["https://a/", "https://b/", "https://c/"]
     assert (page.skips[0].reason, page.skips[0].rule, page.skips[0].depth) == ("depth", "rule", 2)
-    scope = queries.skips(forest.connection, 1, "scope", limit=1, offset=1)
+    scope = skips.page(forest.connection, 1, "scope", limit=1, offset=1)
     assert ([skip.url for skip in scope.skips], scope.total_count) == (["https://c/"], 2)
-    assert queries.skip_counts(forest.connection, 1) == {"scope": 2, "depth": 1}
-    assert queries.skips(forest.connection, 5).total_count == 0
+    assert skips.counts(forest.connection, 1) == {"scope": 2, "depth": 1}
+    assert skips.page(forest.connection, 5).total_count == 0
     with pytest.raises(UsageError, match="Unknown reason"):
-        queries.skips(forest.connection, 1, "mood")
+        skips.page(forest.connection, 1, "mood")
 
 
 def test_failures_are_grouped_by_cause(tree):
@@ -492,7 +493,7 @@ def test_failures_are_grouped_by_cause(tree):
     for cause in ("http_5xx", "not_found", "not_found", None):
         tree.page(root, "failed", cause=cause)
     tree.page(root, "cancelled", cause="cancelled")
-    assert queries.cause_counts(tree.connection, root) == {"not_found": 2, "http_5xx": 1, "unknown": 1}
+    assert figures.cause_counts(tree.connection, root) == {"not_found": 2, "http_5xx": 1, "unknown": 1}
 
 
 def test_the_details_of_a_root(tree):
@@ -505,7 +506,7 @@ def test_the_details_of_a_root(tree):
         " heartbeat_at = ?, new_documents = 1, changed_documents = 2, unchanged_documents = 4, gone_documents = 1",
         (NOW + 4_000,),
     )
-    details = queries.root_details(tree.connection, root, now=NOW + 5_000)
+    details = figures.root_details(tree.connection, root, now=NOW + 5_000)
     assert (details.documents, details.bytes, details.discovered, details.current_url) == (7, 900, 16, "https://c/")
     assert (details.heartbeat_at, details.skipped, details.failures) == (NOW + 4_000, {"scope": 1}, {"dns": 2})
     assert details.changes == {"new": 1, "changed": 2, "unchanged": 4, "gone": 1}
@@ -515,14 +516,14 @@ def test_the_details_of_a_root(tree):
 
 
 def test_the_details_of_a_root_that_has_not_begun_or_has_ended(tree):
-    waiting = queries.root_details(tree.connection, tree.root(status="pending"), now=NOW)
+    waiting = figures.root_details(tree.connection, tree.root(status="pending"), now=NOW)
     assert (waiting.pages_per_second, waiting.seconds_left) == (0.0, None)
     root = tree.root(started_at=NOW, completed_at=NOW + 1_000)
     page = tree.page(root)
-    ended = queries.root_details(tree.connection, root, now=NOW + 10**9)
+    ended = figures.root_details(tree.connection, root, now=NOW + 10**9)
     assert (ended.pages_per_second, ended.seconds_left) == (1.0, None)
     with pytest.raises(NotFoundError, match="is no root job"):
-        queries.root_details(tree.connection, page, now=NOW)
+        figures.root_details(tree.connection, page, now=NOW)
 
 
 # --- Documents and figures ------------------------------------------------------------------------------------------
@@ -602,6 +603,6 @@ def test_the_library_in_figures(shelf):
     root = shelf.root(status="running")
     for status in ("completed", "pending", "pending", "running"):
         shelf.page(root, status)
-    figures = queries.statistics(shelf.connection)
+    library = figures.statistics(shelf.connection)
     (page_count,) = shelf.connection.execute("PRAGMA page_count").fetchone()
-    assert figures == Statistics(documents=3, pages=4, queued=2, running=1, database_bytes=page_count * 4096)
+    assert library == Statistics(documents=3, pages=4, queued=2, running=1, database_bytes=page_count * 4096)

@@ -55,6 +55,9 @@ class Bench:
     def release(self, delivery: Delivery) -> Delivery:
         return self.library.run(lambda tx: self.queue.release(tx, delivery.receipt))
 
+    def park(self, delivery: Delivery, until: int) -> Delivery:
+        return self.library.run(lambda tx: self.queue.park(tx, delivery.receipt, until))
+
     def extend(self, *deliveries: Delivery) -> list[Receipt]:
         return self.library.run(lambda tx: self.queue.extend(tx, [delivery.receipt for delivery in deliveries]))
 
@@ -489,6 +492,188 @@ def test_dead_letters_are_listed_oldest_first_and_in_pages(bench):
     listed = dead_letters(bench.library.connection, "jobs", limit=2, offset=1)
 
     assert [letter.message_id for letter in listed] == ids[1:3]
+
+
+# --- held, parked, interrupted, set aside --------------------------------------------------------------------------
+
+
+def test_what_is_held_is_shown_whole_and_given_back_whole(bench):
+    bench.send(type="crawler_url", payload={"hops": 1}, lane="lane", priority=2)
+    delivery = bench.take_one()
+
+    assert bench.library.run(lambda tx: bench.queue.held(tx, delivery.receipt)) == delivery
+    assert bench.release(delivery) == delivery
+    again = bench.take_one()
+    assert bench.delete(again) == again
+
+
+def test_the_message_of_a_job_is_found_while_this_owner_runs_it_and_not_longer(bench):
+    job_id, another = bench.root(), bench.root()
+    bench.send(job_id=another)
+    bench.send(job_id=job_id)
+    deliveries = bench.take(2)
+
+    assert bench.library.run(lambda tx: bench.queue.held_for(tx, job_id)) == deliveries[1]
+
+    bench.release(deliveries[1])
+    with pytest.raises(StaleReceiptError):
+        bench.library.run(lambda tx: bench.queue.held_for(tx, job_id))
+
+
+def test_the_message_of_a_job_that_somebody_else_runs_is_not_found(bench):
+    job_id = bench.root()
+    bench.send(job_id=job_id)
+    Bench(bench.library, Queue(owner="somebody else")).take_one()
+
+    with pytest.raises(StaleReceiptError):
+        bench.library.run(lambda tx: bench.queue.held_for(tx, job_id))
+
+
+def test_a_stale_receipt_is_told_by_its_numbers(bench):
+    with pytest.raises(StaleReceiptError) as stale:
+        bench.library.run(lambda tx: bench.queue.held(tx, Receipt(7, 3, "this run")))
+    assert str(stale.value) == "message 7, delivery 3 is held by nobody here"
+
+
+def test_a_payload_that_was_spoiled_while_it_was_leased_is_told(bench):
+    message_id = bench.send()
+    delivery = bench.take_one()
+    bench.library.run(lambda tx: tx.execute("UPDATE messages SET payload = '[]'"))
+
+    with pytest.raises(StaleReceiptError) as stale:
+        bench.release(delivery)
+    assert str(stale.value) == f"the payload of message {message_id} changed while it was leased"
+
+
+def test_a_parked_message_waits_for_its_time_and_that_is_no_try(bench):
+    message_id, other = bench.send(), bench.send()
+    delivery = bench.take_one()
+
+    assert bench.park(delivery, bench.now + 5_000) == delivery
+
+    assert bench.take_ids(2) == [other]
+    bench.wait(4_999)
+    assert bench.take() == []
+    bench.wait(1)
+    again = bench.take_one()
+    assert (again.receipt.message_id, again.tries, again.receipt.delivery) == (message_id, 1, 2)
+
+
+@pytest.mark.parametrize("until", [-1_000, 0, 1])
+def test_a_message_parked_until_a_time_that_is_over_comes_back_in_the_next_moment(bench, until):
+    message_id = bench.send()
+    bench.park(bench.take_one(), bench.now + until)
+
+    assert bench.take() == []
+    bench.wait(1)
+    assert bench.take_ids() == [message_id]
+
+
+def test_waking_makes_ready_what_is_parked_of_that_root_and_type_and_nothing_else(bench):
+    root, another = bench.root(), bench.root()
+    meant = bench.send(root_id=root, type="gate", delay_ms=9_000)
+    bench.send(root_id=another, type="gate", delay_ms=9_000)
+    bench.send(root_id=root, type="page", delay_ms=9_000)
+    running = bench.send(root_id=root, type="gate")
+    foreign = Bench(bench.library, Queue("other", owner="me"))
+    foreign.send(root_id=root, type="gate", delay_ms=9_000)
+    assert bench.take_ids() == [running]
+
+    bench.library.run(lambda tx: bench.queue.wake(tx, root, "gate"))
+
+    assert bench.take_ids(9) == [meant]
+    assert foreign.take(9) == []
+    assert bench.column("state", running) == "leased"
+
+
+def test_interrupting_takes_back_what_runs_of_these_roots_and_jobs_uncounted(bench):
+    root, another, job = bench.root(), bench.root(), bench.root()
+    of_root = [bench.send(root_id=root) for _ in range(2)]
+    ready = bench.send(root_id=root, priority=-1)
+    of_job = bench.send(job_id=job, root_id=another)
+    running = bench.send(root_id=another)
+    foreign = Bench(bench.library, Queue("other", owner="me"))
+    foreign.send(root_id=root)
+    theirs = foreign.take_one()
+    held = {delivery.receipt.message_id: delivery for delivery in bench.take(4)}
+    assert held.keys() == {*of_root, of_job, running}
+
+    interrupted = bench.library.run(lambda tx: bench.queue.interrupt(tx, [root], [job]))
+
+    assert sorted(interrupted, key=lambda delivery: delivery.receipt.message_id) == [
+        held[message_id] for message_id in (*of_root, of_job)
+    ]
+    for message_id in (*of_root, of_job):
+        assert (bench.column("state", message_id), bench.column("tries", message_id)) == ("ready", 0)
+        with pytest.raises(StaleReceiptError):
+            bench.delete(held[message_id])
+    assert bench.column("tries", ready) == 0, "it was not leased"
+    assert bench.delete(held[running]) == held[running]
+    assert foreign.delete(theirs) == theirs
+
+
+def test_a_suspect_that_is_interrupted_still_runs_alone(bench):
+    suspect = bench.send()
+    crash_with(bench, suspect, 2)
+    bench.take_one()
+
+    bench.library.run(lambda tx: bench.queue.interrupt(tx, [0], []))
+
+    assert bench.column("state", suspect) == "alone"
+
+
+def test_an_interrupted_message_that_does_not_decode_any_more_is_given_back_all_the_same(bench):
+    message_id = bench.send()
+    bench.take_one()
+    bench.library.run(lambda tx: tx.execute("UPDATE messages SET payload = '[]'"))
+
+    assert bench.library.run(lambda tx: bench.queue.interrupt(tx, [0], [])) == []
+    assert bench.column("state", message_id) == "ready"
+
+
+def test_what_is_set_aside_is_neither_received_nor_waited_for_and_comes_back_as_it_was(bench):
+    jobs = [bench.root() for _ in range(3)]
+    ready, delayed = bench.send(job_id=jobs[0]), bench.send(job_id=jobs[1], delay_ms=5_000)
+    other = bench.send(job_id=jobs[2])
+    before = bench.library.dump()
+
+    bench.library.run(lambda tx: bench.queue.set_aside(tx, jobs[:2]))
+
+    assert bench.receive(9).next_due == bench.now + LEASE_MS, "nobody waits for the delayed one"
+    assert bench.column("state", other) == "leased"
+    bench.library.run(lambda tx: bench.queue.interrupt(tx, [0], []))
+    bench.library.run(lambda tx: tx.execute("UPDATE messages SET delivery = 0 WHERE id = ?", (other,)))
+    bench.library.run(lambda tx: bench.queue.bring_back(tx, jobs))
+    assert bench.library.dump() == before
+    bench.wait(5_000)
+    assert sorted(bench.take_ids(9)) == [ready, delayed, other]
+
+
+def test_a_queue_sets_aside_and_brings_back_none_but_its_own(bench):
+    job_id = bench.root()
+    other = Bench(bench.library, Queue("other", owner="me"))
+    message_id = other.send(job_id=job_id)
+
+    bench.library.run(lambda tx: bench.queue.set_aside(tx, [job_id]))
+    assert other.column("queue", message_id) == "other"
+
+    other.library.run(lambda tx: other.queue.set_aside(tx, [job_id]))
+    assert bench.is_idle()
+    assert other.is_idle()
+    bench.library.run(lambda tx: bench.queue.bring_back(tx, [job_id]))
+    assert other.take() == []
+    other.library.run(lambda tx: other.queue.bring_back(tx, [job_id]))
+    assert other.take_ids() == [message_id]
+
+
+def test_of_jobs_that_are_set_aside_only_those_named_are_brought_back(bench):
+    jobs = [bench.root() for _ in range(2)]
+    ids = [bench.send(job_id=job_id) for job_id in jobs]
+    bench.library.run(lambda tx: bench.queue.set_aside(tx, jobs))
+
+    bench.library.run(lambda tx: bench.queue.bring_back(tx, jobs[:1]))
+
+    assert bench.take_ids(9) == ids[:1]
 
 
 # --- fair turns (Q4) -----------------------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -123,6 +125,58 @@ async def test_closing_the_library_ends_a_question_that_would_never_end(library:
         await library.read_interruptibly(lambda connection: None)
 
 
+async def test_a_question_cancelled_before_its_reader_was_open_is_never_asked(library: Database, monkeypatch) -> None:
+    opening, may_go_on = asyncio.Event(), threading.Event()
+    loop, connect = asyncio.get_running_loop(), readers._connect
+
+    def slowly(path: Path) -> sqlite3.Connection:
+        loop.call_soon_threadsafe(opening.set)
+        may_go_on.wait()
+        return connect(path)
+
+    monkeypatch.setattr(readers, "_connect", slowly)
+    asked: list[object] = []
+    task = asyncio.create_task(library.read_interruptibly(asked.append))
+    await opening.wait()
+    await cancelled(task)
+    may_go_on.set()
+
+    assert await library.read_interruptibly(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
+    assert asked == []
+
+
+async def test_closing_the_library_waits_for_a_cancelled_question_that_has_not_ended(library: Database) -> None:
+    loop, asked, may_end, ended = asyncio.get_running_loop(), asyncio.Event(), threading.Event(), []
+
+    def ask(connection: sqlite3.Connection) -> None:
+        loop.call_soon_threadsafe(asked.set)
+        may_end.wait()
+        ended.append(True)
+
+    task = asyncio.create_task(library.read_interruptibly(ask))
+    await asked.wait()
+    await cancelled(task)
+    closing = asyncio.create_task(library.close())
+    await asyncio.sleep(0.01)
+    assert not closing.done()
+    may_end.set()
+    await closing
+    assert ended == [True]
+
+
+async def test_when_the_program_ends_whoever_asked_is_told_that_it_was_cancelled(library: Database) -> None:
+    """The end of an event loop cancels every task, the reading one too."""
+    started = asyncio.Event()
+    task = asyncio.create_task(library.read_interruptibly(endless(started)))
+    await started.wait()
+    [reading] = [each for each in asyncio.all_tasks() if each.get_name() == "interruptible read"]
+    reading.cancel()
+
+    async with asyncio.timeout(AT_ONCE_SECONDS):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
 async def test_an_error_of_the_question_reaches_its_caller_and_the_reader_goes_on(library: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         await library.read_interruptibly(lambda connection: 1 // 0)
@@ -139,7 +193,7 @@ async def test_it_reads_and_never_writes(library: Database) -> None:
 
 async def test_a_search_that_was_cancelled_does_not_keep_the_next_one_waiting(library: Database, monkeypatch) -> None:
     from quaero_desktop.services.library import LibraryService
-    from quaero_desktop.storage import search
+    from quaero_desktop.storage.queries import search
 
     started = asyncio.Event()
     monkeypatch.setattr(search, "search", lambda connection, *_: endless_here(connection))

@@ -17,8 +17,8 @@ from quaero_desktop.domain.ports import Assignment, NewRoot
 from quaero_desktop.domain.queue import NO_PACE
 from quaero_desktop.domain.rulechange import RuleChanges
 from quaero_desktop.domain.urls import origin_of
-from quaero_desktop.storage import queries
 from quaero_desktop.storage.ledger import Ledger
+from quaero_desktop.storage.queries import figures
 from quaero_desktop.storage.queue import Queue
 from tests.support.outcomes import redirected, stored
 
@@ -412,7 +412,7 @@ async def test_the_pace_of_a_retry_is_its_own(bench, library, clock):
     taken = await bench.take()
     clock.advance(2)
     await bench.ledger.complete(taken["b"].delivery.receipt, stored(url("b")))
-    details = await library.read(lambda c: queries.root_details(c, bench.root_id, now=clock.now_ms()))
+    details = await library.read(lambda c: figures.root_details(c, bench.root_id, now=clock.now_ms()))
     assert details.pages_per_second == pytest.approx(0.5)
     assert (details.documents, details.job.attempt) == (100, 2)
 

@@ -18,11 +18,11 @@ from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.domain.ports import Assignment
 from quaero_desktop.domain.queue import NO_PACE
 from quaero_desktop.domain.rulechange import RuleChanges
-from quaero_desktop.storage import queries
 from quaero_desktop.storage.deletion import Deletions
+from quaero_desktop.storage.jobs.settling import Settling
 from quaero_desktop.storage.ledger import Ledger
+from quaero_desktop.storage.queries import figures, joblist, jobrows, skips
 from quaero_desktop.storage.queue import Queue
-from quaero_desktop.storage.settling import Settling
 from quaero_desktop.storage.verify import verify_library
 from tests.support.outcomes import parsed, stored
 
@@ -93,11 +93,11 @@ class Bench:
         await self.store(await self.validated())
 
     async def job(self, job_id: int) -> Job:
-        return await self.library.read(lambda connection: queries.job(connection, job_id))
+        return await self.library.read(lambda connection: jobrows.job(connection, job_id))
 
     async def steps(self, root_id: int) -> tuple[StepState, ...]:
         now = self.clock.now_ms()
-        details = await self.library.read(lambda connection: queries.root_details(connection, root_id, now=now))
+        details = await self.library.read(lambda connection: figures.root_details(connection, root_id, now=now))
         return details.steps
 
     async def statuses(self, root_id: int) -> list[str]:
@@ -196,10 +196,10 @@ async def test_limits_and_skips_belong_to_their_step(bench):
         (SITE + "c", 2, "max_pages"),
     ]
     assert (await bench.job(root)).status == "completed"
-    listed = await bench.library.read(lambda connection: queries.skips(connection, root))
+    listed = await bench.library.read(lambda connection: skips.page(connection, root))
     assert [skip.url for skip in listed.skips] == ["https://elsewhere.test/", SITE + "b", SITE + "c"]
     assert listed.total_count == 3
-    listed = await bench.library.read(lambda connection: queries.skips(connection, root, "max_pages", query="test/c"))
+    listed = await bench.library.read(lambda connection: skips.page(connection, root, "max_pages", query="test/c"))
     assert [skip.url for skip in listed.skips] == [SITE + "c"]
 
 
@@ -679,7 +679,7 @@ async def test_j7_a_run_is_found_by_each_of_its_sources(bench):
         parents: list[tuple[Parent, int]] = [("root", found), ("all", 3 * found), (root, 2 * found)]
         for parent, many in parents:
             which = JobFilter(source=source, parent=parent)
-            listed = await bench.library.read(lambda connection, which=which: queries.jobs(connection, which))
+            listed = await bench.library.read(lambda connection, which=which: joblist.jobs(connection, which))
             assert (listed.total_count, len(listed.jobs)) == (many, many), (source, parent)
     page = await bench.validated()
     await bench.store(page)
@@ -694,7 +694,7 @@ async def test_j9_the_pace_of_a_run_is_that_of_its_step(bench):
     for page in (await pages(bench))[:2]:
         await bench.store(page)
     now = bench.clock.now_ms()
-    details = await bench.library.read(lambda connection: queries.root_details(connection, root, now=now))
+    details = await bench.library.read(lambda connection: figures.root_details(connection, root, now=now))
     assert (details.pages_per_second, details.seconds_left) == (0.2, 10.0)
     assert details.steps[0].documents == 2, "so far"
 

@@ -16,8 +16,8 @@ from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.pages import PageInput
 from quaero_desktop.domain.searchquery import And, Node, Not, Or, Term, parse
 from quaero_desktop.storage import migrate
-from quaero_desktop.storage import search as search_module
-from quaero_desktop.storage.search import search
+from quaero_desktop.storage.queries import search as search_module
+from quaero_desktop.storage.queries.search import search
 from quaero_desktop.storage.sqlite import connect_writer
 from tests.support import nginx
 

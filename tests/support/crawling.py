@@ -18,7 +18,7 @@ from quaero_desktop.domain.summaries import CorpusInput, Summary, SummaryFailed,
 from quaero_desktop.engine.pool import PoolReport
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.engine import Engine

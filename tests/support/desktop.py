@@ -13,7 +13,7 @@ from quaero_desktop import app
 from quaero_desktop.app import Desktop
 from quaero_desktop.domain.jobs import TERMINAL_STATUSES, Job
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose, configuration
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.notices import Notice, UndoOffer

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from quaero_desktop.app import WindowLoop
 from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.settings import Settings
+from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services.compose import Services, writing
 from quaero_desktop.ui.actions import Actions
 from quaero_desktop.ui.context import Context

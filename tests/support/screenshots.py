@@ -1,32 +1,46 @@
-"""Draws every view of the window over a crawl of a small site of ours: ``packaging/dev.py screenshots DIR``."""
+"""Draws every view of the window over a crawl of a small site of ours: ``packaging/dev.py screenshots``."""
 
 import argparse
 import asyncio
+import contextlib
+import ipaddress
 import os
+import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtWidgets import QDialog, QWidget
+import keyring
+from aiohttp.abc import ResolveResult
+from PySide6.QtWidgets import QDialog, QLineEdit, QPlainTextEdit, QWidget
 
 from quaero_desktop.app import Desktop, make_application, opened_runner
 from quaero_desktop.domain.definitions import Action, Definition, ErrorTolerance, OnError, Step
+from quaero_desktop.domain.errors import LibraryDamagedError
 from quaero_desktop.domain.jobs import TERMINAL_STATUSES, Status
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.domain.sources import NewSource, SourceRules
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.services import configuration
 from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.maintenance import BackupInfo
 from quaero_desktop.ui.actions import ActionId
 from quaero_desktop.ui.theme import Mode
-from tests.support import demo_site
+from quaero_desktop.ui.views.trouble import Trouble
+from quaero_desktop.web.names import CheckedResolver, Names
+from tests.support import demo_site, docpictures, legacy
+from tests.support.fake_keyring import FakeKeyring
 from tests.support.recording_server import RecordingServer
 
 SIZE = (1280, 800)
+HOST = "bees.example"
+"""What the small site is called in the pictures; RFC 2606 keeps such names from ever being anybody's."""
+HOME = "/home/ada"
 _SETTLE_SECONDS = 0.6
 """Pictures are for people: what is drawn may lag behind what is known by a few frames."""
 
@@ -38,103 +52,181 @@ class Album:
         desktop: the running application.
         folder: where the files go.
         suffix: of their names, for the resolution.
+        only: the names of those that are wanted, made small for the documentation; None for all of them as they are.
+
+    Attributes:
+        taken: the names of those that were drawn.
     """
 
-    def __init__(self, desktop: Desktop, folder: Path, suffix: str) -> None:
+    def __init__(self, desktop: Desktop, folder: Path, suffix: str, only: set[str] | None) -> None:
         self._desktop = desktop
         self._folder = folder
         self._suffix = suffix
+        self._only = only
+        self.taken: set[str] = set()
 
     async def take(self, name: str, widget: QWidget | None = None) -> None:
         """Draw the window, or the widget that is on top of it, in light and in dark."""
         for mode in (Mode.DARK, Mode.LIGHT):
+            title = f"{name}-{mode}"
+            if self._only is not None and title not in self._only:
+                continue
             assert self._desktop.context is not None
             self._desktop.context.theme.set_mode(mode)
             await asyncio.sleep(_SETTLE_SECONDS)
             shown = widget or self._desktop.window
             assert shown is not None
-            file = self._folder / f"{name}-{mode}{self._suffix}.png"
-            if not shown.grab().save(str(file)):
+            file = self._folder / f"{title}{self._suffix}.png"
+            if self._only is not None:
+                docpictures.save(shown.grab().toImage(), file)
+            elif not shown.grab().save(str(file)):
                 raise OSError(f"{file} could not be written")
+            self.taken.add(title)
             sys.stdout.write(f"{file}\n")
 
 
-async def take_all(desktop: Desktop, folder: Path, suffix: str) -> None:
-    """Use the application as a person would, and draw each view on the way."""
+async def take_all(desktop: Desktop, album: Album, home: Path) -> None:
+    """Use the application as a person would, and draw each view on the way.
+
+    Args:
+        desktop: the running application.
+        album: where the pictures go.
+        home: a folder for what is needed on the way.
+    """
     await desktop.shown.wait()
     assert desktop.context is not None
     assert desktop.window is not None
-    context, window = desktop.context, desktop.window
+    window = desktop.window
     window.resize(*SIZE)
-    album = Album(desktop, folder, suffix)
     await album.take("welcome")
-    jobs = context.services.jobs
     server = RecordingServer()
     async with server.running():
-        site = demo_site.pages()
-        server.behaviour = demo_site.serving(site, busy=True)
-        older = await jobs.start_crawl(
-            CrawlRequest(
-                urls=(server.url("/"),), name="Tools and records", include=("/tools", "/records"), delay_seconds=0
-            )
-        )
-        await _ended(desktop, older)
-        first = await jobs.start_crawl(
-            CrawlRequest(
-                urls=(server.url("/"),), name="The beekeeper's handbook", exclude=("/old/",), delay_seconds=0.03
-            )
-        )
-        window.show_job(first)
-        await _until(lambda: _progress(desktop, first, 30))
-        await album.take("crawl-running")
-        await _ended(desktop, first)
-        await asyncio.sleep(_SETTLE_SECONDS)
-        window.jobs.select_job(first, expand=True)
-        await album.take("jobs")
-        for tab in ("Pages", "Skipped", "Setup"):
-            window.detail.show_tab(tab)
-            await album.take(f"crawl-{tab.lower()}")
-        window.detail.show_tab("Overview")
-        failed = (await jobs.page(JobFilter(parent=first, status=(Status.FAILED,)))).jobs
-        window.show_job(failed[0].id)
-        await album.take("page-failed")
-        stored = (await jobs.page(JobFilter(parent=first, status=(Status.COMPLETED,), query="honey/step"))).jobs
-        window.show_job(stored[0].id)
-        window.detail.show_tab("Document")
-        await album.take("page-document")
-        window.show_job(first)
-        context.actions.trigger(ActionId.DELETE)
-        await album.take("undo")
-        context.actions.trigger(ActionId.UNDO)
-        await asyncio.sleep(_SETTLE_SECONDS)
-        window.focus_search()
-        window.search.setText("honey water")
-        await album.take("library")
-        window.search.clear()
-        await album.take("library-recent")
-        window.show_jobs()
-        for action, name in (
-            (ActionId.NEW_CRAWL, "new-crawl"),
-            (ActionId.SETTINGS, "settings"),
-            (ActionId.EXPORT, "export"),
-            (ActionId.SHORTCUTS, "shortcuts"),
-            (ActionId.ABOUT, "about"),
-            (ActionId.PALETTE, "palette"),
-        ):
-            context.actions.trigger(action)
-            await asyncio.sleep(_SETTLE_SECONDS)
-            top = _on_top(window)
-            await album.take(name, top)
-            top.close()
-            await asyncio.sleep(0)
-        await take_recipes(desktop, album, server.url("/"))
-        window.resize(960, 760)
-        window.show_job(first)
-        await album.take("narrow")
+        server.behaviour = demo_site.serving(demo_site.pages(), busy=True)
+        with _known_as(HOST, int(server.url("/").rsplit(":", 1)[1].rstrip("/"))):
+            first = await take_crawl(desktop, album)
+            await take_library(desktop, album)
+            await take_dialogs(desktop, album, home)
+            await take_recipes(desktop, album)
+            window.resize(960, 760)
+            window.show_job(first)
+            await album.take("narrow")
 
 
-async def take_recipes(desktop: Desktop, album: Album, site: str) -> None:
+async def take_crawl(desktop: Desktop, album: Album) -> int:
+    """Draw a crawl while it runs and after it: its views, two of its pages, and what comes after a deletion."""
+    assert desktop.context is not None
+    assert desktop.window is not None
+    context, window = desktop.context, desktop.window
+    jobs = context.services.jobs
+    site = f"http://{HOST}/"
+    older = await jobs.start_crawl(
+        CrawlRequest(urls=(site,), name="Tools and records", include=("/tools", "/records"), delay_seconds=0)
+    )
+    await _ended(desktop, older)
+    first = await jobs.start_crawl(
+        CrawlRequest(urls=(site,), name="The beekeeper's handbook", exclude=("/old/",), delay_seconds=0.03)
+    )
+    window.show_job(first)
+    await _until(lambda: _progress(desktop, first, 30))
+    await album.take("crawl-running")
+    await _ended(desktop, first)
+    await asyncio.sleep(_SETTLE_SECONDS)
+    window.jobs.select_job(first, expand=True)
+    await album.take("jobs")
+    for tab in ("Pages", "Skipped", "Setup"):
+        window.detail.show_tab(tab)
+        await album.take(f"crawl-{tab.lower()}")
+    window.detail.show_tab("Overview")
+    failed = (await jobs.page(JobFilter(parent=first, status=(Status.FAILED,)))).jobs
+    window.show_job(failed[0].id)
+    await album.take("page-failed")
+    stored = (await jobs.page(JobFilter(parent=first, status=(Status.COMPLETED,), query="honey/step"))).jobs
+    window.show_job(stored[0].id)
+    window.detail.show_tab("Document")
+    await album.take("page-document")
+    window.show_job(older)
+    await asyncio.sleep(_SETTLE_SECONDS)
+    context.actions.trigger(ActionId.DELETE)
+    await asyncio.sleep(_SETTLE_SECONDS)
+    await album.take("undo")
+    context.actions.trigger(ActionId.UNDO)
+    await asyncio.sleep(_SETTLE_SECONDS)
+    window.show_job(first)
+    await asyncio.sleep(_SETTLE_SECONDS)
+    return first
+
+
+async def take_library(desktop: Desktop, album: Album) -> None:
+    """Draw the library: a search, and what was stored last."""
+    assert desktop.context is not None
+    assert desktop.window is not None
+    context, window = desktop.context, desktop.window
+    context.actions.trigger(ActionId.SHOW_LOG)
+    window.focus_search()
+    window.search.setText("honey water")
+    await album.take("library")
+    window.search.clear()
+    await album.take("library-recent")
+    context.actions.trigger(ActionId.SHOW_LOG)
+    window.show_jobs()
+
+
+async def take_dialogs(desktop: Desktop, album: Album, home: Path) -> None:
+    """Draw the dialogs that have to do with crawls and the library, and what is shown instead of a damaged one."""
+    assert desktop.context is not None
+    assert desktop.window is not None
+    context, window = desktop.context, desktop.window
+    for action, name in (
+        (ActionId.NEW_CRAWL, "new-crawl"),
+        (ActionId.SETTINGS, "settings"),
+        (ActionId.EXPORT, "export"),
+        (ActionId.SHORTCUTS, "shortcuts"),
+        (ActionId.ABOUT, "about"),
+        (ActionId.PALETTE, "palette"),
+    ):
+        context.actions.trigger(action)
+        await asyncio.sleep(_SETTLE_SECONDS)
+        top = _on_top(window)
+        if action == ActionId.EXPORT:
+            for edit in top.findChildren(QLineEdit):
+                edit.setText(edit.text().replace(str(Path.home()), HOME))
+        await album.take(name, top)
+        if action == ActionId.NEW_CRAWL:
+            _field(top, QPlainTextEdit, "Web addresses").setPlainText(f"http://{HOST}/")
+            _field(top, QPlainTextEdit, "Leave out addresses with").setPlainText("/old/\n*.pdf")
+            _field(top, QLineEdit, "Try an address").setText("/old/1998")
+            await album.take("new-crawl-rules", top)
+        top.close()
+        await asyncio.sleep(0)
+    window.import_wanted.emit(str(legacy.sound(home / "quaero.db")))
+    await asyncio.sleep(2 * _SETTLE_SECONDS)
+    top = _on_top(window)
+    _field(top, QLineEdit, "Database file of the old Quaero").setText(f"{HOME}/old/quaero.db")
+    await album.take("import", top)
+    top.close()
+    await asyncio.sleep(0)
+    database = Path(HOME, ".local", "share", "Quaero", "library.db")
+    trouble = Trouble(context.theme)
+    trouble.resize(760, 400)
+    trouble.show_error(
+        LibraryDamagedError(f"The library's database {database} is damaged: file is not a database.", "Restore it."),
+        [
+            BackupInfo(
+                name=f"library-202611{day}T030000Z.db", path=database, bytes=8_400_000 + day * 7_000,
+                created_at=1_795_143_600_000 + (day - 20) * 86_400_000, version=1, ok=True,
+            )
+            for day in (21, 20)
+        ],
+    )  # fmt: skip
+    trouble.show()
+    await album.take("trouble", trouble)
+    trouble.hide()
+    trouble.deleteLater()
+
+
+async def take_recipes(desktop: Desktop, album: Album) -> None:
     """Draw definitions and sources: their views, their dialogs, and a run of a definition."""
+    site = f"http://{HOST}/"
     assert desktop.context is not None
     assert desktop.window is not None
     context, window = desktop.context, desktop.window
@@ -174,6 +266,12 @@ async def take_recipes(desktop: Desktop, album: Album, site: str) -> None:
     window.show_job(run, expand=True)
     await asyncio.sleep(_SETTLE_SECONDS)
     await album.take("run")
+    context.actions.trigger(ActionId.SHOW_LOG)
+    window.focus_search()
+    window.search.setText("title:winter")
+    await album.take("library-summary")
+    window.search.clear()
+    context.actions.trigger(ActionId.SHOW_LOG)
     window.show_definition(nightly)
     await asyncio.sleep(_SETTLE_SECONDS)
     await album.take("definitions")
@@ -203,6 +301,32 @@ def _on_top(window: QWidget) -> QWidget:
     return found[-1]
 
 
+def _field(top: QWidget, kind: type[Any], name: str) -> Any:
+    return next(field for field in top.findChildren(kind) if field.accessibleName() == name)
+
+
+@contextlib.contextmanager
+def _known_as(host: str, port: int) -> Iterator[None]:
+    """Let the server that listens on a port of this computer be known to crawls as *host*, on the web's own port."""
+    here = "127.0.0.1"
+
+    async def addresses(names: Names, asked: str) -> list[ipaddress.IPv4Address]:
+        if asked != host:
+            raise OSError(f"{asked} is not known here")
+        return [ipaddress.IPv4Address(here)]
+
+    async def resolve(resolver: CheckedResolver, asked: str, *_: object) -> list[ResolveResult]:
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(
+                hostname=asked, host=here, port=port, family=socket.AF_INET, proto=socket.IPPROTO_TCP, flags=flags
+            )
+        ]
+
+    with patch.object(Names, "addresses", addresses), patch.object(CheckedResolver, "resolve", resolve):
+        yield
+
+
 async def _progress(desktop: Desktop, job_id: int, pages: int) -> bool:
     assert desktop.context is not None
     return (await desktop.context.services.jobs.get(job_id)).progress_current >= pages
@@ -223,33 +347,48 @@ async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 def main() -> int:
-    """Draw into the folder that the command line names; the resolution is that of QT_SCALE_FACTOR."""
+    """Draw what the command line says; the resolution is that of QT_SCALE_FACTOR."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    folder: Path = parser.parse_args().folder
+    parser.add_argument("folder", type=Path, nargs="?", help="draw everything into it")
+    parser.add_argument("--docs", action="store_true", help="draw the pictures that the documentation shows, anew")
+    given = parser.parse_args()
+    if given.docs == (given.folder is not None):
+        parser.error("either a folder or --docs")
+    only = docpictures.shown() if given.docs else None
+    folder: Path = docpictures.FOLDER if given.docs else given.folder
     folder.mkdir(parents=True, exist_ok=True)
     scale = os.environ.get("QT_SCALE_FACTOR", "1")
     suffix = "" if scale == "1" else f"@{scale}x"
     application = make_application()
-    with tempfile.TemporaryDirectory(prefix="quaero-screenshots-") as home:
-        files = LibraryFiles(Path(home, "library"))
-        preferences = configuration.read({"QUAERO_CONFIG": str(Path(home, "settings.toml"))})
+    keyring.set_keyring(FakeKeyring())
+    with tempfile.TemporaryDirectory(prefix="quaero-screenshots-") as name:
+        home = Path(name)
+        files = LibraryFiles(home / "library")
+        preferences = configuration.read({"QUAERO_CONFIG": str(home / "settings.toml")})
         with opened_runner(application, files) as (runner, reporter, collector):
             crashes: list[str] = []
             reporter.crashed.connect(crashes.append)
             desktop = Desktop(application, files, preferences, reporter, collector)
+            album = Album(desktop, folder, suffix, only)
 
             async def run() -> None:
                 running = asyncio.get_running_loop().create_task(desktop.run(()))
                 try:
-                    await take_all(desktop, folder, suffix)
+                    await take_all(desktop, album, home)
                 finally:
                     desktop.stop()
                     await running
 
             runner.run(run())
+    missing = sorted(only - album.taken) if only is not None else []
+    if missing:
+        sys.stderr.write(f"The documentation shows what is no view: {', '.join(missing)}\n")
+    elif only is not None:
+        for file in folder.glob("*.png"):
+            if file.stem not in only:
+                file.unlink()
     sys.stderr.write("".join(crashes))
-    return int(bool(crashes))
+    return int(bool(crashes or missing))
 
 
 if __name__ == "__main__":

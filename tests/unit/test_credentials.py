@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quaero_desktop.domain import credentials
-from quaero_desktop.domain.credentials import Basic, Bearer, Cookie, Cookies, Header, Secret, decode, read
+from quaero_desktop.domain.credentials import Basic, Bearer, Cookie, Cookies, Header, Secret, decode
 from quaero_desktop.domain.errors import UsageError
+from quaero_desktop.domain.pasting import read
 from quaero_desktop.domain.sources import Credential, CredentialKind
 
 NOW = 1_700_000_000_000

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quaero_desktop.domain.pages import FetchLimits
-from quaero_desktop.infra.settings import Settings, load, render_defaults
+from quaero_desktop.infra.settings.loading import load
+from quaero_desktop.infra.settings.saving import render_defaults
+from quaero_desktop.infra.settings.sections import Settings
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quaero_desktop.domain.errors import SettingsError, UsageError
-from quaero_desktop.infra.settings import Settings, checked, info, load, render_defaults
-from quaero_desktop.infra.settingsfile import save
+from quaero_desktop.infra.settings.info import checked, info
+from quaero_desktop.infra.settings.loading import load
+from quaero_desktop.infra.settings.saving import render_defaults, save
+from quaero_desktop.infra.settings.sections import Settings
 
 BY_HAND = """\
 # Mine, since 2024.

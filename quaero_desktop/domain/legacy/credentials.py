@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from quaero_desktop.domain import credentials, urls
+from quaero_desktop.domain import pasting, urls
 from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.legacy.columns import either, nested, one_line, row_id, text, times, whole, yes
 from quaero_desktop.domain.legacy.values import LegacyCredential, Note, Row, UnusableError
@@ -39,7 +39,7 @@ def credential(row: Row, now: int, note: Note) -> LegacyCredential:
         note("no secret that can be used is stored with it, so it comes without one")
     else:
         try:
-            pasted = credentials.read(found[1], now=now, kind=found[0], origin=origin)
+            pasted = pasting.read(found[1], now=now, kind=found[0], origin=origin)
         except UsageError as error:
             note(f"its secret cannot be used, so it comes without one: {error.message}")
     created, updated = times(row, now)

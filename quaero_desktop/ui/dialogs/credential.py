@@ -1,30 +1,29 @@
 """The dialog for what a site asks for: pasted from the browser or typed, recognised at once, bound to that site."""
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
-    QDialog,
     QDialogButtonBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 from shiboken6 import isValid
 
 from quaero_desktop.domain import urls
-from quaero_desktop.domain.credentials import Pasted, Secret
-from quaero_desktop.domain.errors import FieldError, KnownError, UnknownSecretError, UsageError
+from quaero_desktop.domain.credentials import Secret
+from quaero_desktop.domain.errors import FieldError, UnknownSecretError, UsageError
+from quaero_desktop.domain.pasting import Pasted
 from quaero_desktop.domain.sources import CredentialKind, CredentialTest, NewCredential, Source
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.dialogs.fields import Disclosure, Remark
+from quaero_desktop.ui.dialogs.formdialog import FormDialog
 from quaero_desktop.ui.dialogs.secretfields import SecretFields
 from quaero_desktop.ui.dialogs.stepforms import LABELS
-from quaero_desktop.ui.format import clean, count_of
+from quaero_desktop.ui.format import clean, count_of, error_text
 from quaero_desktop.ui.recipewords import KINDS, as_new, credential_words
 from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.widgets.labels import Heading, muted
@@ -33,7 +32,7 @@ _WIDTH = 600
 _MOST_NAMES = 5
 
 
-class CredentialDialog(QDialog):
+class CredentialDialog(FormDialog):
     """Sets or changes how the site of a source is signed in to. The secret is never shown, and goes to that site only.
 
     Args:
@@ -49,19 +48,20 @@ class CredentialDialog(QDialog):
     saved = Signal(int)
 
     def __init__(self, context: Context, parent: QWidget | None = None, *, source: Source, why: str = "") -> None:
-        super().__init__(parent)
-        self.setObjectName("credential")
+        super().__init__(context, parent, name="credential")
         self.setWindowTitle(self.tr("Sign-in"))
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._context = context
-        self._theme = context.theme
         self._source = source
         self._credential = source.credential
         self._origin = self._credential.origin if self._credential is not None else _origin_of(source)
         self._recognised: Pasted | None = None
-        self._is_busy = False
         self._make_fields(why)
-        self._make_buttons()
+        buttons = self._make_buttons(self.tr("Save"), "save")
+        self._test = buttons.add(
+            self.tr("Save and &test"), "test", self.tr("Ask the site for a page with it, and without it")
+        )
+        self._test.clicked.connect(lambda _=False: self.save(test=True))
+        self._remove = buttons.add(self.tr("&Remove sign-in"), "remove", role=QDialogButtonBox.ButtonRole.ResetRole)
+        self._remove.clicked.connect(lambda _=False: self._take_away())
         self._lay_out()
         self._connect()
         self._show()
@@ -125,30 +125,6 @@ class CredentialDialog(QDialog):
         self.tested = Remark(self._theme, self)
         self.tested.setObjectName("tested")
 
-    def _make_buttons(self) -> None:
-        self._complaint = Remark(self._theme, self)
-        self._complaint.setObjectName("complaint")
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
-        self._save = buttons.addButton(self.tr("Save"), QDialogButtonBox.ButtonRole.AcceptRole)
-        self._save.setObjectName("save")
-        self._save.setDefault(True)
-        self._test = QPushButton(self.tr("Save and &test"), self)
-        self._test.setObjectName("test")
-        self._test.setToolTip(self.tr("Ask the site for a page with it, and without it"))
-        self._test.setAutoDefault(False)
-        buttons.addButton(self._test, QDialogButtonBox.ButtonRole.ActionRole)
-        self._remove = QPushButton(self.tr("&Remove sign-in"), self)
-        self._remove.setObjectName("remove")
-        self._remove.setAutoDefault(False)
-        buttons.addButton(self._remove, QDialogButtonBox.ButtonRole.ResetRole)
-        self._cancel = buttons.button(QDialogButtonBox.StandardButton.Cancel)
-        self._cancel.setAutoDefault(False)
-        buttons.accepted.connect(self.save)
-        buttons.rejected.connect(self.reject)
-        self._test.clicked.connect(lambda _=False: self.save(test=True))
-        self._remove.clicked.connect(lambda _=False: self._take_away())
-        self._buttons = buttons
-
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.setHorizontalSpacing(3 * SPACE)
@@ -165,9 +141,6 @@ class CredentialDialog(QDialog):
             label.setMinimumWidth(LABELS)
             label.setBuddy(field)
             more.addRow(label, field)
-        foot = QHBoxLayout()
-        foot.setSpacing(3 * SPACE)
-        foot.addWidget(self._buttons, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4 * SPACE, 4 * SPACE, 4 * SPACE, 4 * SPACE)
         layout.setSpacing(2 * SPACE)
@@ -179,7 +152,7 @@ class CredentialDialog(QDialog):
             layout.addWidget(part)
         layout.addStretch(1)
         layout.addWidget(self._complaint)
-        layout.addLayout(foot)
+        layout.addWidget(self._buttons)
         self._column = layout
         self.setMinimumWidth(_WIDTH)
 
@@ -190,8 +163,6 @@ class CredentialDialog(QDialog):
         for line in (self.login, self.page):
             line.textChanged.connect(lambda _: self._check())
         self.more.folded.connect(lambda _: QTimer.singleShot(0, self, self._fit))
-        for keys in ("Ctrl+Return", "Ctrl+Enter", "Ctrl+S"):
-            QShortcut(QKeySequence(keys), self).activated.connect(self.save)
 
     def _show(self) -> None:
         before = self._credential
@@ -248,13 +219,13 @@ class CredentialDialog(QDialog):
                 hint = self.tr("Choose its kind above, or copy it again.")
                 self.recognised.say(f"{error.message} {hint}", "error")
             except UsageError as error:
-                self.recognised.say(" ".join(part for part in (error.message, error.hint) if part), "error")
+                self.recognised.complain(error)
             else:
                 self.recognised.say(self._words(self._recognised), "good")
         ready = not self._is_busy and (
             self._recognised is not None or (not text.strip() and self._credential is not None)
         )
-        self._save.setEnabled(ready)
+        self._buttons.main.setEnabled(ready)
         self._test.setEnabled(ready)
         self._remove.setEnabled(not self._is_busy)
         QTimer.singleShot(0, self, self._fit)
@@ -279,9 +250,13 @@ class CredentialDialog(QDialog):
 
     # --- saving -------------------------------------------------------------------------------------------------------
 
+    def submit(self) -> None:
+        """Keep it."""
+        self.save()
+
     def save(self, *, test: bool = False) -> None:
         """Keep it; with *test* show it to its site afterwards, and stay open to say what came of it."""
-        if not self._save.isEnabled():
+        if not self._buttons.main.isEnabled():
             return
         self._is_busy = True
         text = self.fields.text
@@ -311,7 +286,7 @@ class CredentialDialog(QDialog):
             self.accept()
             return
         self._remove.setVisible(True)
-        self._cancel.setText(self.tr("Close"))
+        self._buttons.cancel.setText(self.tr("Close"))
         self.tested.say(result.message, "plain" if result.ok is None else "good" if result.ok else "error")
         self._fit()
 
@@ -347,19 +322,17 @@ class CredentialDialog(QDialog):
 
         self._context.tasks.spawn(remove(), name="take a secret away", on_error=self._failed)
 
-    def _failed(self, error: KnownError) -> None:
-        if not isValid(self):
-            self._context.notices.error(error)
-            return
-        self.tested.say("")
-        message = error.message
-        if isinstance(error, FieldError) and message.startswith(f"{error.field}: "):
-            message = message.removeprefix(f"{error.field}: ")
-        self._complaint.say(" ".join(part for part in (message, error.hint) if part), "error")
-        if isinstance(error, FieldError) and error.field == "login_url":
+    def _refuse(self, error: FieldError) -> bool:
+        self._show_state()
+        self._complaint.say(error_text(error).removeprefix(f"{error.field}: "), "error")
+        if error.field == "login_url":
             self.more.fold(out=True)
             self.login.setFocus()
-        self._fit()
+        return True
+
+    def _show_state(self) -> None:
+        self.tested.say("")
+        self._check()
 
     # --- room ---------------------------------------------------------------------------------------------------------
 
@@ -372,7 +345,7 @@ class CredentialDialog(QDialog):
         self._column.activate()
         width = max(self.width(), _WIDTH)
         height = self._column.totalHeightForWidth(width)
-        self.resize(width, min(height, self.screen().availableSize().height() - 80))
+        self.resize(width, min(height, self._most().height()))
 
 
 def _origin_of(source: Source) -> str:

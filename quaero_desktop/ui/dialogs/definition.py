@@ -4,16 +4,12 @@ import re
 
 import msgspec
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QIcon, QKeyEvent
 from PySide6.QtWidgets import (
-    QDialog,
-    QDialogButtonBox,
     QFormLayout,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -22,11 +18,12 @@ from shiboken6 import isValid
 
 from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.definitions import Action, Definition, DefinitionType, OnError, Step, StoredDefinition
-from quaero_desktop.domain.errors import FieldError, KnownError
+from quaero_desktop.domain.errors import FieldError
 from quaero_desktop.domain.runplan import check_definition
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.dialogs.checklist import CheckList, Choice
 from quaero_desktop.ui.dialogs.fields import LinesEdit, Remark
+from quaero_desktop.ui.dialogs.formdialog import FormDialog
 from quaero_desktop.ui.dialogs.limitsedit import LimitsEdit
 from quaero_desktop.ui.dialogs.scheduleedit import ScheduleEdit
 from quaero_desktop.ui.dialogs.sourcespick import SourcesPick
@@ -61,7 +58,7 @@ def nightly() -> Definition:
     )
 
 
-class DefinitionDialog(QDialog):
+class DefinitionDialog(FormDialog):
     """Shows and changes one definition, or makes a new one. What is refused stays as it was typed.
 
     Args:
@@ -84,24 +81,22 @@ class DefinitionDialog(QDialog):
         definition: Definition | None = None,
         definition_id: int | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.setObjectName("definition")
+        super().__init__(context, parent, name="definition")
         self.setWindowTitle(self.tr("New definition") if definition_id is None else self.tr("Definition"))
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._context = context
-        self._theme = context.theme
         self._given = definition or Definition(name="")
         self._is_blank = definition is None
         self._id = definition_id
         self._others: dict[int, str] = {}
         self._is_ready = False
-        self._is_busy = False
         self._was_tried = False
         self._may_leave = False
         self._refused: FieldError | None = None
-        self._refused_for: Definition | None = None
+        self._asked: Definition | None = None
         self._make_fields()
-        self._make_buttons()
+        self._run = self._make_buttons(self.tr("Save"), "save").add(
+            self.tr("Save and &run"), "saveAndRun", self.tr("Save it and run it now, whatever its schedule says")
+        )
+        self._run.clicked.connect(lambda _=False: self.save(run=True))
         self._lay_out()
         self._show(self._given)
         self._clean = self.definition()
@@ -227,24 +222,6 @@ class DefinitionDialog(QDialog):
         )
         return self._page(self.limits, box, self._order_hint, self.about_others)
 
-    def _make_buttons(self) -> None:
-        self._complaint = Remark(self._theme, self)
-        self._complaint.setObjectName("complaint")
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
-        self._save = buttons.addButton(self.tr("Save"), QDialogButtonBox.ButtonRole.AcceptRole)
-        self._save.setObjectName("save")
-        self._save.setDefault(True)
-        self._run = QPushButton(self.tr("Save and &run"), self)
-        self._run.setObjectName("saveAndRun")
-        self._run.setToolTip(self.tr("Save it and run it now, whatever its schedule says"))
-        self._run.setAutoDefault(False)
-        buttons.addButton(self._run, QDialogButtonBox.ButtonRole.ActionRole)
-        buttons.button(QDialogButtonBox.StandardButton.Cancel).setAutoDefault(False)
-        buttons.accepted.connect(self.save)
-        buttons.rejected.connect(self.reject)
-        self._run.clicked.connect(lambda _=False: self.save(run=True))
-        self._buttons = buttons
-
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.setContentsMargins(4 * SPACE, 4 * SPACE, 4 * SPACE, 0)
@@ -254,19 +231,13 @@ class DefinitionDialog(QDialog):
             label = QLabel(text, self)
             label.setBuddy(field)
             form.addRow(label, field)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(4 * SPACE, 2 * SPACE, 4 * SPACE, 4 * SPACE)
-        foot.setSpacing(3 * SPACE)
-        foot.addWidget(self._complaint, 1)
-        foot.addWidget(self._buttons, 0, Qt.AlignmentFlag.AlignBottom)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2 * SPACE)
         layout.addLayout(form)
         layout.addWidget(self.tabs, 1)
-        layout.addLayout(foot)
-        available = self.screen().availableSize() - QSize(40, 80)
-        self.resize(_SIZE.boundedTo(available))
+        layout.addLayout(self._foot())
+        self.resize(_SIZE.boundedTo(self._most()))
 
     def _connect(self) -> None:
         self.name.textChanged.connect(lambda _: self._check())
@@ -276,8 +247,6 @@ class DefinitionDialog(QDialog):
         self.sources.changed.connect(self._check)
         for choice in (self.before, self.after):
             choice.chosen_changed.connect(self._check)
-        for keys in ("Ctrl+Return", "Ctrl+Enter", "Ctrl+S"):
-            QShortcut(QKeySequence(keys), self).activated.connect(self.save)
 
     def _show(self, definition: Definition) -> None:
         self.name.setText(definition.name)
@@ -317,7 +286,7 @@ class DefinitionDialog(QDialog):
     def _fault(self) -> FieldError | None:
         """Return what is wrong first."""
         asked = self.definition()
-        if self._refused is not None and asked == self._refused_for:
+        if self._refused is not None and asked == self._asked:
             return self._refused
         if not self._is_ready:
             asked = msgspec.structs.replace(asked, sources=(), pre_jobs=(), post_jobs=())
@@ -357,7 +326,7 @@ class DefinitionDialog(QDialog):
             self._complaint.say(self._hint_for(fault))
         else:
             self._complaint.say(f"{where}{sentence}" if shown is not None else "", "error")
-        self._save.setEnabled(not self._is_busy)
+        self._buttons.main.setEnabled(not self._is_busy)
         self._run.setEnabled(not self._is_busy)
 
     def _is_missing(self, fault: FieldError) -> bool:
@@ -431,6 +400,10 @@ class DefinitionDialog(QDialog):
 
     # --- saving and leaving -------------------------------------------------------------------------------------------
 
+    def submit(self) -> None:
+        """Save it."""
+        self.save()
+
     def save(self, *, run: bool = False) -> None:
         """Save it, and run it when *run* is set; what is refused says why, and stays."""
         if self._is_busy:
@@ -443,10 +416,8 @@ class DefinitionDialog(QDialog):
             return
         self._is_busy = True
         self._show_fault(None)
-        asked = self.definition()
-        self._context.tasks.spawn(
-            self._store(asked, run), name="save a definition", on_error=lambda error: self._failed(error, asked)
-        )
+        self._asked, self._refused = self.definition(), None
+        self._context.tasks.spawn(self._store(self._asked, run), name="save a definition", on_error=self._failed)
 
     async def _store(self, asked: Definition, run: bool) -> None:
         try:
@@ -458,17 +429,14 @@ class DefinitionDialog(QDialog):
             self.saved.emit(definition_id, run)
             self.accept()
 
-    def _failed(self, error: KnownError, asked: Definition) -> None:
-        if not isValid(self):
-            self._context.notices.error(error)
-            return
-        if isinstance(error, FieldError):
-            self._refused, self._refused_for = error, asked
-            self._show_fault(error)
-            self._go_to(error.field)
-            return
+    def _refuse(self, error: FieldError) -> bool:
+        self._refused = error
+        self._show_fault(error)
+        self._go_to(error.field)
+        return True
+
+    def _show_state(self) -> None:
         self._show_fault(None)
-        self._complaint.say(" ".join(part for part in (error.message, error.hint) if part), "error")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt's name)
         """Leave with Escape; what would be lost is said first."""

@@ -3,15 +3,28 @@
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+import msgspec
 from PySide6.QtCore import QMimeData, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPalette, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QLabel, QLineEdit, QPlainTextEdit, QSizePolicy, QTextEdit, QToolButton, QWidget
 
+from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.ui.addresses import urls_in
-from quaero_desktop.ui.format import clean
+from quaero_desktop.ui.format import clean, error_text
 from quaero_desktop.ui.theme import SPACE, Theme
 
 Tone = Literal["error", "good", "plain"]
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Something in a field that makes no sense.
+
+    Attributes:
+        sentence: says what; empty where there is only nothing yet.
+    """
+
+    field: QWidget
+    sentence: str
 
 
 class Remark(QLabel):
@@ -49,6 +62,10 @@ class Remark(QLabel):
         if not self._keep_room:
             self.setVisible(bool(text))
         self._paint()
+
+    def complain(self, error: KnownError) -> None:
+        """Say what an error says, and what can be done about it."""
+        self.say(error_text(error), "error")
 
     def _paint(self) -> None:
         palette = self.palette()
@@ -195,6 +212,17 @@ class LinesEdit(QPlainTextEdit):
         self.document().setDocumentMargin(SPACE)
         frame = 2 * self.frameWidth() + 2 * SPACE
         self.setFixedHeight(rows * self.fontMetrics().lineSpacing() + frame + 2 * SPACE)
+
+    @property
+    def lines(self) -> list[tuple[int, str]]:
+        """The lines that hold something, each with its number from 0."""
+        lines = enumerate(self.toPlainText().split("\n"))
+        return [(number, line.strip()) for number, line in lines if line.strip()]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What the lines hold that hold something."""
+        return tuple(text for _, text in self.lines)
 
     def mark(self, lines: Sequence[int], theme: Theme) -> None:
         """Underline the lines of those numbers, from 0."""

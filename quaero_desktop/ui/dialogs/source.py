@@ -3,34 +3,21 @@
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import (
-    QDialog,
-    QDialogButtonBox,
-    QFormLayout,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QFormLayout, QLabel, QLineEdit, QWidget
 from shiboken6 import isValid
 
-from quaero_desktop.domain.errors import FieldError, KnownError
+from quaero_desktop.domain.errors import FieldError
 from quaero_desktop.domain.sources import NewSource, Source, SourceRules
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.dialogs.fields import Remark
+from quaero_desktop.ui.dialogs.formdialog import ScrolledDialog
 from quaero_desktop.ui.dialogs.stepforms import LABELS, Choose, Lines, Number, Option, OptionsForm
 from quaero_desktop.ui.format import clean
 from quaero_desktop.ui.recipewords import credential_words
 from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.widgets.labels import Heading, muted
 
-_WIDTH = 620
 _RULES = (
     Option("scope", "&How far", lambda: Choose({
         None: "As the settings say", "host": "This site", "prefix": "Below its folder", "domain": "The whole domain",
@@ -53,7 +40,7 @@ _RULES = (
 _MS = 1000
 
 
-class SourceDialog(QDialog):
+class SourceDialog(ScrolledDialog):
     """Shows and changes one source, or makes a new one.
 
     Args:
@@ -67,6 +54,8 @@ class SourceDialog(QDialog):
         sign_in_wanted: the id of the source whose sign-in is to be set up now.
     """
 
+    WIDTH = 620
+
     saved = Signal(int)
     sign_in_wanted = Signal(int)
 
@@ -78,19 +67,17 @@ class SourceDialog(QDialog):
         source: Source | None = None,
         can_sign_in: bool = True,
     ) -> None:
-        super().__init__(parent)
-        self.setObjectName("source")
+        super().__init__(context, parent, name="source")
         self.setWindowTitle(self.tr("New source") if source is None else self.tr("Source"))
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._context = context
-        self._theme = context.theme
         self._source = source
-        self._is_busy = False
         self._was_tried = False
         self._refused: FieldError | None = None
-        self._refused_for: NewSource | None = None
+        self._asked: NewSource | None = None
         self._make_fields()
-        self._make_buttons()
+        self._sign_in = self._make_buttons(self.tr("Save"), "save").add(
+            self.tr("Save and s&ign in…"), "saveAndSignIn", self.tr("Save it, and set up what its site asks for")
+        )
+        self._sign_in.clicked.connect(lambda _=False: self.save(sign_in=True))
         self._sign_in.setVisible(can_sign_in)
         self._lay_out()
         if source is not None:
@@ -145,24 +132,6 @@ class SourceDialog(QDialog):
         self.credential = QLabel(self)
         self.credential.setTextFormat(Qt.TextFormat.PlainText)
 
-    def _make_buttons(self) -> None:
-        self._complaint = Remark(self._theme, self)
-        self._complaint.setObjectName("complaint")
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
-        self._save = buttons.addButton(self.tr("Save"), QDialogButtonBox.ButtonRole.AcceptRole)
-        self._save.setObjectName("save")
-        self._save.setDefault(True)
-        self._sign_in = QPushButton(self.tr("Save and s&ign in…"), self)
-        self._sign_in.setObjectName("saveAndSignIn")
-        self._sign_in.setToolTip(self.tr("Save it, and set up what its site asks for"))
-        self._sign_in.setAutoDefault(False)
-        buttons.addButton(self._sign_in, QDialogButtonBox.ButtonRole.ActionRole)
-        buttons.button(QDialogButtonBox.StandardButton.Cancel).setAutoDefault(False)
-        buttons.accepted.connect(self.save)
-        buttons.rejected.connect(self.reject)
-        self._sign_in.clicked.connect(lambda _=False: self.save(sign_in=True))
-        self._buttons = buttons
-
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.setHorizontalSpacing(3 * SPACE)
@@ -181,9 +150,7 @@ class SourceDialog(QDialog):
                 form.addRow("", self.about_address)
         hint = QLabel(self.tr("What is left empty is as the settings say when a crawl begins."), self)
         hint.setWordWrap(True)
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(4 * SPACE, 4 * SPACE, 4 * SPACE, 2 * SPACE)
+        column = self._lay_out_column()
         column.setSpacing(2 * SPACE)
         column.addLayout(form)
         column.addSpacing(SPACE)
@@ -191,23 +158,6 @@ class SourceDialog(QDialog):
         column.addWidget(muted(hint, self._theme))
         column.addWidget(self.rules)
         column.addStretch(1)
-        self._column = column
-        self._scroll = QScrollArea(self)
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setWidget(content)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(4 * SPACE, SPACE, 4 * SPACE, 4 * SPACE)
-        foot.setSpacing(3 * SPACE)
-        foot.addWidget(self._complaint, 1)
-        foot.addWidget(self._buttons, 0, Qt.AlignmentFlag.AlignBottom)
-        self._whole = QVBoxLayout(self)
-        self._whole.setContentsMargins(0, 0, 0, 0)
-        self._whole.setSpacing(SPACE)
-        self._whole.addWidget(self._scroll, 1)
-        self._whole.addLayout(foot)
 
     def _show(self, source: Source) -> None:
         self.address.setText(source.base_url)
@@ -226,8 +176,6 @@ class SourceDialog(QDialog):
         self.rules.changed.connect(self._check)
         if self.rules.disclosure is not None:
             self.rules.disclosure.folded.connect(lambda _: QTimer.singleShot(0, self, self._fit))
-        for keys in ("Ctrl+Return", "Ctrl+Enter", "Ctrl+S"):
-            QShortcut(QKeySequence(keys), self).activated.connect(self.save)
         said = self._source.credential if self._source is not None else None
         self.credential.setText(credential_words(said) if said is not None else self.tr("none"))
         if said is not None:
@@ -238,7 +186,7 @@ class SourceDialog(QDialog):
     def _fault(self) -> FieldError | None:
         try:
             asked = self.asked()
-            if self._refused is not None and asked == self._refused_for:
+            if self._refused is not None and asked == self._asked:
                 return self._refused
             checked = asked.checked()
         except FieldError as error:
@@ -263,7 +211,7 @@ class SourceDialog(QDialog):
         if not self.name.text().strip():
             host = self.address.text().strip().partition("://")[2].partition("/")[0]
             self.name.setPlaceholderText(clean(host, 80) or self.tr("The name of its host"))
-        for button in (self._save, self._sign_in):
+        for button in (self._buttons.main, self._sign_in):
             button.setEnabled(not self._is_busy)
 
     def _sentence(self, fault: FieldError) -> str:
@@ -275,6 +223,10 @@ class SourceDialog(QDialog):
             message = message.removeprefix(fault.field).lstrip()
             message = message.removeprefix(": ") if message.startswith(": ") else f"{name} {message}"
         return clean(" ".join(each for each in (message, fault.hint) if each), 600)
+
+    def submit(self) -> None:
+        """Save it."""
+        self.save()
 
     def save(self, *, sign_in: bool = False) -> None:
         """Save it, and go on to its sign-in when *sign_in* is set; what is refused says why, and stays."""
@@ -288,10 +240,8 @@ class SourceDialog(QDialog):
             return
         self._is_busy = True
         self._check()
-        asked = self.asked()
-        self._context.tasks.spawn(
-            self._store(asked, sign_in), name="save a source", on_error=lambda error: self._failed(error, asked)
-        )
+        self._asked, self._refused = self.asked(), None
+        self._context.tasks.spawn(self._store(self._asked, sign_in), name="save a source", on_error=self._failed)
 
     async def _store(self, asked: NewSource, sign_in: bool) -> None:
         sources = self._context.services.sources
@@ -309,35 +259,17 @@ class SourceDialog(QDialog):
             if sign_in:
                 self.sign_in_wanted.emit(source_id)
 
-    def _failed(self, error: KnownError, asked: NewSource) -> None:
-        if not isValid(self):
-            self._context.notices.error(error)
-            return
-        if isinstance(error, FieldError):
-            self._refused, self._refused_for = error, asked
-            self._check()
-            self._go_to(error.field)
-            return
+    def _refuse(self, error: FieldError) -> bool:
+        self._refused = error
         self._check()
-        self._complaint.say(" ".join(part for part in (error.message, error.hint) if part), "error")
+        self._go_to(error.field)
+        return True
+
+    def _show_state(self) -> None:
+        self._check()
 
     def _go_to(self, field: str) -> None:
         if field.startswith("rules."):
             self.rules.go_to(field.removeprefix("rules.").replace("delay_ms", "delay"))
         else:
             (self.name if field == "name" else self.address).setFocus()
-
-    # --- room ---------------------------------------------------------------------------------------------------------
-
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
-        """Fit the dialog to what it shows."""
-        super().showEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        self._column.activate()
-        foot = self._whole.sizeHint().height() - self._scroll.sizeHint().height()
-        width = max(self.width(), _WIDTH)
-        height = self._column.totalHeightForWidth(width) + foot
-        most = self.screen().availableSize() - QSize(40, 80)
-        self.resize(min(width, most.width()), min(height, most.height()))

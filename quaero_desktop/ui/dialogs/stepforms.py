@@ -82,7 +82,7 @@ class Lines:
 
     def value(self) -> Any:
         """Return the lines that hold something."""
-        return [line.strip() for line in self._edit.toPlainText().splitlines() if line.strip()] or None
+        return list(self._edit.texts) or None
 
     def set_value(self, value: Any) -> None:
         """Show lines."""

@@ -159,7 +159,8 @@ class SkippedView(QWidget):
         super().resizeEvent(event)
         if not self._has_widths:
             header = self.table.horizontalHeader()
-            room = self.table.viewport().width()
+            # Not the table's own width: while it is hidden behind the other page of the stack it has none.
+            room = self.width()
             for column, share in _SHARES:
                 least = header.sectionSizeHint(column) if column == Column.DEPTH else header.minimumSectionSize()
                 header.resizeSection(column, max(least, int(room * share)))

@@ -1,0 +1,18 @@
+"""SQL that many statements share, and lists as SQLite takes them."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+OPEN = "('pending', 'running', 'paused')"
+"""The statuses of a job that has not ended, in the words of the index of open roots."""
+
+AMONG = "IN (SELECT value FROM json_each(?))"
+"""Follows a column that must have one of the values of a :func:`json_list`."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def json_list(values: Iterable[object]) -> str:
+    """Return values as ``json_each`` takes them. An id that a person typed must be storable first."""
+    return _encode(list(values)).decode()
