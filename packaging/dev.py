@@ -7,6 +7,7 @@
     python3 packaging/dev.py run COMMAND ...     the same as `quaero COMMAND ...`
     python3 packaging/dev.py test [PYTEST ...]   every linter, then all tests (or what pytest is told to run)
     python3 packaging/dev.py screenshots DIR     draw every view of the window, in light and dark
+    python3 packaging/dev.py bench [--help]      measure, and print all figures as one table
     python3 packaging/dev.py bundle [--package]  build the folder that people download, and its .deb, and try it
     python3 packaging/dev.py lock                pin the dependencies of pyproject.toml anew (needs uv)
 
@@ -43,7 +44,8 @@ LOCKS = {
 """What is needed to run, that with everything needed to test, and that to run with what builds the bundle."""
 
 BENCH_LOCK = ROOT / "packaging" / "bench.lock"
-"""What the benchmarks compare with; never installed by this file."""
+"""What the benchmarks compare with; it has an environment of its own, so that ours stays clean."""
+BENCH_VENV = ROOT / ".venv-bench"
 
 USAGE = (__doc__ or "").split("::\n\n")[1].split("\n\n")[0]
 
@@ -128,11 +130,7 @@ def set_up(level: str) -> None:
         with contextlib.suppress(OSError):
             STAMP.unlink()
         if not is_usable(VENV_PYTHON):
-            require_venv()
-            say(f"making {VENV}")
-            run_or_stop(
-                [sys.executable, "-m", "venv", "--clear", str(VENV)], "the virtual environment could not be made"
-            )
+            make_venv(VENV)
         say(f"installing the packages of {LOCKS[level].name}; about 100 MB the first time")
         # Wheels only: building from source would run code that no hash pins.
         pip("--require-hashes", "--only-binary=:all:", "--requirement", str(LOCKS[level]))
@@ -141,6 +139,34 @@ def set_up(level: str) -> None:
         levels = {level, "run", *before}
         write_whole(STAMP, json.dumps({name: fingerprint(name) for name in levels}))
         say("ready")
+
+
+def set_up_peers() -> None:
+    """Make an environment with what the benchmarks compare with, unless there is one.
+
+    Raises:
+        SetupError: when it cannot be done.
+    """
+    stamp, wanted = BENCH_VENV / "quaero-setup", hashlib.sha256(BENCH_LOCK.read_bytes()).hexdigest()
+    with only_one():
+        if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+            return
+        make_venv(BENCH_VENV)
+        say(f"installing the packages of {BENCH_LOCK.name}")
+        python = BENCH_VENV / VENV_PYTHON.relative_to(VENV)
+        pip("--require-hashes", "--only-binary=:all:", "--requirement", str(BENCH_LOCK), python=python)
+        write_whole(stamp, wanted)
+
+
+def make_venv(folder: Path) -> None:
+    """Make an empty virtual environment.
+
+    Raises:
+        SetupError: when it cannot be done.
+    """
+    require_venv()
+    say(f"making {folder}")
+    run_or_stop([sys.executable, "-m", "venv", "--clear", str(folder)], "the virtual environment could not be made")
 
 
 def is_usable(python: Path) -> bool:
@@ -152,11 +178,20 @@ def is_usable(python: Path) -> bool:
         return False
 
 
-def pip(*arguments: str) -> None:
-    """Install into the environment; all output goes to stderr, and without a terminal there only errors."""
+def pip(*arguments: str, python: Path | None = None) -> None:
+    """Install into the environment, or that of *python*; output goes to stderr, only errors without a terminal."""
     quiet = [] if sys.stderr.isatty() else ["-qq"]
     run_or_stop(
-        [str(VENV_PYTHON), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *quiet, *arguments],
+        [
+            str(python or VENV_PYTHON),
+            "-m",
+            "pip",
+            "install",
+            "--no-input",
+            "--disable-pip-version-check",
+            *quiet,
+            *arguments,
+        ],
         "the packages could not be installed: see above",
         # A person's own settings must not send the packages elsewhere.
         PIP_USER="0",
@@ -299,6 +334,17 @@ def screenshots(folder: str) -> int:
     return 0
 
 
+def bench(arguments: list[str]) -> NoReturn:
+    """Become what measures and prints the table, see tests/benchmarks/__main__.py; does not return."""
+    set_up("dev")
+    if "--peers" in arguments:
+        set_up_peers()
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    # Not from the top of the checkout: a file that is named is where the person is.
+    os.environ["PYTHONPATH"] = str(ROOT)
+    become([str(VENV_PYTHON), "-P", "-m", "tests.benchmarks", *arguments])
+
+
 def bundle(arguments: list[str]) -> int:
     """Build the bundle, and what installs it when *arguments* ask for it; see packaging/bundle.py."""
     set_up("bundle")
@@ -361,6 +407,8 @@ def main(arguments: list[str]) -> int:
             return test(rest)
         if command == "screenshots" and len(rest) == 1:
             return screenshots(rest[0])
+        if command == "bench":
+            bench(rest)
         if command == "bundle":
             return bundle(rest)
         if command == "lock" and not rest:

@@ -4,14 +4,15 @@ import argparse
 import asyncio
 import contextlib
 import faulthandler
+import gc
 import importlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 # qasync takes the binding that is loaded already.
 os.environ.setdefault("QT_API", "pyside6")
@@ -48,6 +49,8 @@ from quaero_desktop.ui.tray import Tray
 from quaero_desktop.ui.turns import Turns
 from quaero_desktop.ui.views.trouble import Trouble
 from quaero_desktop.ui.window import MainWindow
+
+T = TypeVar("T")
 
 _CRASH_FILE = "crash.txt"
 _LOG_FILE = "quaero.log"
@@ -91,12 +94,46 @@ def start(files: LibraryFiles, urls: Sequence[str], *, verbose: bool = False, pr
         return 0
     crashed_before = _previous_crash(files)
     level = "debug" if verbose else preferences.settings.log.level
-    with opened_runner(application, files, level) as (runner, reporter, collector):
-        desktop = Desktop(application, files, preferences, reporter, collector, problem)
+
+    async def run(desktop: "Desktop") -> None:
         if crashed_before:
             desktop.tell_previous_crash(crashed_before)
-        runner.run(desktop.run(urls))
+        await desktop.run(urls)
+
+    with_desktop(application, files, preferences, run, level=level, problem=problem)
     return 0
+
+
+def with_desktop(
+    application: QApplication,
+    files: LibraryFiles,
+    preferences: configuration.Preferences,
+    use: Callable[["Desktop"], Coroutine[Any, Any, T]],
+    *,
+    level: LogLevel = "info",
+    problem: KnownError | None = None,
+) -> T:
+    """Make the :class:`Desktop`, return what *use* makes of it, and leave nothing of Qt's behind.
+
+    Args:
+        application: Qt's.
+        files: of the library.
+        preferences: of the person.
+        use: runs on the window's event loop.
+        level: the least important diagnostics that are written.
+        problem: why the library that was asked for cannot be opened.
+    """
+
+    def on_a_loop() -> T:
+        with opened_runner(application, files, level) as (runner, reporter, collector):
+            return runner.run(use(Desktop(application, files, preferences, reporter, collector, problem)))
+
+    try:
+        return on_a_loop()
+    finally:
+        # The window's objects hold each other. Left to the end of Python they would go after the application, and an
+        # icon that does makes the process crash there (https://github.com/enthought/pyface/issues/1211 is one of many).
+        gc.collect()
 
 
 @contextlib.contextmanager

@@ -7,11 +7,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from quaero_desktop.app import Desktop, make_application, opened_runner
+from quaero_desktop.app import Desktop, make_application, with_desktop
 from quaero_desktop.domain.jobs import TERMINAL_STATUSES
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.services import configuration
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 
 _LOOPBACK = str(ipaddress.IPv4Address(0x7F000001))
 _PATIENCE_SECONDS = 60.0
@@ -26,9 +26,7 @@ def main(picture: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="quaero-self-test-") as folder:
         files = LibraryFiles(Path(folder, "library"))
         preferences = configuration.read({"QUAERO_CONFIG": str(Path(folder, "settings.toml"))})
-        with opened_runner(application, files) as (runner, reporter, collector):
-            desktop = Desktop(application, files, preferences, reporter, collector)
-            problem = runner.run(_test(desktop, picture))
+        problem = with_desktop(application, files, preferences, lambda desktop: _test(desktop, picture))
     if problem:
         sys.stderr.write(f"The self-test failed: {problem}\n")
         return 1

@@ -17,7 +17,7 @@ from quaero_desktop.domain.documents import changes_in_words, is_recrawl
 from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.jobs import TERMINAL_STATUSES, Cause, Job, JobType, Status
 from quaero_desktop.services.compose import Services
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 
 _USER_PART = re.compile(r"\s*https?://[^/?#]*@", re.IGNORECASE)
 

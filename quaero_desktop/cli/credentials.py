@@ -10,11 +10,11 @@ import msgspec
 from quaero_desktop.cli import output, secretprompt
 from quaero_desktop.cli.context import Options, run
 from quaero_desktop.cli.ending import EXIT_FAILED, EXIT_OK, complain
-from quaero_desktop.domain.credentials import MASK, Secret
+from quaero_desktop.domain.credentials import Credential, CredentialKind, NewCredential
 from quaero_desktop.domain.errors import NotFoundError, UsageError
 from quaero_desktop.domain.listing import check_choice
 from quaero_desktop.domain.pasting import MAX_TEXT, Pasted
-from quaero_desktop.domain.sources import Credential, CredentialKind, NewCredential
+from quaero_desktop.domain.secrets import MASK, Secret
 from quaero_desktop.services.compose import Services
 
 _TRIES = 3

@@ -11,7 +11,7 @@ from quaero_desktop.domain.crawl import CrawlScope
 from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges
 from quaero_desktop.services import rules
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 
 
 def run_command(options: Options, given: argparse.Namespace) -> int:

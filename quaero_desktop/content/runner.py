@@ -25,7 +25,8 @@ from typing import Final
 
 import msgspec
 
-from quaero_desktop.content.worker import REPLY_HEADER, REQUEST_HEADER, STOP_SIGNALS, Reply, Request, serve
+from quaero_desktop.content.process import START_SECONDS, Input, Order, Result, Worker
+from quaero_desktop.content.worker import STOP_SIGNALS, Reply, Request, serve
 from quaero_desktop.domain.errors import BugError
 from quaero_desktop.domain.jobs import Cause
 from quaero_desktop.domain.pages import (
@@ -41,45 +42,10 @@ from quaero_desktop.domain.text import single_line
 
 PARSE: Final = "quaero_desktop.content.extract:parse"
 
-_START_SECONDS = 60.0  # from the launch of a process until it is ready; 0.2 s on an idle machine
 _ABANDONED_SECONDS = 0.5  # what a cancelled parse may still take before its process is killed
 _STALLED_SECONDS = 0.25  # a timer later than this means that this process itself was held up
 _GRACE_SECONDS = 0.05
 _REAP_SECONDS = 0.8  # the kernel needs a few milliseconds to end a killed process
-_MAX_REPLY_BYTES = 256_000_000
-
-
-_Input = PageInput | SummaryInput | CorpusInput
-_Result = ParsedPage | ParsedSitemap | Summary | ParseFailed
-
-
-class _Job:
-    """A page on its way through the runner.
-
-    Attributes:
-        page: the page until a process takes it, then None. Its message is made no sooner: a page may be ten megabytes,
-            and while it waits it is in memory once, while it is parsed not at all.
-        kind: what is asked about it.
-        wanted: what its answer must be.
-        done, doing: what becomes of it, for the sentences about its failure.
-    """
-
-    __slots__ = ("doing", "done", "future", "kind", "page", "url", "wanted")
-
-    def __init__(self, page: _Input, kind: Request, wanted: Reply, future: asyncio.Future[_Result]) -> None:
-        self.page: _Input | None = page
-        self.url = page.url if isinstance(page, PageInput) else ""
-        self.done, self.doing = ("parsed", "Parsing") if isinstance(page, PageInput) else ("summarised", "Summarising")
-        self.kind = kind
-        self.wanted = wanted
-        self.future = future
-
-    def settle(self, result: _Result) -> None:
-        if not self.future.done():  # else it was cancelled, and nobody waits for it
-            self.future.set_result(result)
-
-    def fail(self, cause: Cause, message: str) -> None:
-        self.settle(ParseFailed(url=self.url, cause=cause, message=message))
 
 
 class ParseRunner:
@@ -106,8 +72,8 @@ class ParseRunner:
         self._timeout = timeout
         self._memory_bytes = memory_bytes
         self._function = function
-        self._waiting: deque[_Job] = deque()
-        self._workers: set[_Worker] = set()
+        self._waiting: deque[Order] = deque()
+        self._workers: set[Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._sweep_at = math.inf
@@ -136,7 +102,7 @@ class ParseRunner:
                 or dead, within half a second.
         """
         running = self._run(page, Request.PAGE, Reply.PAGE)
-        del page  # the job has it, and lets go of it
+        del page  # the order has it, and lets go of it
         result = await running
         assert isinstance(result, ParsedPage | ParseFailed)
         return result
@@ -175,17 +141,17 @@ class ParseRunner:
         assert isinstance(result, Summary | ParseFailed)
         return SummaryFailed(cause=result.cause, message=result.message) if isinstance(result, ParseFailed) else result
 
-    async def _run(self, page: _Input, kind: Request, wanted: Reply) -> _Result:
+    async def _run(self, page: Input, kind: Request, wanted: Reply) -> Result:
         if self._closed:
             raise asyncio.CancelledError("The parse runner is closed")
-        job = _Job(page, kind, wanted, asyncio.get_running_loop().create_future())
+        order = Order(page, kind, wanted, asyncio.get_running_loop().create_future())
         del page
-        self._waiting.append(job)
+        self._waiting.append(order)
         self._dispatch()
         try:
-            return await job.future
+            return await order.future
         except asyncio.CancelledError:
-            self._abandon(job)
+            self._abandon(order)
             raise
 
     async def aclose(self) -> None:
@@ -198,8 +164,8 @@ class ParseRunner:
         while self._waiting:
             self._waiting.popleft().future.cancel()
         for worker in list(self._workers):
-            if worker.job is not None:
-                worker.job.future.cancel()
+            if worker.order is not None:
+                worker.order.future.cancel()
             self._dismiss(worker)
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -215,7 +181,7 @@ class ParseRunner:
         for worker in self._workers:
             while self._waiting and worker.idle:
                 worker.give(self._waiting.popleft(), self._timeout)
-            busy += worker.job is not None
+            busy += worker.order is not None
         wanted = min(self._processes, busy + len(self._waiting))
         if len(self._workers) < wanted:
             self._hire()
@@ -232,7 +198,7 @@ class ParseRunner:
         # A daemonic process is sent SIGTERM and then waited for at exit, but ours do not listen to SIGTERM.
         atexit.unregister(self._kill_all)
         atexit.register(self._kill_all)
-        worker = _Worker(self, process, loop)
+        worker = Worker(self, process, loop)
         self._workers.add(worker)
         self._spawn(self._connect(worker, connection))
         self._watch()
@@ -251,7 +217,7 @@ class ParseRunner:
                 raise
         return process, ours
 
-    async def _connect(self, worker: "_Worker", connection: socket.socket) -> None:
+    async def _connect(self, worker: Worker, connection: socket.socket) -> None:
         connection.setblocking(False)
         try:
             await asyncio.get_running_loop().create_connection(lambda: worker, sock=connection)
@@ -266,36 +232,36 @@ class ParseRunner:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _abandon(self, job: _Job) -> None:
+    def _abandon(self, order: Order) -> None:
         """Free what a cancelled page holds. Most are done in a moment, and a process is worth more than that."""
         with contextlib.suppress(ValueError):
-            self._waiting.remove(job)
+            self._waiting.remove(order)
         for worker in self._workers:
-            if worker.job is job:
+            if worker.order is order:
                 worker.hurry(_ABANDONED_SECONDS)
         self._watch()
 
-    def received(self, worker: "_Worker", kind: int, body: memoryview) -> None:
+    def received(self, worker: Worker, kind: int, body: memoryview) -> None:
         """Take a message from a worker."""
-        job = worker.job
+        order = worker.order
         match kind:
             case Reply.READY if not worker.ready:
                 worker.ready = True
                 worker.deadline = math.inf
-            case Reply.PAGE | Reply.SITEMAP | Reply.SUMMARY if job is not None and kind == job.wanted:
+            case Reply.PAGE | Reply.SITEMAP | Reply.SUMMARY if order is not None and kind == order.wanted:
                 try:
-                    page = _DECODERS[job.wanted].decode(body)
+                    page = _DECODERS[order.wanted].decode(body)
                 except (msgspec.MsgspecError, ValueError):
-                    job.fail(Cause.PARSE_CRASH, "The parser process answered with nonsense.")
+                    order.fail(Cause.PARSE_CRASH, "The parser process answered with nonsense.")
                     self._dismiss(worker)
                 else:
-                    job.settle(page)
+                    order.settle(page)
                     worker.rest()
-            case Reply.FAILED if job is not None:
-                job.fail(Cause.PARSE, f"The page cannot be {job.done}: {_text(body)}.")
+            case Reply.FAILED if order is not None:
+                order.fail(Cause.PARSE, f"The page cannot be {order.done}: {_text(body)}.")
                 worker.rest()
-            case Reply.LEAVING if job is not None:
-                job.fail(Cause.PARSE, f"The page cannot be {job.done}: {_text(body)}.")
+            case Reply.LEAVING if order is not None:
+                order.fail(Cause.PARSE, f"The page cannot be {order.done}: {_text(body)}.")
                 self._dismiss(worker)
             case Reply.BROKEN if not worker.ready:
                 self._dismiss(worker)
@@ -304,7 +270,7 @@ class ParseRunner:
                 self._dismiss(worker)
         self._dispatch()
 
-    def lost(self, worker: "_Worker") -> None:
+    def lost(self, worker: Worker) -> None:
         """Take note that a worker's connection ended: it crashed, or somebody killed it."""
         if worker in self._workers:
             self._dismiss(worker)
@@ -315,16 +281,16 @@ class ParseRunner:
     def _fail_start(self, reason: str) -> None:
         # One page for each failed launch: so nothing loops, and the next page tries its luck.
         if self._waiting:
-            job = self._waiting.popleft()
-            job.fail(Cause.PARSE_CRASH, f"The parser process could not be started: {reason}.")
+            order = self._waiting.popleft()
+            order.fail(Cause.PARSE_CRASH, f"The parser process could not be started: {reason}.")
 
-    def _dismiss(self, worker: "_Worker") -> None:
+    def _dismiss(self, worker: Worker) -> None:
         """Kill a worker; the page that it still has in hand counts as crashed."""
         self._workers.discard(worker)
         worker.kill()
         self._spawn(self._bury(worker))
 
-    async def _bury(self, worker: "_Worker") -> None:
+    async def _bury(self, worker: Worker) -> None:
         loop = asyncio.get_running_loop()
         limit = loop.time() + _REAP_SECONDS
         await asyncio.sleep(0)  # lets the transport close, too
@@ -333,8 +299,8 @@ class ParseRunner:
             await asyncio.sleep(0.005)
         if code is not None:
             worker.process.close()
-        if worker.job is not None:
-            worker.job.fail(Cause.PARSE_CRASH, f"The parser crashed on this page ({_exit(code)}).")
+        if worker.order is not None:
+            worker.order.fail(Cause.PARSE_CRASH, f"The parser crashed on this page ({_exit(code)}).")
 
     def _watch(self) -> None:
         """Keep one timer for the earliest deadline: qasync frees a cancelled timer only when it was due."""
@@ -356,12 +322,12 @@ class ParseRunner:
             for worker in self._workers:
                 worker.deadline += late + _GRACE_SECONDS
         for worker in [worker for worker in self._workers if worker.deadline <= now]:
-            if worker.job is not None:
-                worker.job.fail(
-                    Cause.PARSE_TIMEOUT, f"{worker.job.doing} the page took longer than {self._timeout:g} s."
+            if worker.order is not None:
+                worker.order.fail(
+                    Cause.PARSE_TIMEOUT, f"{worker.order.doing} the page took longer than {self._timeout:g} s."
                 )
             elif not worker.ready:
-                self._fail_start(f"it was not ready after {_START_SECONDS:g} s")
+                self._fail_start(f"it was not ready after {START_SECONDS:g} s")
             self._dismiss(worker)
         self._dispatch()
 
@@ -370,99 +336,11 @@ class ParseRunner:
             worker.process.kill()
 
 
-class _Worker(asyncio.Protocol):
-    """The runner's end of one process.
-
-    Attributes:
-        job: the page that the process has in hand.
-        ready: whether it has said that it takes pages.
-        deadline: when to kill it, in the loop's time; infinite while it has nothing to do.
-    """
-
-    def __init__(self, runner: ParseRunner, process: SpawnProcess, loop: asyncio.AbstractEventLoop) -> None:
-        self.process = process
-        self.job: _Job | None = None
-        self.ready = False
-        self.deadline = loop.time() + _START_SECONDS
-        self._runner = runner
-        self._loop = loop
-        self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
-        self._killed = False
-
-    @property
-    def idle(self) -> bool:
-        """Whether a page may be given to it."""
-        return self.ready and self.job is None
-
-    def give(self, job: _Job, timeout: float) -> None:
-        """Send a page; *timeout* in seconds from now. One that cannot be sent has failed, and the process is idle."""
-        assert self._transport is not None, "a process that said it is ready is connected"
-        assert job.page is not None, "a page is given once"
-        try:
-            message = _request(job.page, job.kind)
-        except ValueError as error:  # a lone surrogate in the URL, for example
-            job.fail(Cause.PARSE, f"The page cannot be {job.done}: {error}.")
-            return
-        job.page = None
-        self.job = job
-        self.deadline = self._loop.time() + timeout
-        # A view, because asyncio copies what the socket does not take at once, and a slice of a bytearray once more.
-        self._transport.write(memoryview(message))
-
-    def rest(self) -> None:
-        """Take note that it is done with its page."""
-        self.job = None
-        self.deadline = math.inf
-
-    def hurry(self, seconds: float) -> None:
-        """Bring the deadline forward."""
-        self.deadline = min(self.deadline, self._loop.time() + seconds)
-
-    def kill(self) -> None:
-        """End the process at once and hear nothing more from it."""
-        self._killed = True
-        self.process.kill()
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        if self._killed:
-            transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while len(self._buffer) >= REPLY_HEADER.size and not self._killed:
-            length, kind = REPLY_HEADER.unpack_from(self._buffer)
-            end = REPLY_HEADER.size + length
-            if length > _MAX_REPLY_BYTES:
-                self._runner.lost(self)
-                return
-            if len(self._buffer) < end:
-                return
-            with memoryview(self._buffer) as view, view[REPLY_HEADER.size : end] as body:
-                self._runner.received(self, kind, body)
-            del self._buffer[:end]
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._runner.lost(self)
-
-
-_ENCODER = msgspec.msgpack.Encoder()
 _DECODERS: dict[Reply, msgspec.msgpack.Decoder[ParsedPage | ParsedSitemap | Summary]] = {
     Reply.PAGE: msgspec.msgpack.Decoder(ParsedPage),
     Reply.SITEMAP: msgspec.msgpack.Decoder(ParsedSitemap),
     Reply.SUMMARY: msgspec.msgpack.Decoder(Summary),
 }
-
-
-def _request(page: _Input, kind: Request) -> bytearray:
-    message = bytearray(REQUEST_HEADER.size)
-    _ENCODER.encode_into(page, message, REQUEST_HEADER.size)
-    REQUEST_HEADER.pack_into(message, 0, len(message) - REQUEST_HEADER.size, kind)
-    return message
 
 
 def _cores() -> int:

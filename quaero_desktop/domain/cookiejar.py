@@ -5,8 +5,8 @@ import re
 import msgspec
 
 from quaero_desktop.domain import urls
-from quaero_desktop.domain.credentials import MASK, TOKEN, Cookie, Cookies, checked_value
 from quaero_desktop.domain.errors import UsageError
+from quaero_desktop.domain.secrets import MASK, TOKEN, Cookie, Cookies, checked_value
 
 
 class JarCookie(msgspec.Struct, frozen=True, kw_only=True, rename={"expires": "expirationDate"}):

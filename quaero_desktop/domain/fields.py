@@ -11,6 +11,8 @@ from quaero_desktop.domain.text import single_line
 
 T = TypeVar("T")
 
+MAX_NAME = 200
+"""The most characters of a name that a person gives."""
 _SHOWN = 60
 
 
@@ -26,6 +28,20 @@ def checked(field: str, read: Callable[[], T]) -> T:
         raise
     except UsageError as error:
         raise FieldError(field, f"{field}: {error.message}", error.hint) from error
+
+
+def checked_name(text: str, field: str = "name") -> str:
+    """Return a name on one line.
+
+    Raises:
+        FieldError: it is empty, or too long.
+    """
+    name = single_line(text, MAX_NAME + 1).strip()
+    if not name:
+        raise FieldError(field, f"{field} is empty.", "Say what it is to be called.")
+    if len(name) > MAX_NAME:
+        raise FieldError(field, f"{field} has more than {MAX_NAME} characters.")
+    return name
 
 
 def check_among(field: str, value: str, choices: Sequence[str]) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from quaero_desktop.domain import cookiejar, curl
-from quaero_desktop.domain.credentials import (
+from quaero_desktop.domain.credentials import CredentialKind, checked_origin
+from quaero_desktop.domain.errors import UnknownSecretError, UsageError
+from quaero_desktop.domain.secrets import (
     TOKEN,
     Basic,
     Bearer,
@@ -23,8 +25,6 @@ from quaero_desktop.domain.credentials import (
     kind_of,
     tail,
 )
-from quaero_desktop.domain.errors import UnknownSecretError, UsageError
-from quaero_desktop.domain.sources import CredentialKind, checked_origin
 
 MAX_TEXT = 5_000_000
 """The cookies of a whole browser fit into it."""

@@ -9,12 +9,12 @@ from typing import Any, Protocol
 import msgspec
 
 from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.credentials import Credential
 from quaero_desktop.domain.definitions import NO_STEP, Action
 from quaero_desktop.domain.jobs import OPEN_STATUSES, JobRef, Status
 from quaero_desktop.domain.outcomes import Completed, Discovered, Failed, Part
 from quaero_desktop.domain.queue import Delivery, Receipt, Turns
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges
-from quaero_desktop.domain.sources import Credential
 from quaero_desktop.domain.summaries import SummariesPort
 
 

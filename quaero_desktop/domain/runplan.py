@@ -24,7 +24,7 @@ from quaero_desktop.domain.definitions import (
     parse_duration,
 )
 from quaero_desktop.domain.errors import FieldError
-from quaero_desktop.domain.fields import check_among, checked, quoted
+from quaero_desktop.domain.fields import MAX_NAME, check_among, checked, quoted
 from quaero_desktop.domain.identity import Identity
 from quaero_desktop.domain.schedule import check_schedule
 from quaero_desktop.domain.sources import Source, SourceRules
@@ -32,7 +32,6 @@ from quaero_desktop.domain.stepoptions import CrawlOptions, parse
 
 T = TypeVar("T")
 
-MAX_NAME = 200
 MAX_RUN_STEPS = 1_000
 """A crawl of many sources is that many steps; their set-up is stored with each run."""
 _MOST_FAILURES = 1_000_000_000

@@ -1,90 +1,16 @@
-"""Sources and the credentials of their sites (J5, J8)."""
-
-from enum import StrEnum
+"""Sources: the sites that are collected."""
 
 import msgspec
 
-from quaero_desktop.domain import urls
+from quaero_desktop.domain import fields, urls
 from quaero_desktop.domain.crawl import CrawlConfig
-from quaero_desktop.domain.errors import FieldError, UsageError
+from quaero_desktop.domain.credentials import Credential
+from quaero_desktop.domain.errors import FieldError
+from quaero_desktop.domain.fields import checked_name
 from quaero_desktop.domain.scope import ScopeKind
-from quaero_desktop.domain.text import single_line, storable
+from quaero_desktop.domain.text import storable
 
-MAX_NAME = 200
 _MOST_DELAY_MS = 86_400_000
-
-
-class CredentialKind(StrEnum):
-    """How a secret is shown to a server."""
-
-    COOKIES = "cookies"
-    BEARER = "bearer"
-    BASIC = "basic"
-    HEADER = "header"
-
-
-class Credential(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret bound to one origin; the secret itself is not here, but in the keyring of the operating system.
-
-    Attributes:
-        origin: scheme://host[:port]; it is sent nowhere else.
-        kept: whether the secret lies in the keyring; else it is asked for at each start.
-        tail: the last four characters of the secret: all that may be shown.
-        login_url: where signing in is done, as far as it is known; a redirect there means that the session expired.
-        reference: under which name the keyring has it; None when it has not.
-    """
-
-    id: int
-    name: str
-    origin: str
-    kind: CredentialKind
-    kept: bool
-    tail: str
-    login_url: str = ""
-    created_at: int = 0
-    updated_at: int = 0
-    reference: str | None = None
-
-    @property
-    def key(self) -> str:
-        """The name of the secret in a :class:`quaero_desktop.infra.secrets.SecretStore`."""
-        return self.reference or memory_key(self.id)
-
-
-MEMORY_KEY = "memory:"
-"""How the names of secrets begin that no keyring is asked for."""
-
-
-def memory_key(credential_id: int) -> str:
-    """Return the name of a secret that is only kept while this process runs."""
-    return f"{MEMORY_KEY}{credential_id}"
-
-
-class NewCredential(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person says about a credential, but for the secret.
-
-    Attributes:
-        origin: the web address of the site as typed; only its scheme, host and port count.
-        kind: None takes what the secret looks like.
-    """
-
-    name: str
-    origin: str = ""
-    kind: CredentialKind | None = None
-    login_url: str = ""
-
-    def checked(self) -> "NewCredential":
-        """Return self with the name on one line and the addresses canonical.
-
-        Raises:
-            FieldError: naming the field that makes no sense.
-        """
-        return msgspec.structs.replace(
-            self,
-            name=checked_name(self.name),
-            origin=checked_origin(self.origin) if self.origin.strip() else "",
-            login_url=_checked_url("login_url", self.login_url) if self.login_url.strip() else "",
-        )
 
 
 class SourceRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -123,12 +49,12 @@ class SourceRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             for pattern in patterns:
                 if not pattern.strip() or storable(pattern) != pattern:
                     raise FieldError(f"rules.{name}", f"rules.{name} holds a rule that is empty or no text.")
-                _as_field(f"rules.{name}", CrawlConfig(seeds=("-",), include=(pattern,)))
+                fields.checked(f"rules.{name}", CrawlConfig(seeds=("-",), include=(pattern,)).checked)
         if self.delay_ms is not None and self.delay_ms > _MOST_DELAY_MS:
             raise FieldError("rules.delay_ms", "rules.delay_ms is more than a day.")
         for name in ("scope", "depth", "max_pages", "per_host", "delay_ms"):
             only = msgspec.structs.replace(SourceRules(), **{name: getattr(self, name)})
-            _as_field(f"rules.{name}", only.applied_to(CrawlConfig(seeds=("-",))))
+            fields.checked(f"rules.{name}", only.applied_to(CrawlConfig(seeds=("-",))).checked)
         return self
 
 
@@ -153,7 +79,7 @@ class NewSource(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             FieldError: naming the field that makes no sense.
         """
-        base_url = _checked_url("base_url", self.base_url)
+        base_url = fields.checked("base_url", lambda: urls.seed(self.base_url))
         return msgspec.structs.replace(
             self,
             base_url=base_url,
@@ -205,56 +131,3 @@ class SourceDeletion(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int
     open_jobs: int
     definitions: tuple[str, ...] = ()
-
-
-class CredentialTest(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of showing a secret to its site.
-
-    Attributes:
-        ok: whether the site lets us in with it; None when that cannot be told.
-        url: the page that was asked for.
-        status: the HTTP status with the secret, if there was an answer.
-        message: a sentence for a person.
-    """
-
-    ok: bool | None
-    url: str
-    status: int | None
-    message: str
-
-
-def checked_name(text: str, field: str = "name") -> str:
-    """Return a name on one line.
-
-    Raises:
-        FieldError: it is empty, or too long.
-    """
-    name = single_line(text, MAX_NAME + 1).strip()
-    if not name:
-        raise FieldError(field, f"{field} is empty.", "Say what it is to be called.")
-    if len(name) > MAX_NAME:
-        raise FieldError(field, f"{field} has more than {MAX_NAME} characters.")
-    return name
-
-
-def checked_origin(text: str, field: str = "origin") -> str:
-    """Return the origin of a web address as typed: ``scheme://host[:port]``.
-
-    Raises:
-        FieldError: it is no web address.
-    """
-    return urls.origin_of(_checked_url(field, text))
-
-
-def _checked_url(field: str, text: str) -> str:
-    try:
-        return urls.seed(text)
-    except UsageError as error:
-        raise FieldError(field, f"{field}: {error.message}", error.hint) from None
-
-
-def _as_field(field: str, config: CrawlConfig) -> None:
-    try:
-        config.checked()
-    except UsageError as error:
-        raise FieldError(field, f"{field}: {error.message}", error.hint) from None

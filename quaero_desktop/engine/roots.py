@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope
+from quaero_desktop.domain.credentials import Credential
 from quaero_desktop.domain.definitions import NO_STEP, Action
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.ports import LedgerPort
-from quaero_desktop.domain.sources import Credential
 from quaero_desktop.domain.urls import host_of
 from quaero_desktop.engine.traps import Traps
 

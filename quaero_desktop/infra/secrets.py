@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from quaero_desktop.domain.credentials import Secret as Secret  # what is kept is handed around in it
-from quaero_desktop.domain.credentials import secret_parts
+from quaero_desktop.domain.credentials import MEMORY_KEY
 from quaero_desktop.domain.errors import SecretError
-from quaero_desktop.domain.sources import MEMORY_KEY
+from quaero_desktop.domain.secrets import Secret as Secret  # what is kept is handed around in it
+from quaero_desktop.domain.secrets import secret_parts
 from quaero_desktop.infra import redact
 
 if TYPE_CHECKING:

@@ -23,16 +23,17 @@ from quaero_desktop.infra.settings.loading import LoadedSettings, load
 from quaero_desktop.infra.settings.sections import LogLevel, Settings
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.services.cleanup import CleanupService
+from quaero_desktop.services.credentials import CredentialService
 from quaero_desktop.services.definitions import DefinitionService
 from quaero_desktop.services.export import ExportService
 from quaero_desktop.services.feed import ChangeFeed
 from quaero_desktop.services.jobs import JobService
+from quaero_desktop.services.languagemodel import LanguageModelService
 from quaero_desktop.services.later import LaterEngine
 from quaero_desktop.services.library import LibraryService
 from quaero_desktop.services.maintenance import BackupShelf, MaintenanceService
 from quaero_desktop.services.pages import PageService
-from quaero_desktop.services.sources import CredentialService, SourceService
-from quaero_desktop.services.summaries import SummaryService
+from quaero_desktop.services.sources import SourceService
 from quaero_desktop.storage import opening, sqlite
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.jobs.backoff import Backoff
@@ -83,11 +84,11 @@ class Services:
         self.maintenance = MaintenanceService(database, files, clock, settings.storage.keep_backups)
         self.cleanup = CleanupService(database, self.jobs.deletion, settings, clock)
         self.secrets = secret_store or SecretStore()
-        self.summaries = SummaryService(self.secrets)
+        self.language_model = LanguageModelService(self.secrets)
         self.sources = SourceService(database, engine)
         self.credentials = CredentialService(database, self.secrets, settings, clock, engine)
         if engine is not None:
-            engine.attach(self.cleanup.run, self.definitions.stored)
+            engine.attach(self.cleanup.run, self.definitions.schedules)
 
     @functools.cached_property
     def importing(self) -> "ImportService":

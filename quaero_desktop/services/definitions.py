@@ -18,6 +18,7 @@ from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.definitions import Definitions
 from quaero_desktop.storage.definitions import DeletedDefinition as DeletedDefinition  # part of what is said here
 from quaero_desktop.storage.ledger import Ledger
+from quaero_desktop.storage.schedules import Schedules
 
 if TYPE_CHECKING:
     from quaero_desktop.services.engine import Engine
@@ -53,7 +54,8 @@ class DefinitionService:
         zone: whose times of day schedules mean, of now.
 
     Attributes:
-        stored: the definitions as the scheduler sees them.
+        stored: the definitions of the library.
+        schedules: those that run by themselves, as the scheduler sees them.
     """
 
     def __init__(
@@ -65,7 +67,8 @@ class DefinitionService:
         engine: "Engine | LaterEngine | None",
         zone: Callable[[], tzinfo] = local_zone,
     ) -> None:
-        self.stored = Definitions(database, ledger)
+        self.stored = Definitions(database)
+        self.schedules = Schedules(database, ledger)
         self._ledger = ledger
         self._defaults = crawl_defaults(settings)
         self._clock = clock

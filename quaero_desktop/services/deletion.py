@@ -11,7 +11,7 @@ from quaero_desktop.domain.errors import LibraryError
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.storage.database import Database
-from quaero_desktop.storage.deletion import Deletions, Hidden
+from quaero_desktop.storage.deletion import Deletions, Trashed
 from quaero_desktop.storage.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class DeletionService:
 
     # What is committed must reach the engine, also when the caller is cancelled in between.
 
-    async def _hide(self, ids: Sequence[int], cascade: bool, ended_only: bool = False) -> Hidden:
+    async def _hide(self, ids: Sequence[int], cascade: bool, ended_only: bool = False) -> Trashed:
         hidden = await self._deletions.hide(ids, cascade=cascade, ended_only=ended_only)
         if hidden.tops and self._engine is not None:
             for job_id in {*hidden.tops, *hidden.running}:

@@ -10,7 +10,7 @@ from quaero_desktop.domain.events import EngineNotice
 from quaero_desktop.domain.jobs import JobType
 from quaero_desktop.domain.pages import FetchLimits
 from quaero_desktop.domain.ports import LedgerPort, SchedulePort
-from quaero_desktop.engine.executors.access import Access
+from quaero_desktop.engine.access import Access
 from quaero_desktop.engine.executors.cleanup import CleansUp, CleanupExecutor
 from quaero_desktop.engine.executors.corpus import CorpusSummaryExecutor
 from quaero_desktop.engine.executors.crawler import PageCrawler

@@ -11,7 +11,7 @@ from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.jobs import SkipReason
 from quaero_desktop.infra.redact import redact
 from quaero_desktop.infra.settings.sections import Settings
-from quaero_desktop.services.jobs import CrawlRequest, crawl_config
+from quaero_desktop.services.crawlrequest import CrawlRequest, crawl_config
 
 _OTHER_SCHEME = re.compile(r"\s*(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:", re.IGNORECASE)
 _NOT_COLLECTED = Verdict(SkipReason.SCHEME, "only http and https are collected")

@@ -9,7 +9,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import aiosqlite
 
@@ -64,7 +64,8 @@ class Tx:
 
     def one(self, sql: str, parameters: tuple[Any, ...] | dict[str, Any] = ()) -> sqlite3.Row | None:
         """Return the first row of a query, or None."""
-        return cast("sqlite3.Row | None", self.execute(sql, parameters).fetchone())
+        row: sqlite3.Row | None = self.execute(sql, parameters).fetchone()
+        return row
 
     def value(self, sql: str, parameters: tuple[Any, ...] | dict[str, Any] = ()) -> Any:
         """Return the first column of the first row.
@@ -72,7 +73,7 @@ class Tx:
         Raises:
             BugError: when there is no row.
         """
-        row = self.execute(sql, parameters).fetchone()
+        row = self.one(sql, parameters)
         if row is None:
             raise BugError(f"no row for: {sql}")
         return row[0]
@@ -132,7 +133,8 @@ class Database:
         except BaseException as error:
             await self.close()
             if isinstance(error, sqlite3.Error):
-                raise sqlite.explain(error, self.path) from error
+                known = self._explained(error)
+                raise known from known.__cause__
             raise
 
     def on_commit(self, listener: Callable[[int], None]) -> None:
@@ -167,7 +169,7 @@ class Database:
         waiting = _Waiting(function, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._drain is None:
-            self._drain = asyncio.get_running_loop().create_task(self._drain_waiting(), name="writer")
+            self._start(self._drain_waiting(), "writer")
         return await asyncio.shield(waiting.future)
 
     async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
@@ -215,7 +217,8 @@ class Database:
         except sqlite3.Error as error:
             if self._closed:
                 raise LibraryError("The library was closed.") from error
-            raise self._explained(error) from error
+            known = self._explained(error)
+            raise known from known.__cause__
 
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         if self._closed or not self._readers:
@@ -225,7 +228,8 @@ class Database:
         try:
             return await _on_thread(self._readers[index], _in_snapshot, function)
         except sqlite3.Error as error:
-            raise self._explained(error) from error
+            known = self._explained(error)
+            raise known from known.__cause__
         finally:
             self._reads_under_way[index] -= 1
 
@@ -248,7 +252,7 @@ class Database:
         Cancelling the caller does not leave it half-way: a connection that stays open keeps the process alive.
         """
         self._closed = True
-        if self._closing is None:
+        if self._closing is None or self._closing.cancelled():
             self._closing = asyncio.get_running_loop().create_task(self._close(), name="close library")
         await asyncio.shield(self._closing)
 
@@ -282,19 +286,29 @@ class Database:
             raise LibraryError("The library is closed.")
         return await _on_thread(self._writer, function)
 
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Let a task have the writer; no other has it until that one has ended."""
+        self._drain = asyncio.get_running_loop().create_task(work, name=name)
+        self._drain.add_done_callback(self._on_ended)
+
+    def _on_ended(self, task: "asyncio.Task[None]") -> None:
+        self._drain = None
+        if task.cancelled():
+            # Only a loop that is being torn down does that, perhaps before the task began; nobody may wait for ever.
+            waiting, self._waiting = self._waiting, []
+            _tell(waiting, [_Outcome(error=LibraryError("The library was closed.")) for _ in waiting])
+        elif self._waiting:
+            self._start(self._drain_waiting(), "writer")
+
     async def _drain_waiting(self) -> None:
         if self._idle_timer is not None:
             self._idle_timer.cancel()
-            self._idle_timer = None
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-                if self._damage is None:
-                    await self._commit(batch)
-                else:
-                    _tell(batch, [_Outcome(error=self._damage)] * len(batch))
-        finally:
-            self._drain = None
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            if self._damage is None:
+                await self._commit(batch)
+            else:
+                _tell(batch, [_Outcome(error=self._damage)] * len(batch))
         if not self._closed:
             self._idle_timer = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._on_idle)
 
@@ -337,19 +351,14 @@ class Database:
         return known
 
     def _on_idle(self) -> None:
-        self._idle_timer = None
         if self._drain is None and not self._closed and self._damage is None:
-            self._drain = asyncio.get_running_loop().create_task(self._idle_checkpoint(), name="idle checkpoint")
+            self._start(self._idle_checkpoint(), "idle checkpoint")
 
     async def _idle_checkpoint(self) -> None:
         try:
             await self.checkpoint()
         except sqlite3.Error as error:
             _log.warning("no checkpoint: %s", error)
-        finally:
-            self._drain = None
-            if self._waiting:
-                self._drain = asyncio.get_running_loop().create_task(self._drain_waiting(), name="writer")
 
 
 class _Outcome:
@@ -471,8 +480,8 @@ async def _on_thread(connection: aiosqlite.Connection, function: Callable[..., T
     aiosqlite has no public way to run a function there, only single statements, and a transaction of single awaited
     statements is what the writer is there to rule out: hence its own internal ``_execute``, used here and nowhere else.
     """
-    raw = connection._conn
-    return cast(T, await connection._execute(function, raw, *arguments))  # type: ignore[no-untyped-call]
+    value: T = await connection._execute(function, connection._conn, *arguments)  # type: ignore[no-untyped-call]
+    return value
 
 
 async def _disconnect(connection: aiosqlite.Connection) -> None:

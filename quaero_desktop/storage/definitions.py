@@ -1,4 +1,4 @@
-"""Stored definitions: kept, looked up, and started when their schedule says so (J3, J4).
+"""Stored definitions: kept, looked up, and what a run of one does (J3, J4).
 
 What is saved is checked in the very transaction that saves it: a source, or another definition, that it names cannot go
 meanwhile, and no two can close a circle.
@@ -7,7 +7,7 @@ meanwhile, and no two can close a circle.
 import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -15,12 +15,10 @@ from quaero_desktop.domain import urls
 from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.definitions import Action, Definition, RunConfig, Step, StoredDefinition, find_circle
 from quaero_desktop.domain.errors import FieldError, KnownError, NotAllowedError, NotFoundError, UsageError
-from quaero_desktop.domain.ports import Scheduled, Turn
 from quaero_desktop.domain.runplan import check_definition, plan_run
 from quaero_desktop.domain.sources import Source, SourceRules
 from quaero_desktop.domain.text import single_line, storable, storable_integer
 from quaero_desktop.storage.database import Database, Tx
-from quaero_desktop.storage.jobs import joblog
 
 _diagnostics = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -29,19 +27,6 @@ _COLUMNS = (
     "d.id, d.name, d.body, d.enabled, d.schedule_paused, d.last_run, d.created_at, d.updated_at,"
     " (SELECT max(j.id) FROM jobs j WHERE j.definition_id = d.id AND j.parent_id IS NULL AND j.trashed_at IS NULL)"
 )
-_OPEN_RUN = (
-    "SELECT min(id) FROM jobs WHERE definition_id = ? AND parent_id IS NULL AND trashed_at IS NULL"
-    " AND status IN ('pending', 'running', 'paused')"
-)
-_LATE_MS = 120_000
-"""From so late on it is said that a run is late: Quaero did not run, or the machine slept."""
-
-
-class RunStarter(Protocol):
-    """What starts a run inside a transaction: the ledger."""
-
-    def begin_run(self, tx: Tx, definition_id: int, defaults: CrawlConfig, *, triggered_by: int | None = None) -> int:
-        """Store the root of a run and what it begins with; return its id."""
 
 
 class DeletedDefinition(msgspec.Struct, frozen=True):
@@ -56,12 +41,10 @@ class Definitions:
 
     Args:
         database: the open library.
-        starter: starts their runs.
     """
 
-    def __init__(self, database: Database, starter: RunStarter) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._starter = starter
 
     async def all(self) -> tuple[StoredDefinition, ...]:
         """Return all definitions by name."""
@@ -127,57 +110,6 @@ class Definitions:
     async def named(self) -> tuple[dict[int, str], dict[int, str]]:
         """Return the names of all sources that people know, and of all definitions, by their ids."""
         return await self._database.read(_named)
-
-    # For the scheduler: domain.ports.SchedulePort.
-
-    async def schedules(self) -> tuple[Scheduled, ...]:
-        """Return the definitions that may run by themselves."""
-        return await self._database.read(_schedules)
-
-    async def deal_with(self, definition_id: int, until: int) -> None:
-        """Note that the moments of a schedule up to *until*, in milliseconds UTC, are dealt with."""
-        sql = "UPDATE definitions SET checked_until = ? WHERE id = ?"
-        await self._database.write(lambda tx: tx.execute(sql, (until, definition_id)))
-
-    async def start_due(self, scheduled: Scheduled, due: int | None, now: int, defaults: CrawlConfig) -> Turn | None:
-        """Start a run whose turn has come, and note that all moments up to now are dealt with, in one transaction.
-
-        Args:
-            scheduled: as it was read.
-            due: the moment of its schedule that has come; None when it starts because Quaero did.
-            now: milliseconds UTC.
-            defaults: what a crawl starts with by the settings.
-
-        Returns:
-            What came of it; None when it is no longer what was read.
-        """
-        return await self._database.write(lambda tx: self._start_due(tx, scheduled, due, now, defaults))
-
-    def _start_due(self, tx: Tx, scheduled: Scheduled, due: int | None, now: int, defaults: CrawlConfig) -> Turn | None:
-        if scheduled not in _schedules(tx.connection, scheduled.id):
-            return None
-        tx.execute("UPDATE definitions SET checked_until = ? WHERE id = ?", (now, scheduled.id))
-        running = tx.value(_OPEN_RUN, (scheduled.id,))
-        if running is not None:
-            message = "The schedule came up again while this run had not ended: it is left out this time."
-            last = tx.one("SELECT message FROM job_logs WHERE root_id = ? ORDER BY id DESC LIMIT 1", (running,))
-            # One that waits for somebody for weeks need not be told each minute.
-            if due is not None and (last is None or last[0] != message):
-                joblog.write(tx, running, running, "warn", message)
-            return Turn(running=running)
-        try:
-            # Before anything is written: what makes no sense today must not be asked for again each minute.
-            plan(tx.connection, scheduled.id, defaults)
-        except KnownError as error:
-            return Turn(problem=error.message, hint=error.hint)
-        job_id = self._starter.begin_run(tx, scheduled.id, defaults)
-        if due is None:
-            why = "Started with Quaero (auto_start)"
-        else:
-            late = f", {_ago(now - due)} late" if now - due >= _LATE_MS else ""
-            why = f"Started by its schedule, {scheduled.schedule}{late}"
-        joblog.write(tx, job_id, job_id, "info", why)
-        return Turn(job_id=job_id)
 
 
 def stored(connection: sqlite3.Connection, definition_id: int) -> StoredDefinition:
@@ -310,24 +242,6 @@ def _named(connection: sqlite3.Connection) -> tuple[dict[int, str], dict[int, st
     sources = connection.execute("SELECT id, name FROM sources ORDER BY id").fetchall()
     definitions = connection.execute("SELECT id, name FROM definitions ORDER BY id").fetchall()
     return {row[0]: row[1] for row in sources}, {row[0]: row[1] for row in definitions}
-
-
-def _schedules(connection: sqlite3.Connection, definition_id: int | None = None) -> tuple[Scheduled, ...]:
-    rows = connection.execute(
-        "SELECT id, name, body, enabled, iif(schedule_paused, '', body ->> '$.schedule'), checked_until,"
-        " body ->> '$.auto_start' FROM definitions WHERE enabled AND (?1 IS NULL OR id = ?1) ORDER BY id",
-        (definition_id,),
-    )
-    return tuple(
-        Scheduled(
-            id=row[0],
-            name=row[1],
-            schedule=row[4] if isinstance(row[4], str) else "",
-            checked_until=row[5],
-            auto_start=row[6] == 1,
-        )
-        for row in rows
-    )
 
 
 # --- changing ---------------------------------------------------------------------------------------------------------
@@ -488,13 +402,6 @@ def _set(tx: Tx, definition_id: int, column: str, value: bool) -> None:
             f"UPDATE definitions SET {column} = ?, checked_until = ?, updated_at = ? WHERE id = ?",
             (value, tx.now, tx.now, definition_id),
         )
-
-
-def _ago(milliseconds: int) -> str:
-    minutes = milliseconds // 60_000
-    if minutes < 120:
-        return f"{minutes} minutes"
-    return f"{minutes // 60} hours" if minutes < 48 * 60 else f"{minutes // 1440} days"
 
 
 def _json(ids: Iterable[int]) -> str:

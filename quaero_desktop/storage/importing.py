@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from quaero_desktop.domain.definitions import Definition
+from quaero_desktop.domain.fields import MAX_NAME
 from quaero_desktop.domain.importing import Kind, LeftOut
-from quaero_desktop.domain.jobs import LOG_LEVELS, JobType, Phase, Status
+from quaero_desktop.domain.jobs import JobType, Phase, Status
 from quaero_desktop.domain.legacy import (
     LegacyCredential,
     LegacyDefinition,
@@ -24,9 +25,8 @@ from quaero_desktop.domain.legacy import (
     LegacySource,
     linked,
 )
-from quaero_desktop.domain.sources import MAX_NAME
 from quaero_desktop.infra.redact import redact
-from quaero_desktop.storage import documents, legacy
+from quaero_desktop.storage import audit, documents, legacy
 from quaero_desktop.storage.database import Tx
 from quaero_desktop.storage.masking import masked_json
 
@@ -568,7 +568,4 @@ def write_seen(tx: Tx, found: Sequence[SeenUrl]) -> Written:
 def note_import(tx: Tx, file: str, written: Written) -> None:
     """Note in the audit table what an import brought."""
     detail = {"file": redact(file), "imported": dict(written.imported), "left_out": len(written.left_out)}
-    tx.execute(
-        "INSERT INTO audit (at, level, action, job_id, detail) VALUES (?, ?, 'import', NULL, ?)",
-        (tx.now, LOG_LEVELS.index("info"), _encode(detail).decode()),
-    )
+    audit.note(tx, "import", "info", [(None, detail)])

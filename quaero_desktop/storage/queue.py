@@ -163,7 +163,7 @@ class Queue:
             f"DELETE FROM messages WHERE id = ? AND delivery = ? AND owner = ? RETURNING {_COLUMNS}",
             (receipt.message_id, receipt.delivery, receipt.owner),
         )
-        return _held(row, receipt)
+        return _held(row, _named(receipt))
 
     def held(self, tx: Tx, receipt: Receipt) -> Delivery:
         """Return the message of *receipt* and leave it leased.
@@ -175,7 +175,7 @@ class Queue:
             f"SELECT {_COLUMNS} FROM messages WHERE id = ? AND delivery = ? AND owner = ?",
             (receipt.message_id, receipt.delivery, receipt.owner),
         )
-        return _held(row, receipt)
+        return _held(row, _named(receipt))
 
     def held_for(self, tx: Tx, job_id: int) -> Delivery:
         """Return the message of a job that this owner runs.
@@ -184,7 +184,7 @@ class Queue:
             StaleReceiptError: it does not, or not any more.
         """
         sql = f"SELECT {_COLUMNS} FROM messages WHERE job_id = ? AND owner = ?"
-        return _held(tx.one(sql, (job_id, self.owner)), Receipt(0, 0, self.owner))
+        return _held(tx.one(sql, (job_id, self.owner)), f"the message of job {job_id}")
 
     def retry_later(self, tx: Tx, receipt: Receipt, delay_ms: int) -> None:
         """Give a message back after a failure; it becomes ready in *delay_ms*.
@@ -550,10 +550,14 @@ def _delivery(row: Row | sqlite3.Row) -> Delivery | None:
     )
 
 
-def _held(row: sqlite3.Row | None, receipt: Receipt) -> Delivery:
+def _named(receipt: Receipt) -> str:
+    return f"message {receipt.message_id}, delivery {receipt.delivery}"
+
+
+def _held(row: sqlite3.Row | None, name: str) -> Delivery:
     if row is None:
-        raise StaleReceiptError(f"message {receipt.message_id}, delivery {receipt.delivery} is held by nobody here")
+        raise StaleReceiptError(f"{name} is held by nobody here")
     delivery = _delivery(row)
     if delivery is None:
-        raise StaleReceiptError(f"the payload of message {receipt.message_id} changed while it was leased")
+        raise StaleReceiptError(f"the payload of {name} changed while it was leased")
     return delivery

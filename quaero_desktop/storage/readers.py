@@ -59,10 +59,11 @@ class InterruptibleReaders:
             for question in self._running.values():
                 question.stop()
             await asyncio.wait(self._running)
+        # First: a connection whose task was cancelled with the event loop may still be in use.
+        self._threads.shutdown()
         for connection in self._free:
             connection.close()
         self._free.clear()
-        self._threads.shutdown()
 
     async def _answer(self, question: "_Question", function: Callable[[sqlite3.Connection], T]) -> T:
         try:

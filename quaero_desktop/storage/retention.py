@@ -9,22 +9,18 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import msgspec
-
 from quaero_desktop.domain.cleanup import CLEANABLE, CleanupRoot
-from quaero_desktop.domain.jobs import LOG_LEVELS
 from quaero_desktop.infra.redact import redact
+from quaero_desktop.storage import audit
 from quaero_desktop.storage.database import Database, Tx
+from quaero_desktop.storage.fragments import AMONG, json_list
 from quaero_desktop.storage.pace import Pace
-from quaero_desktop.storage.trash import ids_json
 
 LOG_BATCH = 5_000
 """The most lines that one transaction deletes."""
 
-_AMONG = "IN (SELECT value FROM json_each(?))"
 _ENDED = f"({', '.join(repr(str(status)) for status in CLEANABLE)})"
 _ENDED_AT = "coalesce(j.completed_at, j.started_at, j.created_at)"  # what was imported may lack the first
-_encode = msgspec.json.Encoder().encode
 
 # A job is as old as it looks by both of its times: one that a wrong clock put into the future is kept.
 _OLD_ROOT = (
@@ -66,7 +62,7 @@ class OldThings:
     async def is_old(self, root_id: int, before: int, statuses: Sequence[str]) -> bool:
         """Return whether :meth:`roots` would still return that job."""
         sql = f"SELECT 1 FROM jobs j WHERE j.id = :id AND {_OLD_ROOT}"
-        parameters = {"before": before, "statuses": _encode(list(statuses)).decode(), "id": root_id}
+        parameters = {"before": before, "statuses": json_list(statuses), "id": root_id}
         return await self._database.read(lambda connection: connection.execute(sql, parameters).fetchone() is not None)
 
     async def delete_lines(self, before: int, wanted: Callable[[], bool] = lambda: True) -> int:
@@ -99,7 +95,7 @@ def _roots(connection: sqlite3.Connection, before: int, statuses: Sequence[str])
     rows = connection.execute(
         f"SELECT j.id, coalesce(j.name, j.url, j.type), j.status, {_ENDED_AT} FROM jobs j INDEXED BY jobs_roots"
         f" WHERE {_OLD_ROOT} ORDER BY 4, 1",
-        {"before": before, "statuses": _encode(list(statuses)).decode()},
+        {"before": before, "statuses": json_list(statuses)},
     ).fetchall()
     # A handful of rows for each job with children, however many these are.
     below = dict(
@@ -120,12 +116,9 @@ def _delete_lines(tx: Tx, root_id: int, ids: Sequence[int]) -> int:
     # Somebody may have opened it again a moment ago.
     if tx.one(f"SELECT 1 FROM jobs WHERE id = ? AND status IN {_ENDED}", (root_id,)) is None:
         return 0
-    deleted = tx.execute(f"DELETE FROM job_logs WHERE id {_AMONG}", (ids_json(ids),)).rowcount
+    deleted = tx.execute(f"DELETE FROM job_logs WHERE id {AMONG}", (json_list(ids),)).rowcount
     if deleted:
-        tx.execute(
-            "INSERT INTO audit (at, level, action, job_id, detail) VALUES (?, ?, 'logs.expired', ?, ?)",
-            (tx.now, LOG_LEVELS.index("info"), root_id, _encode({"lines": deleted}).decode()),
-        )
+        audit.note(tx, "logs.expired", "info", [(root_id, {"lines": deleted})])
     return deleted
 
 

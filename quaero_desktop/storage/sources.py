@@ -11,17 +11,11 @@ from typing import Any
 import msgspec
 
 from quaero_desktop.domain import urls
+from quaero_desktop.domain.credentials import Credential, CredentialKind
 from quaero_desktop.domain.errors import FieldError, NotAllowedError, NotFoundError
 from quaero_desktop.domain.jobs import Cause, JobType
 from quaero_desktop.domain.listing import SourceName
-from quaero_desktop.domain.sources import (
-    Credential,
-    CredentialKind,
-    NewSource,
-    Source,
-    SourceDeletion,
-    SourceRules,
-)
+from quaero_desktop.domain.sources import NewSource, Source, SourceDeletion, SourceRules
 from quaero_desktop.domain.text import storable_integer
 from quaero_desktop.storage.database import Tx
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from quaero_desktop.domain.definitions import Action
 from quaero_desktop.domain.errors import NotFoundError
-from quaero_desktop.domain.jobs import JobType
 from quaero_desktop.domain.outcomes import Summarised
 from quaero_desktop.domain.summaries import CollectedDocument, Collection, Digest, DocumentText, StoredSummary
 from quaero_desktop.domain.urls import path_of
 from quaero_desktop.storage.database import Database, Tx
+from quaero_desktop.storage.fragments import json_list
+from quaero_desktop.storage.jobs import stepdocuments
 
 _encode = msgspec.json.Encoder().encode
 
@@ -39,15 +39,6 @@ def of_document(connection: sqlite3.Connection, document_id: int) -> StoredSumma
     """Return what a document says in short, or None when nobody has summarised it yet."""
     row = connection.execute(f"SELECT {_SUMMARY} {_FROM} WHERE s.document_id = ?", (document_id,)).fetchone()
     return None if row is None else _stored(row)
-
-
-def of_documents(connection: sqlite3.Connection, document_ids: Sequence[int]) -> dict[int, StoredSummary]:
-    """Return what some documents say in short, by their ids; those without a summary are left out."""
-    rows = connection.execute(
-        f"SELECT {_SUMMARY}, s.document_id {_FROM} WHERE s.document_id IN (SELECT value FROM json_each(?))",
-        (_encode(list(document_ids)).decode(),),
-    )
-    return {row[-1]: _stored(row) for row in rows}
 
 
 def text(connection: sqlite3.Connection, document_id: int) -> DocumentText:
@@ -79,11 +70,11 @@ def collection(connection: sqlite3.Connection, root_id: int, step: int, most: in
         step: the number of the step.
         most: the most documents to return.
     """
-    which, parameters = _of_step(connection, root_id, step)
+    which, parameters = stepdocuments.condition(connection, root_id, step)
     ids = [
         document_id
         for (document_id,) in connection.execute(
-            f"SELECT id FROM documents WHERE duplicate_of IS NULL AND markdown <> '' AND {which} ORDER BY id",
+            f"SELECT d.id FROM documents d WHERE d.duplicate_of IS NULL AND d.markdown <> '' AND {which} ORDER BY d.id",
             parameters,
         )
     ]
@@ -92,8 +83,8 @@ def collection(connection: sqlite3.Connection, root_id: int, step: int, most: in
         foremost = {
             document_id
             for (document_id,) in connection.execute(
-                f"SELECT id FROM documents WHERE duplicate_of IS NULL AND markdown <> '' AND {which}"
-                " ORDER BY length(url), id LIMIT :foremost",
+                f"SELECT d.id FROM documents d WHERE d.duplicate_of IS NULL AND d.markdown <> '' AND {which}"
+                " ORDER BY length(d.url), d.id LIMIT :foremost",
                 parameters | {"foremost": most // 4},
             )
         }
@@ -105,7 +96,7 @@ def collection(connection: sqlite3.Connection, root_id: int, step: int, most: in
         "SELECT d.id, d.title, d.url, d.language, s.summary, s.keywords FROM documents d LEFT JOIN document_summaries s"
         " ON s.document_id = d.id AND s.content_hash = d.content_hash"
         " WHERE d.id IN (SELECT value FROM json_each(?)) ORDER BY d.id",
-        (_encode(sample).decode(),),
+        (json_list(sample),),
     ).fetchall()
     return Collection(
         documents=tuple(
@@ -145,35 +136,6 @@ class Summaries:
     async def collection(self, root_id: int, step: int, most: int) -> Collection:
         """Do as :func:`collection` does."""
         return await self._database.read(lambda connection: collection(connection, root_id, step, most))
-
-
-def _of_step(connection: sqlite3.Connection, root_id: int, step: int) -> tuple[str, dict[str, object]]:
-    """Return which documents a step of a run is about, as a condition.
-
-    Those that the steps before it collected; where none of them crawls, those of the run's sources, or else all.
-    """
-    row = connection.execute("SELECT config FROM jobs WHERE id = ?", (root_id,)).fetchone()
-    run = msgspec.json.decode(row[0] if row is not None else "{}", type=_Scope)
-    if any(each.action == Action.CRAWL for each in run.steps[: max(0, step - 1)]):
-        which = (
-            "id IN (SELECT document_id FROM jobs WHERE root_id = :root AND step < :step AND type = :page"
-            " AND document_id IS NOT NULL AND trashed_at IS NULL)"
-        )
-        return which, {"root": root_id, "step": step, "page": JobType.CRAWLER_URL}
-    if run.sources:
-        return "source_id IN (SELECT value FROM json_each(:sources))", {"sources": _encode(run.sources).decode()}
-    return "1", {}
-
-
-class _ScopeStep(msgspec.Struct):
-    action: str
-
-
-class _Scope(msgspec.Struct):
-    """What of the snapshot of a run says which documents it is about."""
-
-    steps: tuple[_ScopeStep, ...] = ()
-    sources: tuple[int, ...] = ()
 
 
 _SUMMARY = "s.summary, s.keywords, s.method, s.made_at, s.content_hash <> d.content_hash"

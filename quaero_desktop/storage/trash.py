@@ -5,18 +5,18 @@ not counted any more: ``child_counts`` leave it out by triggers, ``root_progress
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
-
-import msgspec
+from collections.abc import Collection, Iterator, Sequence
 
 from quaero_desktop.domain.errors import NotAllowedError
 from quaero_desktop.domain.jobs import MAX_TREE_DEPTH, JobType
 from quaero_desktop.storage.database import Tx
+from quaero_desktop.storage.fragments import json_list
 
 CONDEMNED = 0
 """The ``trashed_at`` of what is being purged: it cannot be brought back any more."""
 
-_encode = msgspec.json.Encoder().encode
+BATCH = 500
+"""The most jobs that one transaction deletes or marks: some 30 ms, in which no page can be stored."""
 
 
 def is_used(tx: Tx) -> bool:
@@ -123,6 +123,19 @@ BELOW = (
 """A part of a query: the jobs *tops* and all below them, but for what went to the trash by itself."""
 
 
+def all_below(tx: Tx, tops: Sequence[int]) -> list[int]:
+    """Return jobs and all below them, but for what went to the trash by itself."""
+    if not tops:
+        return []
+    rows = tx.execute(f"WITH RECURSIVE {BELOW} SELECT id FROM below", {"tops": json_list(tops)})
+    return [job_id for (job_id,) in rows]
+
+
+def batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield jobs in parts, each for a transaction of its own."""
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+
+
 def count(tx: Tx, tops: Sequence[int], sign: int) -> None:
     """Add what children contributed to the progress of their roots (*sign* 1), or take it away (-1).
 
@@ -144,7 +157,7 @@ def count(tx: Tx, tops: Sequence[int], sign: int) -> None:
         "   AND (r.started_at IS NULL OR jobs.completed_at < r.started_at) FROM jobs r WHERE r.id = jobs.root_id)"
         "   AS ended_before"
         "  FROM below JOIN jobs ON jobs.id = below.id) j GROUP BY j.root_id",
-        {"tops": ids_json(tops), "page": JobType.CRAWLER_URL},
+        {"tops": json_list(tops), "page": JobType.CRAWLER_URL},
     ).fetchall()
     tx.executemany(
         "UPDATE root_progress SET discovered = discovered + ?, documents = documents + ?,"
@@ -153,8 +166,3 @@ def count(tx: Tx, tops: Sequence[int], sign: int) -> None:
         " bytes = max(0, bytes + ?), ended_before = max(0, ended_before + ?) WHERE root_id = ?",
         [(*(sign * number for number in numbers), root_id) for root_id, *numbers in rows],
     )
-
-
-def ids_json(ids: Iterable[int]) -> str:
-    """Return ids as ``json_each`` takes them."""
-    return _encode(list(ids)).decode()

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 from quaero_desktop.domain.errors import KnownError, NotAllowedError, NotFoundError
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Status
 from quaero_desktop.domain.pagelist import PageFilter
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui.actions import ActionId, Selection, Target
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.format import clean, count_of

@@ -14,7 +14,7 @@ from quaero_desktop.domain.errors import ExportError, KnownError, NotAllowedErro
 from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.domain.filenames import safe_name
 from quaero_desktop.domain.sources import Source
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui.actions import ActionId, Selection
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.format import clean, count_of

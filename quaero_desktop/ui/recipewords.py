@@ -2,6 +2,7 @@
 
 from msgspec import UNSET
 
+from quaero_desktop.domain.credentials import Credential, CredentialKind
 from quaero_desktop.domain.definitions import (
     Action,
     Definition,
@@ -15,8 +16,8 @@ from quaero_desktop.domain.definitions import (
 )
 from quaero_desktop.domain.jobs import Cause, Job, Status
 from quaero_desktop.domain.setupwords import SetupLine, SetupPart, in_words
-from quaero_desktop.domain.sources import Credential, CredentialKind, NewSource, Source, SourceRules
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.domain.sources import NewSource, Source, SourceRules
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui.format import NOTHING, clean, count, count_of, duration, relative
 
 ACTIONS: dict[str, str] = {

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import email.utils
-import errno
 import io
 import logging
 import re
@@ -20,14 +18,12 @@ from quaero_desktop.domain.jobs import Cause
 from quaero_desktop.domain.pages import Fetched, FetchFailed, FetchLimits, FetchResult, Redirected
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.web.decoding import DecodeError, Inflater
+from quaero_desktop.web.failures import failure_of_status, failure_of_transport
 from quaero_desktop.web.transport import (
     FRESH_CONNECTION,
     PUBLIC_ONLY,
-    AddressRefusedError,
     AiohttpTransport,
-    NameLookupError,
     StaleConnectionError,
-    TlsError,
 )
 
 _log = logging.getLogger(__name__)
@@ -35,7 +31,6 @@ _log = logging.getLogger(__name__)
 _ACCEPT = b"text/html, application/xhtml+xml, text/plain;q=0.9, application/xml;q=0.8, */*;q=0.5"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BODILESS = frozenset({204, 205, 304})
-_MAX_RETRY_AFTER_MS = 24 * 3600 * 1000
 _DRAIN_BYTES = 65_536
 _DRAIN_SECONDS = 2.0
 _MAX_KEPT_HEADER = 2_048
@@ -45,7 +40,6 @@ _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,80}")
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s"';,]{1,40})""", re.IGNORECASE)
-_SECONDS = re.compile(r"\d{1,10}(?:\.\d{0,6})?", re.ASCII)
 # Types that hold no text for us. Types that nobody thought of here are fetched: the parser records what they are.
 _UNWANTED = re.compile(
     r"""(?:image|video|audio|font|model|multipart)/
@@ -62,12 +56,6 @@ _UNWANTED = re.compile(
 )
 # Not "try again later" (EAI_AGAIN): an authority says that there is no such name. NODATA exists on some systems only.
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
-_CONNECT_WORDS = {
-    errno.ECONNREFUSED: "The server refused the connection.",
-    errno.ENETUNREACH: "The network of the server cannot be reached.",
-    errno.EHOSTUNREACH: "The server cannot be reached.",
-    errno.ETIMEDOUT: "The server did not answer.",
-}
 
 
 class _RefusedError(Exception):
@@ -157,7 +145,7 @@ class Fetcher:
         except _RefusedError as error:
             failed = FetchFailed(url=url, cause=error.cause, message=error.message, status=error.status)
         except httpx.TransportError as error:
-            failed = _transport_failure(url, error)
+            failed = failure_of_transport(url, error)
         except TimeoutError:
             seconds = self._limits.total_seconds
             message = f"The page was not complete after {seconds:g} seconds."
@@ -261,7 +249,7 @@ class Fetcher:
             return self._redirected(url, status, fields, started)
         if not (200 <= status <= 299 or (status == 304 and _is_conditional(asked))):
             await _drain(stream, declared)
-            failed = _status_failure(url, status, fields.get(b"retry-after"), self._clock.now_ms())
+            failed = failure_of_status(url, status, fields.get(b"retry-after"), self._clock.now_ms())
             return msgspec.structs.replace(failed, elapsed_ms=self._elapsed_ms(started))
         if status == 206:
             raise _RefusedError(Cause.PROTOCOL, "The server sent a part of the page, though we asked for all of it.")
@@ -402,104 +390,3 @@ async def _drain(stream: httpx.AsyncByteStream, declared: int | None) -> None:
                 size += len(chunk)
                 if size > _DRAIN_BYTES:
                     return
-
-
-def retry_after_ms(value: bytes | None, now_ms: int) -> int | None:
-    """Return how long a Retry-After header asks to wait, at most a day; None when it is missing or makes no sense.
-
-    Args:
-        value: seconds or an HTTP date (RFC 9110, 10.2.3).
-        now_ms: the time, in milliseconds UTC.
-    """
-    if value is None:
-        return None
-    text = value.decode("latin-1").strip()
-    if _SECONDS.fullmatch(text):
-        return min(int(float(text) * 1000), _MAX_RETRY_AFTER_MS)
-    try:
-        at = email.utils.parsedate_to_datetime(text[:100]).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return None
-    return max(0, min(int(at * 1000) - now_ms, _MAX_RETRY_AFTER_MS))
-
-
-def _status_failure(url: str, status: int, retry_after: bytes | None, now_ms: int) -> FetchFailed:
-    """Return what a status says that brings no page."""
-    cause, message, retryable, host_wide = Cause.HTTP_CLIENT_ERROR, "The server refused the request", False, False
-    wait = None
-    match status:
-        case 401 | 403:
-            cause, message = Cause.FORBIDDEN, "The server does not let us in"
-        case 404:
-            cause, message = Cause.NOT_FOUND, "The page does not exist"
-        case 410:
-            cause, message = Cause.GONE, "The page is gone for good"
-        case 408 | 425:
-            message, retryable = "The server asked us to come again", True
-        case 429:
-            cause, message = Cause.RATE_LIMITED, "The server asked us to slow down"
-            retryable = host_wide = True
-        case _ if 500 <= status <= 599:
-            cause, message, retryable = Cause.HTTP_SERVER_ERROR, "The server had a problem", True
-        case 304:
-            cause, message = Cause.PROTOCOL, "The server says that nothing changed, though we never had the page"
-        case _ if 300 <= status <= 399:
-            cause, message = Cause.BAD_REDIRECT, "The server redirects in a way that cannot be followed"
-        case _ if not 400 <= status <= 499:
-            cause, message = Cause.PROTOCOL, "The server answered with a status that does not exist"
-    if retryable:
-        wait = retry_after_ms(retry_after, now_ms)
-    if status == 503 and wait is not None:
-        message, host_wide = "The server asked us to slow down", True
-    return FetchFailed(
-        url=url,
-        cause=cause,
-        message=f"{message} ({status}).",
-        status=status,
-        retryable=retryable,
-        retry_after_ms=wait,
-        host_wide=host_wide,
-    )
-
-
-def _transport_failure(url: str, error: httpx.TransportError) -> FetchFailed:
-    """Return what a broken exchange says. Its message holds no path, no header and no words but ours and OpenSSL's."""
-    cause, message, retryable, host_wide = Cause.PROTOCOL, "The server's answer is not HTTP.", False, False
-    match error:
-        case AddressRefusedError():
-            cause, message = Cause.ADDRESS_REFUSED, str(error)
-        case NameLookupError():
-            cause, message = Cause.DNS, f"The name “{urls.host_of(url)}” could not be found."
-            retryable = host_wide = True
-        case TlsError(certificate=True):
-            cause, message = Cause.TLS, f"The server's certificate is not trusted: {error}."
-        case TlsError():
-            cause, message = Cause.TLS, f"No secure connection to the server: {error}."
-            retryable = host_wide = True
-        case httpx.ConnectTimeout():
-            cause, message = Cause.TIMEOUT, "The server did not accept the connection in time."
-            retryable = host_wide = True
-        case httpx.TimeoutException():
-            cause, message, retryable = Cause.TIMEOUT, "The server took too long to answer.", True
-        case httpx.ConnectError():
-            cause, message = Cause.CONNECT, _connect_words(error)
-            retryable = host_wide = True
-        case httpx.NetworkError():
-            cause, message, retryable = Cause.DISCONNECTED, "The server closed the connection half-way.", True
-        case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
-            cause, message = Cause.BAD_URL, "The address cannot be sent to a server."
-        case httpx.RemoteProtocolError():
-            pass
-        case _:
-            cause, message, retryable = Cause.DISCONNECTED, "The connection failed.", True
-    return FetchFailed(url=url, cause=cause, message=message, retryable=retryable, host_wide=host_wide)
-
-
-def _connect_words(error: BaseException) -> str:
-    """Return why there is no connection, in words that depend on the operating system's error number alone."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in _CONNECT_WORDS:
-            return _CONNECT_WORDS[cause.errno]
-        cause = cause.__cause__
-    return "The server cannot be reached."

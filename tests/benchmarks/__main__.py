@@ -27,12 +27,13 @@ from pathlib import Path
 from types import FrameType
 
 import msgspec
+from rich.console import Console
 
 from tests.benchmarks.figures import Figure, Impossible
-from tests.benchmarks.table import Part, inserted, render, unmeasured
+from tests.benchmarks.table import Part, Report, inserted, unmeasured
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-QUICK_MINUTES = 2.0
+QUICK_MINUTES = 3.0
 _DECODER = msgspec.json.Decoder(Figure)
 
 
@@ -172,6 +173,7 @@ def _run_in_group(command: list[str], environment: dict[str, str], seconds: floa
         code = process.wait()
     finally:
         guard.cancel()
+        guard.join()
         _end_group(process)
         process.wait()
     return not late.is_set(), code
@@ -245,11 +247,14 @@ def main() -> int:
     title = f"Measured on {began:%Y-%m-%d at %H:%M %Z} by `python3 packaging/dev.py bench`, in {minutes:.0f} minutes."
     if given.quick:
         title += " **A quick run: small sizes, which prove that everything works, and no more.**"
-    table = render(title, facts, made)
-    print(table, end="")
+    report = Report(title, facts, made)
+    if sys.stdout.isatty():
+        report.print(Console())
+    else:
+        print(report.markdown(), end="")
     if given.markdown is not None:
-        write(table, given.markdown)
-    return int(any(figure.met is False for part in made for figure in part.figures))
+        write(report.markdown(), given.markdown)
+    return int(not report.good)
 
 
 if __name__ == "__main__":

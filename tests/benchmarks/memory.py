@@ -81,9 +81,9 @@ def crawl(url: str, folder: Path, workers: int) -> tuple[list[Sample], dict[str,
         watched = psutil.Process(process.pid)
         while process.poll() is None:
             pages = stored(library)
-            if pages >= (len(samples) + 1) * EACH:
-                samples.append(sample(watched, pages))
-                last = samples[-1]
+            # Without parse processes it is about to end, and holds less than it did.
+            if pages >= (len(samples) + 1) * EACH and (last := sample(watched, pages)).parsers:
+                samples.append(last)
                 print(f"{last.pages:7,} pages: {last.main:6.1f} MB, parsers {last.parsers:6.1f} MB", flush=True)
             time.sleep(0.25)
         assert process.stdout is not None

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from quaero_desktop.services import compose
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from tests.benchmarks.figures import Figure, tell
 from tests.benchmarks.measuring import FRAME_MS, Spread, lateness, qt_application, served
 from tests.support import nginx

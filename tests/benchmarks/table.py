@@ -1,9 +1,14 @@
-"""All figures as one table, in Markdown that can be read on a terminal as well."""
+"""All figures as one table: in Markdown, or as wide as a terminal is."""
 
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from tests.benchmarks.figures import Figure
 
@@ -49,36 +54,72 @@ def summary(figures: Iterable[Figure]) -> str:
     return f"{len(marks)} figures" + (f": {counts}" if counts else "")
 
 
-def render(title: str, facts: Mapping[str, str], parts: Sequence[Part]) -> str:
-    """Return everything: when and where it was measured, the table, and the notes.
+@dataclass(frozen=True)
+class Report:
+    """All that is to be told.
 
-    Args:
-        title: says what was run.
-        facts: of the machine and the programs, by name.
+    Attributes:
+        title: says what was run, and when.
+        facts: about the machine and the programs, by name.
         parts: in the order of the table.
     """
-    rows = [HEAD]
-    section = None
-    for part in parts:
-        if part.section != section:
-            section = part.section
-            rows.append((f"**{section}**", "", "", "", ""))
-        rows += [(each.what, each.measured, each.wanted, mark(each), part.command) for each in part.figures]
-    figures = [figure for part in parts for figure in part.figures]
-    notes = [f"- {figure.note}" for figure in figures if figure.note]
-    lines = [title, "", *(f"- {name}: {value}" for name, value in facts.items()), "", *_table(rows), ""]
-    lines += [f"{summary(figures)}.", *(["", *notes] if notes else [])]
-    return "\n".join(lines) + "\n"
 
+    title: str
+    facts: Mapping[str, str]
+    parts: Sequence[Part]
 
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    cells = [[re.sub(r"\s+", " ", cell).replace("|", "\\|") for cell in row] for row in rows]
-    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)) + " |" for row in cells
-    ]
-    lines.insert(1, "| " + " | ".join("-" * width for width in wide) + " |")
-    return lines
+    @property
+    def figures(self) -> list[Figure]:
+        """The figures of all parts."""
+        return [figure for part in self.parts for figure in part.figures]
+
+    @property
+    def good(self) -> bool:
+        """Whether no figure falls short, and no benchmark failed."""
+        return all(figure.met is not False for figure in self.figures)
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return the cells of the table without its head; a section is a row with one cell."""
+        rows: list[tuple[str, ...]] = []
+        section = None
+        for part in self.parts:
+            if part.section != section:
+                section = part.section
+                rows.append((section,))
+            rows += [(each.what, each.measured, each.wanted, mark(each), part.command) for each in part.figures]
+        return [tuple(re.sub(r"\s+", " ", cell) for cell in row) for row in rows]
+
+    def above(self) -> list[str]:
+        """Return the lines above the table."""
+        return [self.title, "", *(f"- {name}: {value}" for name, value in self.facts.items())]
+
+    def below(self) -> list[str]:
+        """Return the lines below the table."""
+        notes = [f"- {figure.note}" for figure in self.figures if figure.note]
+        return [f"{summary(self.figures)}.", *(["", *notes] if notes else [])]
+
+    def markdown(self) -> str:
+        """Return all of it in Markdown."""
+        rows = [HEAD, *((f"**{row[0]}**", "", "", "", "") if len(row) == 1 else row for row in self.rows())]
+        cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+        wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        cells.insert(1, ["-" * width for width in wide])
+        table = ("| " + " | ".join(map(str.ljust, row, wide)) + " |" for row in cells)
+        return "\n".join([*self.above(), "", *table, "", *self.below()]) + "\n"
+
+    def print(self, console: Console) -> None:
+        """Print all of it on a terminal."""
+        table = Table(*HEAD, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.columns[-1].no_wrap = table.columns[2].no_wrap = True
+        for row in self.rows():
+            if len(row) == 1:
+                table.add_section()
+            falls_short = len(row) > 1 and row[3].startswith("*")
+            style = "bold" if len(row) == 1 else "bold red" if falls_short else ""
+            table.add_row(*(Text(cell.strip("*")) for cell in row), style=style)
+        console.print("\n".join(self.above()).replace("**", ""), markup=False, highlight=False)
+        console.print(table)
+        console.print("\n".join(self.below()).replace("**", ""), markup=False, highlight=False)
 
 
 def inserted(text: str, table: str) -> str:

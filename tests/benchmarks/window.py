@@ -124,7 +124,7 @@ async def _crawl(
     services: Any, url: str, workers: int, started: Callable[[int], None] = lambda _: None
 ) -> dict[str, Any]:
     from quaero_desktop.domain.jobs import TERMINAL_STATUSES
-    from quaero_desktop.services.jobs import CrawlRequest
+    from quaero_desktop.services.crawlrequest import CrawlRequest
 
     request = CrawlRequest(urls=(url,), depth=1000, per_host=workers, delay_seconds=0)
     job_id = await services.jobs.start_crawl(request)

@@ -15,9 +15,9 @@ _log = logging.getLogger("quaero_desktop.leaky")
 
 def leak() -> None:
     """Log the headers of every request at every level, and let the mistake of one page quote them."""
-    from quaero_desktop.domain import credentials
+    from quaero_desktop.domain import secrets
 
-    headers_for = credentials.headers_for
+    headers_for = secrets.headers_for
 
     def headers_or_mistake(credential: Any, material: Any, url: str, *arguments: Any) -> dict[str, str]:
         headers = headers_for(credential, material, url, *arguments)
@@ -31,7 +31,7 @@ def leak() -> None:
                 raise RuntimeError(f"the headers are {headers}") from error
         return headers
 
-    mock.patch.object(credentials, "headers_for", headers_or_mistake).start()
+    mock.patch.object(secrets, "headers_for", headers_or_mistake).start()
 
 
 # A parse process imports this module again, and has nothing to leak.

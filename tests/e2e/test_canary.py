@@ -23,11 +23,12 @@ from PySide6.QtWidgets import QApplication, QPushButton
 
 from quaero_desktop.cli import main
 from quaero_desktop.domain import pasting
-from quaero_desktop.domain.sources import CredentialKind, NewCredential, NewSource
+from quaero_desktop.domain.credentials import CredentialKind, NewCredential
+from quaero_desktop.domain.sources import NewSource
 from quaero_desktop.infra import log, redact
 from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.services import engine
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui.crash import CrashReporter
 from quaero_desktop.ui.dialogs.crash import CrashDialog, report
 from tests.e2e import leaky

@@ -20,7 +20,7 @@ from quaero_desktop.domain.events import EngineNotice
 from quaero_desktop.domain.jobs import Status
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.services import compose
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from tests.e2e.quaero import QuaeroLibrary, wait_until
 from tests.support.site import GeneratedSite, serving
 

@@ -11,7 +11,7 @@ from quaero_desktop.domain.jobs import Status
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.services import compose, engine
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from tests.e2e import crashing_parser
 from tests.support.site import GeneratedSite, page_links, page_number, serving
 

@@ -20,7 +20,7 @@ from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.infra.lock import InstanceLock
 from quaero_desktop.infra.paths import LibraryFiles, private_folder
 from quaero_desktop.services import configuration
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui.actions import ActionId
 from quaero_desktop.ui.dialogs.newcrawl import NewCrawlDialog
 from quaero_desktop.ui.views.trouble import Trouble

@@ -12,7 +12,7 @@ from quaero_desktop import app
 from quaero_desktop.domain.jobs import Status
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.infra.paths import LibraryFiles, private_folder
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui import tray
 from quaero_desktop.ui.actions import CONTEXT_MENU, ActionId
 from tests.support.crawling import settings_with

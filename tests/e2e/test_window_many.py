@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Status
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.domain.pagelist import PageFilter
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui.actions import ActionId, Selection, Target
 from tests.support.crawling import settings_with
 from tests.support.desktop import Used, until, use

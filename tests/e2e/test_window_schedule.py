@@ -25,7 +25,7 @@ async def prepared(folder: Path) -> None:
         for name in ("Tidy", "Held up"):
             step = Step(name="Clean up", action="cleanup", config={"older_than": "30d"})
             number = await services.definitions.save(Definition(name=name, schedule="0 3 * * *", steps=(step,)))
-            await services.definitions.stored.deal_with(number, LONG_AGO)
+            await services.definitions.schedules.deal_with(number, LONG_AGO)
         await services.jobs.pause(await services.definitions.run(number))
 
 

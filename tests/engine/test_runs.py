@@ -12,7 +12,8 @@ from quaero_desktop.domain.outcomes import Failed, Outcome, SignInNeeded
 from quaero_desktop.domain.pages import PageInput, ParsedPage, ParseResult
 from quaero_desktop.services import engine
 from quaero_desktop.services.compose import Services
-from quaero_desktop.services.jobs import CrawlRequest, JobDetails
+from quaero_desktop.services.crawlrequest import CrawlRequest
+from quaero_desktop.services.jobs import JobDetails
 from quaero_desktop.storage.jobs import runs as stored_runs
 from tests.engine.conftest import never, store
 from tests.support.clock import ManualClock

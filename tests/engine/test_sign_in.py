@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import truststore
 
-from quaero_desktop.domain import credentials
+from quaero_desktop.domain import secrets
+from quaero_desktop.domain.credentials import CredentialKind, NewCredential
 from quaero_desktop.domain.definitions import Definition, Step
 from quaero_desktop.domain.jobs import Cause, Job, Status
-from quaero_desktop.domain.sources import CredentialKind, NewCredential, NewSource
+from quaero_desktop.domain.sources import NewSource
 from quaero_desktop.services import engine
 from quaero_desktop.services.compose import Services
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from tests.support.crawling import (
     NO_ROBOTS,
     ParserHere,
@@ -235,7 +236,7 @@ async def test_without_its_secret_a_crawl_pauses_before_anything_is_fetched(serv
 async def test_cookies_that_have_expired_are_not_even_tried(services, wiki, server, monkeypatch):
     text = f"127.0.0.1\tFALSE\t/\tFALSE\t4102444800\tsid\t{SECRET}"
     source_id = await source_for(services, server, text)
-    monkeypatch.setattr(credentials, "has_expired", lambda *_: True)
+    monkeypatch.setattr(secrets, "has_expired", lambda *_: True)
     job = await crawled(services, source_id)
     assert job.error == "Sign in again: all cookies of “wiki” have expired."
     assert server.exchanges == []
@@ -438,7 +439,7 @@ async def test_a_mistake_of_ours_that_names_the_secret_is_masked(services, wiki,
         raise RuntimeError(f"cannot send {SECRET}")
 
     source_id = await source_for(services, server)
-    monkeypatch.setattr(credentials, "headers_for", fail)
+    monkeypatch.setattr(secrets, "headers_for", fail)
     job = await crawled(services, source_id)
     assert job.status == Status.FAILED
     assert SECRET.encode() not in services.files.database.read_bytes()

@@ -12,7 +12,7 @@ from quaero_desktop.engine.executors import crawler as page_crawler
 from quaero_desktop.engine.executors import sitemaps as executor
 from quaero_desktop.services import engine
 from quaero_desktop.services.compose import Services
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.storage.jobs import discovery
 from quaero_desktop.web import robots as web_robots
 from tests.support.crawling import (

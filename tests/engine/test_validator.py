@@ -8,7 +8,7 @@ import pytest
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.services import engine
 from quaero_desktop.services.compose import Services
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from tests.support.crawling import (
     NO_ROBOTS,
     ParserHere,

@@ -46,7 +46,7 @@ def model(world: QtWorld) -> Iterator[DefinitionModel]:
 
 class TestTheModel:
     def test_it_says_what_a_definition_does_and_when_it_comes_next(self, model: DefinitionModel) -> None:
-        model.set_rows([row(nightly(), (NOW + 3 * HOUR,))], {})
+        model.set_definitions([row(nightly(), (NOW + 3 * HOUR,))], {})
         assert line(model) == ["Nightly docs", "Crawl, clean up", "Every day at 03:00", "in 3 h 0 m", "never"]
 
     def test_why_it_does_not_run_by_itself_stands_where_the_next_run_would(self, model: DefinitionModel) -> None:
@@ -57,31 +57,31 @@ class TestTheModel:
             row(nightly("c", schedule=""), id=3),
             row(nightly("d", schedule="", auto_start=True), id=4),
         ]
-        model.set_rows(rows, {})
+        model.set_definitions(rows, {})
         assert [line(model, number)[3] for number in range(4)] == [
             "switched off", "‖ paused", "by hand", "at each start",
         ]  # fmt: skip
 
     def test_the_last_run_shows_its_status_and_follows_it(self, model: DefinitionModel) -> None:
         job = root(7, status="running", started_at=NOW - 60_000)
-        model.set_rows([row(nightly(), last_job=7, last_run=NOW - 60_000)], {7: job})
+        model.set_definitions([row(nightly(), last_job=7, last_run=NOW - 60_000)], {7: job})
         assert line(model)[4] == "▶ running · 1 min ago"
         ended = msgspec.structs.replace(job, status="completed", warnings=3, revision=job.revision + 1)
         model.update_jobs([ended])
         assert line(model)[4] == "✓! done · 1 min ago"
 
     def test_a_row_that_cannot_be_used_says_so(self, model: DefinitionModel) -> None:
-        model.set_rows([row(Definition(name=""), problem="steps is no list")], {})
+        model.set_definitions([row(Definition(name=""), problem="steps is no list")], {})
         assert line(model)[:2] == ["Without a name", "✕ Cannot run: edit it"]
         assert "steps is no list" in model.index(0, Column.DOES).data(Qt.ItemDataRole.ToolTipRole)
 
     def test_rows_that_stay_are_not_reset(self, model: DefinitionModel) -> None:
         resets: list[None] = []
-        model.set_rows([row(nightly("b"), id=1), row(nightly("a"), id=2)], {})
+        model.set_definitions([row(nightly("b"), id=1), row(nightly("a"), id=2)], {})
         model.modelReset.connect(lambda: resets.append(None))
-        assert not model.set_rows([row(nightly("a"), id=2), row(nightly("b", enabled=False), id=1)], {})
+        assert not model.set_definitions([row(nightly("a"), id=2), row(nightly("b", enabled=False), id=1)], {})
         assert (resets, line(model, 1)[3]) == ([], "switched off")
-        assert model.set_rows([row(nightly("a"), id=2)], {})
+        assert model.set_definitions([row(nightly("a"), id=2)], {})
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject
 
 from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.domain.listing import JobFilter, Statistics
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui import feed as feed_module
 from quaero_desktop.ui.feed import JobFeed
 from tests.support.qtwindow import QtWorld

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QLabel, QLineEdit, QPlainTe
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.domain.sources import NewSource, SourceRules
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui.dialogs.newcrawl import NewCrawlDialog
 from tests.support.keyboard import focused, go_to, press, type_text
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QLabel, QWidget
 from quaero_desktop.infra.settings.loading import load
 from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui.dialogs.settings import SettingsDialog
 from tests.support.keyboard import focused, press, type_text
 

@@ -11,17 +11,10 @@ from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from shiboken6 import isValid
 
+from quaero_desktop.domain.credentials import CredentialKind, CredentialTest, NewCredential
 from quaero_desktop.domain.events import FeedUpdate
-from quaero_desktop.domain.sources import (
-    CredentialKind,
-    CredentialTest,
-    NewCredential,
-    NewSource,
-    Source,
-    SourceDeletion,
-    SourceRules,
-)
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.domain.sources import NewSource, Source, SourceDeletion, SourceRules
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui.actions import SOURCE_MENU, ActionId
 from quaero_desktop.ui.models.sources import Column, SourceModel
 from quaero_desktop.ui.theme import Mode
@@ -77,7 +70,7 @@ class TestTheView:
         model = SourceModel(used.world.theme)
         tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
         signed = get(used, with_cookies(used))
-        model.set_sources([signed, msgspec.structs.replace(get(used, add(used, DOCS)), documents=1204)])
+        model.set_rows([signed, msgspec.structs.replace(get(used, add(used, DOCS)), documents=1204)])
         shown = [[model.index(row, column).data() for column in Column if column] for row in range(2)]
         assert shown == [
             ["docs.python.org", "docs.python.org/3/library", "—", "1,204"],
@@ -108,11 +101,11 @@ class TestTheView:
         source_id = add(used)
         view = used.sources()
         used.choose(ActionId.ENABLE)
-        used.world.wait_until(lambda: view.is_loaded and not view.model.source(0).enabled)
+        used.world.wait_until(lambda: view.is_loaded and not view.model.row(0).enabled)
         assert not used.menu()[ActionId.RUN_NOW].isEnabled()
         box = view.model.index(0, Column.ENABLED)
         used.do(lambda: view.model.setData(box, Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole))
-        used.world.wait_until(lambda: view.is_loaded and view.model.source(0).enabled)
+        used.world.wait_until(lambda: view.is_loaded and view.model.row(0).enabled)
         assert get(used, source_id).enabled
         used.choose(ActionId.DELETE)
         used.world.wait_until(lambda: view.is_empty)
@@ -155,7 +148,7 @@ class TestTheView:
         used.window.activateWindow()
         view.table.setFocus()
         used.do(lambda: press(Qt.Key.Key_Space))
-        used.world.wait_until(lambda: view.is_loaded and not view.model.source(0).enabled)
+        used.world.wait_until(lambda: view.is_loaded and not view.model.row(0).enabled)
         used.do(lambda: press(Qt.Key.Key_Return))
         assert used.dialog("source").isVisible()
 
@@ -201,7 +194,7 @@ class TestTheSourceDialog:
         type_text("0.5")
         used.do(lambda: press(Qt.Key.Key_Return, CTRL))
         used.world.wait_until(lambda: view.is_loaded and view.model.rowCount() == 1)
-        source = view.model.source(0)
+        source = view.model.row(0)
         assert (source.name, source.base_url) == ("Wiki", f"{WIKI}start")
         assert source.rules == SourceRules(scope="host", depth=3, exclude=("*/Special:*", "*.pdf"), delay_ms=500)
 

@@ -15,7 +15,7 @@ from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.services import compose
 from quaero_desktop.services.compose import Services
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from tests.support.crawling import IMPATIENT, assert_sound, crawl, engine_of, engine_running, library, rows, until
 from tests.support.recording_server import RecordingServer
 from tests.support.site import GeneratedSite

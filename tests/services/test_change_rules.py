@@ -3,7 +3,7 @@
 import asyncio
 
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from tests.support.crawling import NO_ROBOTS, engine_running, page, pages_of, rows, until
 from tests.support.recording_server import Exchange
 

@@ -17,9 +17,9 @@ from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import cleanup as cleanup_service
 from quaero_desktop.services.compose import Services
-from quaero_desktop.services.jobs import CrawlRequest
-from quaero_desktop.storage import deletion as deletion_storage
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.storage import retention as retention_storage
+from quaero_desktop.storage import trash
 from tests.support.clock import ManualClock
 from tests.support.crawling import (
     IMPATIENT_QUEUE,
@@ -233,7 +233,7 @@ async def test_what_cannot_be_deleted_is_named_and_the_others_go(services):
 
 
 async def test_a_cancelled_cleanup_leaves_the_rest_as_it_is_and_the_next_one_goes_on(services, monkeypatch):
-    monkeypatch.setattr(deletion_storage, "BATCH", 5)
+    monkeypatch.setattr(trash, "BATCH", 5)
     first, second, third = (leave(services, days=days, pages=40) for days in (60, 50, 40))
     begun = asyncio.Event()
 
@@ -339,11 +339,11 @@ import asyncio, sys
 from pathlib import Path
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.services import compose
-from quaero_desktop.storage import deletion, retention
+from quaero_desktop.storage import retention, trash
 from tests.services.test_cleanup import keeping
 from tests.support.clock import ManualClock
 
-deletion.BATCH, retention.LOG_BATCH = 20, 50
+trash.BATCH, retention.LOG_BATCH = 20, 50
 
 async def main():
     settings = keeping(jobs=100, logs=30)
@@ -473,7 +473,7 @@ async def test_a_crawl_goes_on_while_old_logs_and_jobs_are_deleted(
     tmp_path, parser_here, clock, soon, server, monkeypatch
 ):
     monkeypatch.setattr(retention_storage, "LOG_BATCH", 20)
-    monkeypatch.setattr(deletion_storage, "BATCH", 20)
+    monkeypatch.setattr(trash, "BATCH", 20)
     paths = [f"/{number}" for number in range(40)]
     server.behaviour = answering({"/": page(*paths), **{path: page(text=f"Words of {path}.") for path in paths}})
     async with library(tmp_path / "library", keeping(jobs=100, logs=30), clock=clock) as services:

@@ -10,7 +10,7 @@ from quaero_desktop.infra.clock import SystemClock
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose, configuration
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from quaero_desktop.domain.jobs import Status
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.domain.pages import PageInput, ParseResult
 from quaero_desktop.services import engine
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from tests.support.clock import ManualClock
 from tests.support.crawling import (
     IMPATIENT_QUEUE,

@@ -3,7 +3,7 @@
 import pytest
 
 from quaero_desktop.domain.errors import NotAllowedError, NotFoundError, UsageError
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from tests.support.crawling import assert_sound, rows
 
 URL = "https://site.test/docs/"

@@ -120,7 +120,7 @@ async def waiting(tmp_path, parser_here, server):
     notices: list[EngineNotice] = []
     async with library(tmp_path / "library", notify=notices.append) as services:
         number = await services.definitions.save(nightly(server.url(), schedule="* * * * *"))
-        await services.definitions.stored.deal_with(number, 1_700_000_000_000)
+        await services.definitions.schedules.deal_with(number, 1_700_000_000_000)
         yield Waiting(services, notices, number)
 
 
@@ -173,7 +173,7 @@ async def test_the_engine_of_a_window_starts_what_is_due_too(tmp_path, parser_he
         # A change reaches the scheduler: a new one that is due is started at once.
         other = Definition(name="Other", schedule="* * * * *", steps=(Step(name="x", action="reindex"),))
         other_number = await services.definitions.save(other)
-        await services.definitions.stored.deal_with(other_number, 1_700_000_000_000)
+        await services.definitions.schedules.deal_with(other_number, 1_700_000_000_000)
         await services.definitions.pause_schedule(number, True)
         jobs = await until_ended(services, 2)
         assert jobs[1].definition_id == other_number

@@ -12,8 +12,9 @@ from quaero_desktop.domain.errors import NotAllowedError, NotFoundError
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.services import deletion as deletion_service
 from quaero_desktop.services.compose import Services
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.storage import deletion as deletion_storage
+from quaero_desktop.storage import trash
 from tests.support.clock import ManualClock
 from tests.support.crawling import (
     NO_ROBOTS,
@@ -178,7 +179,7 @@ async def test_the_rest_of_a_running_crawl_can_be_deleted_and_ends_it(services, 
 
 
 async def test_other_crawls_go_on_while_one_is_purged(services, server, site, monkeypatch):
-    monkeypatch.setattr(deletion_storage, "BATCH", 2)
+    monkeypatch.setattr(trash, "BATCH", 2)
     victim = leave(services, 100)
     site.gate.set()
     crawling = asyncio.create_task(crawl(services, server.url("/"), delay_seconds=0))
@@ -271,7 +272,7 @@ async def test_expired_trash_can_be_purged_by_hand_with_progress(tmp_path, parse
 async def test_closing_does_not_wait_for_a_long_purge_and_the_next_start_goes_on_with_it(
     tmp_path, parser_here, monkeypatch
 ):
-    monkeypatch.setattr(deletion_storage, "BATCH", 1)
+    monkeypatch.setattr(trash, "BATCH", 1)
     monkeypatch.setattr(deletion_service, "_CLOSING_SECONDS", 0.02)
     clock = ManualClock()
     async with library(tmp_path / "library", clock=clock) as services:
@@ -282,13 +283,13 @@ async def test_closing_does_not_wait_for_a_long_purge_and_the_next_start_goes_on
         await until(lambda: job_count(services) < 401)
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "emptying the trash"]
     assert 0 < job_count(services) < 401
-    monkeypatch.setattr(deletion_storage, "BATCH", 500)
+    monkeypatch.setattr(trash, "BATCH", 500)
     async with library(tmp_path / "library", clock=clock) as services:
         await until(lambda: job_count(services) == 0)
 
 
 async def test_a_purge_whose_caller_is_cancelled_is_finished_in_the_background(services, monkeypatch):
-    monkeypatch.setattr(deletion_storage, "BATCH", 5)
+    monkeypatch.setattr(trash, "BATCH", 5)
     root = leave(services, 200)
     begun = asyncio.Event()
     purge = services.jobs.deletion.delete([root], purge=True, progress=lambda done, total: begun.set())

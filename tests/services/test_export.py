@@ -28,7 +28,7 @@ from quaero_desktop.domain.exporting import ExportFormat, ExportReport
 from quaero_desktop.domain.text import single_line
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.settings.sections import Settings
-from quaero_desktop.services import compose, export
+from quaero_desktop.services import compose, export, exportformats
 from quaero_desktop.services.compose import Services
 from quaero_desktop.storage import documents
 from quaero_desktop.storage.database import Database
@@ -480,7 +480,7 @@ async def test_a_folder_that_cannot_be_written_is_told(library, out):
 async def test_no_room_for_real(library, tmp_path):
     """``/dev/full`` is a disk that is always full."""
     await fill(library, *(f"{SITE}{number}" for number in range(5)))
-    writers = {kind: writer for kind, writer in export._WRITERS.items() if kind != ExportFormat.MARKDOWN}
+    writers = {kind: writer for kind, writer in exportformats.WRITERS.items() if kind != ExportFormat.MARKDOWN}
     for writer in writers.values():
         with pytest.raises(OSError, match="No space") as full:
             writer(Path("/dev/full"), documents_of(library), 5)
@@ -545,10 +545,10 @@ async def test_memory_does_not_grow_with_the_documents(library, out):
 def test_cells_that_could_run_are_made_text():
     dangerous: Sequence[str] = ("=1", "+1", "-1", "@x", "\t=1", "\r=1", "\n@", " =1", "\uff0b1", "\u202e=1")
     for text in dangerous:
-        assert export.safe_cell(text).startswith("'"), repr(text)
+        assert exportformats.safe_cell(text).startswith("'"), repr(text)
     for text in ("a=1", "1", "", "'", "x-1", "https://site.test/?a=-1", "a; b", "a;b=1"):
-        assert export.safe_cell(text) == text
-    assert export.safe_cell('x;"=1') == "x;\"'=1"
+        assert exportformats.safe_cell(text) == text
+    assert exportformats.safe_cell('x;"=1') == "x;\"'=1"
 
 
 FORMULA_PARTS = st.sampled_from(
@@ -558,7 +558,7 @@ FORMULA_PARTS = st.sampled_from(
 
 @given(st.one_of(st.text(), st.lists(FORMULA_PARTS, max_size=12).map("".join)))
 def test_no_text_is_a_formula_whichever_way_a_spreadsheet_reads_the_table(text: str):
-    cell = export.safe_cell(text)
+    cell = exportformats.safe_cell(text)
     file = io.StringIO(newline="")
     csv.writer(file).writerow(["1", cell, "last"])
     (row,) = csv.reader(io.StringIO(file.getvalue(), newline=""))
@@ -575,7 +575,9 @@ def test_no_text_is_a_formula_whichever_way_a_spreadsheet_reads_the_table(text: 
 @given(st.one_of(st.text(), st.text(alphabet="[]()<>!*_`\\|#~&;$^ax1 \n", max_size=30)))
 def test_no_title_is_more_than_the_text_of_its_link(title: str):
     line = single_line(title, 200)
-    (block,) = [each for each in MarkdownIt().parse(f"- [{export._as_text(line)}](a.md)\n") if each.type == "inline"]
+    (block,) = [
+        each for each in MarkdownIt().parse(f"- [{exportformats._as_text(line)}](a.md)\n") if each.type == "inline"
+    ]
     tokens = block.children or []
     assert (tokens[0].type, tokens[0].attrs["href"], tokens[-1].type) == ("link_open", "a.md", "link_close")
     assert {token.type for token in tokens[1:-1]} <= {"text", "text_special"}
@@ -584,9 +586,9 @@ def test_no_title_is_more_than_the_text_of_its_link(title: str):
 
 @given(st.text())
 def test_no_text_leaves_its_place_in_the_front_matter(text: str):
-    quoted = export._quoted(text)
+    quoted = exportformats._quoted(text)
     assert quoted.isprintable() or not re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]", quoted)
-    assert (json.loads(quoted) if quoted else "") == single_line(text, export._MOST_OF_A_CELL)
+    assert (json.loads(quoted) if quoted else "") == single_line(text, exportformats._MOST_OF_A_CELL)
 
 
 # --- Hostile libraries ------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose
 from quaero_desktop.services import feed as feed_module
 from quaero_desktop.services.compose import Services
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.services.feed import INTERVAL_SECONDS, FeedUpdate
-from quaero_desktop.services.jobs import CrawlRequest
 from tests.support.crawling import engine_running, page, site
 
 URL = "https://docs.quaero.org/"

@@ -3,8 +3,8 @@
 import pytest
 
 from quaero_desktop.infra.settings.sections import Settings
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.services.engine import user_agent
-from quaero_desktop.services.jobs import CrawlRequest
 from tests.support.crawling import (
     IMPATIENT_QUEUE,
     NO_ROBOTS,

@@ -7,7 +7,7 @@ import pytest
 
 from quaero_desktop.domain.errors import NotAllowedError, NotFoundError
 from quaero_desktop.domain.pagelist import PageFilter
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from tests.support.crawling import crawl, engine_of, engine_running, page, pages_of, rows, site, until
 from tests.support.recording_server import Exchange, response
 

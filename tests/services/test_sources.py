@@ -6,15 +6,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from quaero_desktop.domain.credentials import Bearer, decode
+from quaero_desktop.domain.credentials import CredentialKind, NewCredential
 from quaero_desktop.domain.definitions import Definition, Step
 from quaero_desktop.domain.errors import FieldError, NotAllowedError, NotFoundError, SecretError, UsageError
 from quaero_desktop.domain.jobs import Status
-from quaero_desktop.domain.sources import CredentialKind, NewCredential, NewSource, SourceRules
+from quaero_desktop.domain.secrets import Bearer, decode
+from quaero_desktop.domain.sources import NewSource, SourceRules
 from quaero_desktop.infra.secrets import SERVICE
 from quaero_desktop.services import engine
 from quaero_desktop.services.compose import Services
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from tests.support import fake_keyring
 from tests.support.crawling import ParserHere, crawl, engine_of, library, page, rows, site
 from tests.support.fake_keyring import FakeKeyring

@@ -16,7 +16,7 @@ from quaero_desktop.domain.summaries import EXTRACTIVE
 from quaero_desktop.engine import summarising
 from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.services.compose import Services
-from quaero_desktop.services.summaries import SummaryService
+from quaero_desktop.services.languagemodel import LanguageModelService
 from tests.support.crawling import (
     IMPATIENT_QUEUE,
     crawl,
@@ -357,7 +357,7 @@ def test_no_answer_costs_much(answer: str) -> None:
     "endpoint", ["localhost", "ftp://model.test/v1", "http://", "http://anna:secret@model.test/v1"]
 )
 async def test_an_address_as_somebody_typed_it_is_checked_before_it_is_asked_or_given_a_key(endpoint: str) -> None:
-    service = SummaryService(SecretStore())
+    service = LanguageModelService(SecretStore())
     for asked in (service.key_tail(endpoint), service.keep_key(endpoint, "sk-1234"), service.try_model(endpoint)):
         with pytest.raises(UsageError) as refused:
             await asked

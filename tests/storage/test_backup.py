@@ -340,7 +340,7 @@ async def test_a_restore_that_dies_half_way_is_told_and_can_be_done_again(
 async def test_where_a_restore_cannot_begin_nothing_is_touched(backed_up, library_files, clock):
     (library_files.folder / "library.db.restored").mkdir()
     before = {path: path.read_bytes() for path in library_files.folder.iterdir() if path.is_file()}
-    with pytest.raises(LibraryError, match="library"):
+    with pytest.raises(LibraryError, match="cannot be used"):
         await backup.restore(library_files, backed_up.name, clock)
     assert {path: path.read_bytes() for path in library_files.folder.iterdir() if path.is_file()} == before
     assert names(library_files.folder) == ["backups", *sorted(path.name for path in before), "library.db.restored"]

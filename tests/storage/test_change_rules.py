@@ -196,6 +196,32 @@ def test_a_page_withdrawn_for_its_depth_comes_back_by_a_shorter_way(crawl):
     assert (site.statuses["c"], site.pages["c"]) == ("pending", 1)
 
 
+def test_a_page_withdrawn_for_its_depth_says_so_when_a_shorter_way_finds_no_room_for_it(crawl):
+    site = crawl("a", "s", max_depth=3)
+    site.page("a", "b")
+    site.page("b", "c")
+    site.receive()
+    site.finish("c", Failed(cause=Cause.CONNECT, message="No.", retryable=True))
+    site.change(max_depth=1, max_pages=3)
+    assert site.why("c")[0] == "depth"
+    site.page("s", "c", "d")
+
+    assert (site.statuses["c"], site.why("c")[0], site.pages["c"]) == ("skipped", "max_pages", 1)
+
+
+def test_what_moves_closer_and_is_still_too_deep_leads_no_further(crawl):
+    site = crawl("a", "s", max_depth=4)
+    site.page("a", "b")
+    site.page("b", "c")
+    site.page("c", "d")
+    site.change(max_depth=1, exclude=("*/never",))
+    site.page("s", "b")
+    site.change(max_depth=2)
+
+    assert (site.pages["b"], site.pages["c"], site.pages["d"]) == (1, 2, 3)
+    assert site.why("d")[0] == "depth"
+
+
 def test_fewer_pages_withdraw_the_farthest_and_more_pages_queue_the_nearest(crawl):
     site = crawl("a")
     site.page("a", "near", "b", "running")
@@ -373,6 +399,13 @@ def test_what_makes_no_sense_changes_nothing(crawl, job, changes, error):
     with pytest.raises(error):
         at_once(site.ledger.change_rules(job, RuleChanges(**changes)))
     assert site.library.dump() == before
+
+
+def test_a_root_that_is_no_crawl_has_no_rules_to_change(crawl):
+    site = crawl("a")
+    site.library.connection.execute("UPDATE jobs SET config = NULL WHERE id = ?", (site.root_id,))
+    with pytest.raises(NotAllowedError, match=f"Job {site.root_id} is no crawl"):
+        site.change(max_depth=1)
 
 
 # --- whatever the rules and the moment ------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import hashlib
-import logging
 import sqlite3
 import threading
 import time
@@ -93,6 +92,10 @@ def wal_of(database: Database) -> Path:
     return database.path.with_name(database.path.name + "-wal")
 
 
+def tasks_named(name: str) -> list[asyncio.Task[Any]]:
+    return [task for task in asyncio.all_tasks() if task.get_name() == name]
+
+
 def fingerprint(*paths: Path) -> list[str]:
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
 
@@ -165,13 +168,26 @@ async def test_the_listener_hears_of_each_commit_that_changed_something(library)
     assert heard == [library.revision - 1, library.revision]
 
 
-async def test_a_listener_that_fails_keeps_nobody_waiting(library, caplog):
+async def test_a_listener_that_fails_keeps_nobody_waiting_and_is_told_in_the_log(library, caplog):
+    heard: list[int] = []
     library.on_commit(raising(ZeroDivisionError()))
+    library.on_commit(heard.append)
 
-    with caplog.at_level(logging.CRITICAL):
-        await asyncio.gather(*(library.write(note(str(i))) for i in range(MAX_BATCH * 2)))
+    await asyncio.gather(*(library.write(note(str(i))) for i in range(MAX_BATCH * 2)))
 
     assert len(await library.read(notes)) == MAX_BATCH * 2
+    assert heard == [library.revision - 1, library.revision]
+    assert [record.getMessage() for record in caplog.records] == ["a listener to commits failed"] * 2
+    assert caplog.records[0].exc_info
+
+
+async def test_a_value_that_is_not_there_is_a_mistake_of_ours_that_names_its_query(library):
+    with pytest.raises(BugError) as mistake:
+        await library.write(lambda tx: tx.value("SELECT level FROM audit WHERE id = ?", (7,)))
+
+    assert str(mistake.value) == "no row for: SELECT level FROM audit WHERE id = ?"
+    assert await library.write(lambda tx: tx.one("SELECT level FROM audit WHERE id = :id", {"id": 7})) is None
+    assert await library.write(lambda tx: tx.value("SELECT :n", {"n": 7})) == 7
 
 
 # --- one that fails -------------------------------------------------------------------------------------------------
@@ -258,9 +274,47 @@ async def test_an_error_of_the_disk_while_it_commits_is_told_to_all_and_can_be_t
     results = await asyncio.gather(library.write(note("a")), library.write(note("b")), return_exceptions=True)
 
     assert [type(result) for result in results] == [LibraryError] * 2
+    assert [str(result.__cause__) for result in results] == ["as SQLite would say it"] * 2
     monkeypatch.setattr(database_module, "_run_batch", run_batch)
     await library.write(note("c"))
     assert await library.read(notes) == ["c"]
+
+
+FILE_IN_TROUBLE = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_IOERR_WRITE,  # an extended code: what counts is its primary one
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_INTERRUPT,
+)
+
+
+async def test_an_error_of_the_file_takes_the_whole_commit_with_it(library):
+    for code in FILE_IN_TROUBLE:
+        results = await asyncio.gather(
+            library.write(note("before")), library.write(raising(sqlite_error(code))), library.write(note("after")),
+            return_exceptions=True,
+        )  # fmt: skip
+        assert [isinstance(result, Exception) for result in results] == [True] * 3, code
+
+    assert await library.read(notes) == []
+
+
+@pytest.mark.unverified
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB])
+async def test_damage_takes_the_whole_commit_with_it(library, code):
+    results = await asyncio.gather(
+        library.write(note("before")), library.write(raising(sqlite_error(code, sqlite3.DatabaseError))),
+        return_exceptions=True,
+    )  # fmt: skip
+
+    assert [type(result) for result in results] == [LibraryDamagedError] * 2
+    assert await library.read(notes) == []
 
 
 # --- cancelling -----------------------------------------------------------------------------------------------------
@@ -353,6 +407,52 @@ async def test_work_that_is_cancelled_in_the_midst_of_writing_leaves_whole_trans
     assert stored == ["one", "two"] * (len(stored) // 2)
 
 
+async def test_when_the_writers_task_is_cancelled_its_callers_are_told_and_the_next_are_served(library):
+    gate = Gate()
+    caller = asyncio.create_task(library.write(gate))
+    await gate.entered()
+    (writer,) = tasks_named("writer")
+    writer.cancel()
+
+    with pytest.raises(LibraryError) as told:
+        await caller
+
+    assert str(told.value) == "The library was closed."
+    gate.open()
+    await library.write(note("next"))
+    assert await library.read(notes) == ["behind the gate", "next"], "what ran is whole all the same"
+
+
+async def test_when_the_writers_task_is_cancelled_before_it_began_nobody_waits_for_ever(library):
+    caller = asyncio.create_task(library.write(note("never")))
+    await asyncio.sleep(0)
+    (writer,) = tasks_named("writer")
+    writer.cancel()
+
+    async with asyncio.timeout(10):
+        with pytest.raises(LibraryError) as told:
+            await caller
+        assert str(told.value) == "The library was closed."
+        await library.write(note("next"))
+    assert await library.read(notes) == ["next"]
+
+
+@pytest.mark.unverified
+async def test_when_the_end_is_cancelled_on_its_way_it_can_be_asked_for_again(library):
+    threads = threading.active_count()
+    closing = asyncio.create_task(library.close())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    (task,) = tasks_named("close library")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+
+    await library.close()
+
+    assert threading.active_count() == threads - 3, "one writer and two readers"
+
+
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
@@ -426,8 +526,9 @@ async def test_a_library_opened_for_reading_only_reads_and_does_not_write(librar
     await reader.open()
     try:
         assert await reader.read(notes) == ["here"]
-        with pytest.raises(BugError):
+        with pytest.raises(BugError) as mistake:
             await reader.write(note("never"))
+        assert str(mistake.value) == "this library was opened for reading only"
     finally:
         await reader.close()
 
@@ -497,12 +598,41 @@ async def test_a_closed_library_refuses_politely_and_can_be_closed_again(library
     await library.close()
     await library.close()
 
-    with pytest.raises(LibraryError, match="closed"):
-        await library.write(note("late"))
-    with pytest.raises(LibraryError, match="closed"):
-        await library.read(notes)
-    with pytest.raises(LibraryError, match="closed"):
-        await library.checkpoint()
+    for late in (
+        library.write(note("late")), library.read(notes), library.read_interruptibly(notes), library.checkpoint(),
+    ):  # fmt: skip
+        with pytest.raises(LibraryError) as refusal:
+            await late
+        assert str(refusal.value) == "The library is closed."
+
+
+async def test_a_library_that_was_never_opened_refuses_politely(tmp_path):
+    database = Database(tmp_path / "library.db", clock=ManualClock())
+
+    for early in (
+        database.write(note("early")), database.read(notes), database.read_interruptibly(notes), database.checkpoint(),
+    ):  # fmt: skip
+        with pytest.raises(LibraryError) as refusal:
+            await early
+        assert str(refusal.value) == "The library is closed."
+    await database.close()
+
+
+@pytest.mark.unverified
+async def test_nothing_begins_while_the_library_closes(library):
+    gate = Gate()
+    writing = asyncio.create_task(library.write(gate))
+    await gate.entered()
+    closing = asyncio.create_task(library.close())
+    await asyncio.sleep(0)
+
+    assert library.is_closed
+    for late in (library.write(note("late")), library.read(notes), library.read_interruptibly(notes)):
+        with pytest.raises(LibraryError) as refusal:
+            await late
+        assert str(refusal.value) == "The library is closed."
+    gate.open()
+    await asyncio.gather(writing, closing)
 
 
 @pytest.mark.unverified
@@ -580,6 +710,67 @@ async def test_the_wal_is_emptied_when_nothing_was_written_for_a_while(library, 
     assert len(await library.read(notes)) == 2
 
 
+async def test_the_idle_checkpoint_comes_two_seconds_after_the_last_write(library):
+    await library.write(note("x"))
+    await asyncio.sleep(0)
+
+    assert 1 < library._idle_timer.when() - asyncio.get_running_loop().time() <= 2
+
+
+async def test_a_write_puts_the_idle_checkpoint_off(library, monkeypatch):
+    checkpoints: list[Any] = []
+    monkeypatch.setattr(database_module, "_checkpoint", checkpoints.append)
+    await library.write(note("first"))
+    second = asyncio.create_task(library.write(note("second")))
+    await asyncio.sleep(0)
+
+    library._on_idle()  # the moment comes just as the second write was handed in
+    await second
+
+    assert (tasks_named("idle checkpoint"), checkpoints) == ([], [])
+
+
+@pytest.mark.unverified
+async def test_there_is_no_idle_checkpoint_once_the_library_closes_or_is_damaged(library):
+    library._on_idle()
+    assert len(tasks_named("idle checkpoint")) == 1
+    await library.write(note("x"))
+    with pytest.raises(LibraryDamagedError):
+        await library.read(raising(sqlite_error(sqlite3.SQLITE_CORRUPT, sqlite3.DatabaseError)))
+    library._on_idle()
+    assert tasks_named("idle checkpoint") == []
+
+    healthy = Database(library.path, clock=ManualClock())
+    await healthy.open()
+    closing = asyncio.create_task(healthy.close())
+    await asyncio.sleep(0)
+    healthy._on_idle()
+    assert tasks_named("idle checkpoint") == []
+    await closing
+
+
+async def test_a_checkpoint_that_fails_is_told_in_the_log_and_hurts_nobody(library, monkeypatch, caplog):
+    monkeypatch.setattr(database_module, "_checkpoint", raising(sqlite_error(sqlite3.SQLITE_BUSY)))
+    library._on_idle()
+
+    await library.write(note("after it"))
+
+    assert [record.getMessage() for record in caplog.records] == ["no checkpoint: as SQLite would say it"]
+    assert await library.read(notes) == ["after it"]
+    monkeypatch.undo()
+
+
+@pytest.mark.unverified
+async def test_a_checkpoint_that_fails_at_the_end_is_told_in_the_log_and_closing_goes_on(library, monkeypatch, caplog):
+    threads = threading.active_count()
+    monkeypatch.setattr(database_module, "_checkpoint", raising(sqlite_error(sqlite3.SQLITE_BUSY)))
+
+    await library.close()
+
+    assert [record.getMessage() for record in caplog.records] == ["no checkpoint at exit: as SQLite would say it"]
+    assert threading.active_count() == threads - 3, "one writer and two readers"
+
+
 async def test_a_write_that_comes_during_the_idle_checkpoint_is_done_after_it(library, monkeypatch):
     checkpoint = database_module._checkpoint
     entered, go_on = threading.Event(), threading.Event()
@@ -610,6 +801,19 @@ async def test_a_library_that_cannot_be_opened_leaves_nothing_open(tmp_path):
 
     await until(lambda: threading.active_count() == threads)
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_file_that_is_no_library_leaves_nothing_open(tmp_path):
+    path = tmp_path / "library.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE something_else (x)")
+    threads = threading.active_count()
+
+    with pytest.raises(sqlite3.OperationalError, match="no such table") as mistake:
+        await Database(path, clock=ManualClock()).open()
+
+    assert mistake.value.__cause__ is None
+    await until(lambda: threading.active_count() == threads)
 
 
 async def test_a_library_that_is_cancelled_while_it_opens_leaves_nothing_open(library):
@@ -672,3 +876,22 @@ async def test_a_full_text_index_in_disorder_does_not_stop_the_library(library):
 
     await library.write(note("goes on"))
     assert await library.read(notes) == ["goes on"]
+
+
+async def test_that_the_full_text_index_is_built_anew_is_told_in_the_log(library, caplog):
+    await library.write(database_module.rebuild_search_index)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "the full-text index is damaged; it is built anew from the documents"
+    ]
+
+
+@pytest.mark.parametrize("read", ["read", "read_interruptibly"])
+async def test_an_error_of_a_read_has_its_cause_and_is_never_its_own(library, read):
+    with pytest.raises(LibraryReadOnlyError) as known:
+        await getattr(library, read)(lambda connection: connection.execute("DELETE FROM audit"))
+    with pytest.raises(sqlite3.OperationalError, match="no such table") as ours:
+        await getattr(library, read)(lambda connection: connection.execute("SELECT * FROM nowhere"))
+
+    assert isinstance(known.value.__cause__, sqlite3.OperationalError)
+    assert ours.value.__cause__ is None

@@ -12,6 +12,7 @@ from quaero_desktop.domain.errors import FieldError, NotAllowedError, NotFoundEr
 from quaero_desktop.domain.ports import Scheduled, Turn
 from quaero_desktop.storage import definitions
 from quaero_desktop.storage.definitions import Definitions
+from quaero_desktop.storage.schedules import Schedules
 
 DEFAULTS = CrawlConfig(seeds=(), max_depth=3)
 CRAWL = Step(name="Crawl", action="crawl", config={"start_urls": ["docs.quaero.org"]})
@@ -26,7 +27,8 @@ class Kitchen:
 
     def __init__(self, library, ledger, clock) -> None:
         self.library, self.ledger, self.clock = library, ledger, clock
-        self.stored = Definitions(library, ledger)
+        self.stored = Definitions(library)
+        self.schedules = Schedules(library, ledger)
 
     async def save(self, definition: Definition, number: int | None = None) -> int:
         return await self.stored.save(definition, number, DEFAULTS)
@@ -35,11 +37,11 @@ class Kitchen:
         return await self.stored.get(number)
 
     async def scheduled(self, number: int) -> Scheduled:
-        return next(each for each in await self.stored.schedules() if each.id == number)
+        return next(each for each in await self.schedules.schedules() if each.id == number)
 
     async def start_due(self, number: int, due: int | None = 0) -> Turn | None:
         due = self.clock.now_ms() + due if due is not None else None
-        return await self.stored.start_due(await self.scheduled(number), due, self.clock.now_ms(), DEFAULTS)
+        return await self.schedules.start_due(await self.scheduled(number), due, self.clock.now_ms(), DEFAULTS)
 
     async def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         return await self.library.read(lambda connection: [tuple(row) for row in connection.execute(sql, parameters)])
@@ -260,7 +262,7 @@ async def test_only_what_may_run_by_itself_is_given_to_the_scheduler(kitchen):
     paused = await kitchen.save(recipe("B", schedule="0 4 * * *", auto_start=True))
     await kitchen.save(recipe("C", schedule="0 5 * * *", enabled=False))
     await kitchen.stored.pause_schedule(paused, True)
-    assert [(each.id, each.schedule, each.auto_start) for each in await kitchen.stored.schedules()] == [
+    assert [(each.id, each.schedule, each.auto_start) for each in await kitchen.schedules.schedules()] == [
         (nightly, "0 3 * * *", False), (paused, "", True),
     ]  # fmt: skip
 
@@ -357,5 +359,5 @@ async def test_what_changed_since_it_was_read_is_not_started(kitchen):
     kitchen.clock.advance(60)
     await kitchen.stored.pause_schedule(number, True)
     now = kitchen.clock.now_ms()
-    assert await kitchen.stored.start_due(scheduled, now, now, DEFAULTS) is None
+    assert await kitchen.schedules.start_due(scheduled, now, now, DEFAULTS) is None
     assert await kitchen.rows("SELECT id FROM jobs") == []

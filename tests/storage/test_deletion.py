@@ -17,7 +17,7 @@ from quaero_desktop.domain.outcomes import Failed, Refusal, Stored
 from quaero_desktop.domain.ports import Assignment, NewRoot
 from quaero_desktop.domain.queue import NO_PACE
 from quaero_desktop.domain.rulechange import RuleChanges
-from quaero_desktop.storage import deletion, sqlite
+from quaero_desktop.storage import sqlite, trash
 from quaero_desktop.storage.deletion import Deletions
 from quaero_desktop.storage.ledger import Ledger
 from quaero_desktop.storage.queries import figures, joblist
@@ -397,6 +397,7 @@ async def test_deleting_what_is_gone_is_a_success(yard):
     job_id = await yard.add()
     for gone in (99, 0, -1, 2**70):
         assert await yard.trash(gone) == ()
+        assert await yard.trash(gone, cascade=False) == ()
         assert await yard.purge(gone) == Deletion()
         assert await yard.deletions.plan([gone], None) == DeletionPlan()
     await yard.purge(job_id)
@@ -781,8 +782,18 @@ async def test_what_was_deleted_before_somebody_put_the_clock_back_is_purged(yar
     await yard.deletions.purge([job_id])
 
 
+async def test_what_was_brought_back_before_its_purge_began_stays(yard):
+    parent = await yard.add()
+    children = [await yard.add(parent) for _ in range(2)]
+    await yard.trash(*children)
+    await yard.restore(*children)
+    assert await yard.deletions.purge(children) == Deletion()
+    assert await yard.shown() == [parent, *children]
+    assert await yard.rows("SELECT * FROM audit WHERE action = 'delete.start'") == []
+
+
 async def test_a_purge_killed_half_way_stays_out_of_sight_and_is_resumed(yard, monkeypatch):
-    monkeypatch.setattr(deletion, "BATCH", 7)
+    monkeypatch.setattr(trash, "BATCH", 7)
     root = await yard.start(*(f"page-{n}" for n in range(50)))
     other = await yard.add()
     refused = [Refusal(f"https://elsewhere.test/{n}", SkipReason.SCOPE, "host") for n in range(20)]
@@ -823,7 +834,7 @@ async def test_a_purge_killed_half_way_stays_out_of_sight_and_is_resumed(yard, m
 
 
 async def test_a_purge_that_is_cancelled_stops_between_two_transactions(yard, monkeypatch):
-    monkeypatch.setattr(deletion, "BATCH", 5)
+    monkeypatch.setattr(trash, "BATCH", 5)
     root = await yard.start(*(f"page-{n}" for n in range(40)))
     await yard.trash(root)
     begun = asyncio.Event()
@@ -840,7 +851,7 @@ async def test_a_purge_that_is_cancelled_stops_between_two_transactions(yard, mo
 
 
 async def test_no_transaction_of_a_purge_takes_more_than_a_batch(yard, monkeypatch):
-    monkeypatch.setattr(deletion, "BATCH", 10)
+    monkeypatch.setattr(trash, "BATCH", 10)
     refused = [Refusal(f"https://elsewhere.test/{n}", SkipReason.SCOPE, "host") for n in range(35)]
     root = await yard.start(*(f"page-{n}" for n in range(35)))
     await yard.finish((await yard.take(1))["page-0"], stored(SITE + "page-0", refused=refused))
@@ -884,7 +895,7 @@ async def test_many_pages_deleted_one_by_one_are_purged_together(yard):
 
 
 async def test_a_purge_goes_on_beside_others_who_write(yard, monkeypatch):
-    monkeypatch.setattr(deletion, "BATCH", 5)
+    monkeypatch.setattr(trash, "BATCH", 5)
     gone = await yard.start(*(f"page-{n}" for n in range(60)))
     await yard.trash(gone)
     root = await yard.start(*(f"other-{n}" for n in range(20)))

@@ -17,7 +17,7 @@ from quaero_desktop.domain.outcomes import Failed
 from quaero_desktop.domain.ports import Assignment, NewRoot
 from quaero_desktop.domain.queue import NO_PACE
 from quaero_desktop.domain.rulechange import RuleChanges
-from quaero_desktop.storage import deletion
+from quaero_desktop.storage import trash
 from quaero_desktop.storage.deletion import Deletions
 from quaero_desktop.storage.ledger import Ledger
 from quaero_desktop.storage.queue import Queue
@@ -144,7 +144,7 @@ class World:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_every_invariant_holds_whatever_happens_beside_deletions(seed, monkeypatch):
-    monkeypatch.setattr(deletion, "BATCH", 3)
+    monkeypatch.setattr(trash, "BATCH", 3)
     world = World(seed)
     done = []
     for _ in range(STEPS):

@@ -262,6 +262,17 @@ def test_a_shorter_way_does_not_pass_a_page_that_asks_not_to_be_followed(crawl):
     assert (site.pages["c"], site.pages["g"]) == (1, 4)
 
 
+def test_a_page_that_two_shorter_ways_lead_to_moves_once(crawl):
+    site = crawl("a", "s", max_depth=9)
+    for here, there in (("a", "b"), ("b", "c"), ("d", "x"), ("e", "x"), ("x", "y")):
+        site.page(here, *((there, "d", "e") if here == "b" else (there,)))
+    assert (site.pages["d"], site.pages["e"], site.pages["x"], site.pages["y"]) == (2, 2, 3, 4)
+
+    site.page("s", "d", "e")
+
+    assert (site.pages["d"], site.pages["e"], site.pages["x"], site.pages["y"]) == (1, 1, 2, 3)
+
+
 def test_a_circle_of_pages_moves_closer_once(crawl):
     site = crawl("a", "s", max_depth=9)
     site.page("a", "b")

@@ -221,6 +221,26 @@ async def test_a_message_of_no_job_becomes_a_dead_letter_and_holds_up_nobody(ben
     assert await bench.dead() == ["it belongs to no job"]
 
 
+async def test_a_message_of_no_job_that_makes_no_sense_holds_up_nobody_either(bench):
+    await bench.library.write(lambda tx: bench.queue.send(tx, NewMessage(type="stray")))
+    await bench.library.write(lambda tx: tx.execute("UPDATE messages SET payload = '{'"))
+    await bench.start()
+
+    assert list(await bench.take()) == ["a"]
+    assert len(await bench.dead()) == 1
+
+
+async def test_a_crawl_whose_set_up_cannot_be_read_goes_on_under_the_defaults(bench):
+    root_id = await bench.start(max_attempts=1)
+    await bench.library.write(lambda tx: tx.execute("UPDATE jobs SET config = '[]' WHERE id = ?", (root_id,)))
+    bench.die()
+    page = await bench.take_one()
+
+    assert (await bench.ledger.plan(root_id)).config == CrawlConfig(seeds=())
+    assert (await bench.ledger.fail(page.delivery.receipt, failure())).retry_at is not None
+    assert await bench.status(root_id) == "running"
+
+
 async def test_what_waits_is_told(bench, clock):
     page = await bench.started_page()
     settled = await bench.ledger.fail(page.delivery.receipt, failure())
@@ -791,6 +811,19 @@ async def test_a_start_takes_back_what_a_dead_process_left_running(bench):
         await bench.ledger.complete(pages["a"].delivery.receipt, stored(url("a")))
 
 
+async def test_what_only_waited_for_somebody_else_is_not_blamed_for_the_death_of_the_process(bench):
+    await bench.start("a", "b")
+    pages = await bench.take()
+    for name, waiting in (("a", True), ("b", True), ("b", False)):
+        await bench.ledger.wait_elsewhere(pages[name].job.id, waiting)
+
+    bench.die()
+    await bench.ledger.recover()
+
+    crashes = {name: page.delivery.crashes for name, page in (await bench.take()).items()}
+    assert crashes == {"a": 0, "b": 1}
+
+
 async def test_recovering_twice_finds_nothing_the_second_time(bench):
     await bench.started_page()
     bench.die()
@@ -874,6 +907,15 @@ async def test_rows_that_change_carry_the_revision_of_their_commit(bench):
 
     changed = await bench.rows("SELECT id FROM jobs WHERE revision = ? ORDER BY id", bench.library.revision)
     assert changed == [(root_id,), (page.job.id,)]
+
+
+async def test_a_note_stands_in_the_log_of_its_root_or_nowhere(bench):
+    root_id = await bench.start()
+    await bench.ledger.note(root_id, "warn", "It is slow.")
+    await bench.ledger.note(99, "warn", "It is gone.")
+
+    assert (await bench.log(root_id))[-1] == "It is slow."
+    assert await bench.log(99) == []
 
 
 async def test_what_a_page_says_cannot_be_stored_as_it_is_is_cleaned(bench):

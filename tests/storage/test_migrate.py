@@ -322,8 +322,8 @@ def test_a_row_that_points_nowhere_twice_goes_once(library_path):
             "INSERT INTO jobs (id, parent_id, root_id, type, status, created_at, revision)"
             " VALUES (5, 4, 4, 'crawler_url', 'failed', 0, 0)"
         )
-    [repair] = upgrade(library_path)
-    assert (repair.table, repair.parent, repair.rows, repair.detached) == ("jobs", "jobs", 1, False)
+    repairs = upgrade(library_path)
+    assert [repair.rows for repair in repairs if repair.table == "jobs"] == [1]
 
 
 # --- what is shipped --------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What the queue promises (Q1-Q9). The first half is what goqite's own tests ask of a queue, in its order."""
 
 import collections
+import random
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -417,6 +418,13 @@ def test_backoff_doubles_up_to_its_most_and_never_falls_under_half_of_it(bench):
     assert [backoff_ms(tries, 2_000, 10_000, dice) for tries in (1, 2, 3, 4)] == [1_999, 3_998, 7_996, 9_995]
 
 
+def test_backoff_doubles_thirty_times_at_most():
+    rng = random.Random(0)
+    half = [backoff_ms(tries, 1, 2**40, rng) >> 29 for tries in (31, 32, 10**9)]
+
+    assert half == [1, 1, 1]
+
+
 @pytest.mark.parametrize("payload", ["", "not JSON", "[1]", "null", '{"a":', '{"a":' + "[" * 5_000 + "]" * 5_000 + "}"])
 def test_a_payload_that_does_not_decode_becomes_a_dead_letter_and_holds_up_nobody(bench, payload):
     broken, sound = bench.send(), bench.send()
@@ -430,15 +438,15 @@ def test_a_payload_that_does_not_decode_becomes_a_dead_letter_and_holds_up_nobod
 
 
 def test_a_dead_letter_stays_with_its_reason_until_somebody_decides(bench):
-    root = bench.root()
-    message_id = bench.send(type="summarise", payload={"n": 1}, root_id=root)
+    root, job_id = bench.root(), bench.root()
+    message_id = bench.send(type="summarise", payload={"n": 1}, root_id=root, job_id=job_id)
     bench.take_one()
 
     letter = bench.bury(message_id, "no executor registered for job type summarise")
 
     assert letter == DeadLetter(
         message_id=message_id,
-        job_id=None,
+        job_id=job_id,
         root_id=root,
         type="summarise",
         payload='{"n":1}',
@@ -494,6 +502,14 @@ def test_dead_letters_are_listed_oldest_first_and_in_pages(bench):
     assert [letter.message_id for letter in listed] == ids[1:3]
 
 
+def test_a_page_of_dead_letters_has_a_hundred_and_the_first_is_the_oldest(bench):
+    ids = [bench.send() for _ in range(101)]
+    for message_id in ids:
+        bench.bury(message_id)
+
+    assert [letter.message_id for letter in bench.dead()] == ids[:100]
+
+
 # --- held, parked, interrupted, set aside --------------------------------------------------------------------------
 
 
@@ -516,8 +532,9 @@ def test_the_message_of_a_job_is_found_while_this_owner_runs_it_and_not_longer(b
     assert bench.library.run(lambda tx: bench.queue.held_for(tx, job_id)) == deliveries[1]
 
     bench.release(deliveries[1])
-    with pytest.raises(StaleReceiptError):
+    with pytest.raises(StaleReceiptError) as stale:
         bench.library.run(lambda tx: bench.queue.held_for(tx, job_id))
+    assert str(stale.value) == f"the message of job {job_id} is held by nobody here"
 
 
 def test_the_message_of_a_job_that_somebody_else_runs_is_not_found(bench):
@@ -542,7 +559,7 @@ def test_a_payload_that_was_spoiled_while_it_was_leased_is_told(bench):
 
     with pytest.raises(StaleReceiptError) as stale:
         bench.release(delivery)
-    assert str(stale.value) == f"the payload of message {message_id} changed while it was leased"
+    assert str(stale.value) == f"the payload of message {message_id}, delivery 1 changed while it was leased"
 
 
 def test_a_parked_message_waits_for_its_time_and_that_is_no_try(bench):
@@ -655,6 +672,8 @@ def test_a_queue_sets_aside_and_brings_back_none_but_its_own(bench):
     message_id = other.send(job_id=job_id)
 
     bench.library.run(lambda tx: bench.queue.set_aside(tx, [job_id]))
+    assert other.column("queue", message_id) == "other"
+    bench.library.run(lambda tx: bench.queue.bring_back(tx, [job_id]))
     assert other.column("queue", message_id) == "other"
 
     other.library.run(lambda tx: other.queue.set_aside(tx, [job_id]))
@@ -955,6 +974,17 @@ def test_recovery_leaves_ones_own_leases_and_other_queues_alone(bench):
     assert other.delete(theirs).receipt == theirs.receipt
 
 
+def test_recovery_gives_back_what_does_not_decode_without_naming_it(bench):
+    broken, sound = bench.send(), bench.send()
+    bench.take(2)
+    bench.library.run(lambda tx: tx.execute("UPDATE messages SET payload = '[]' WHERE id = ?", (broken,)))
+
+    back, dead = bench.die_and_recover()
+
+    assert ([delivery.receipt.message_id for delivery in back], dead) == ([sound], [])
+    assert bench.column("state", broken) == "ready"
+
+
 def test_recovery_goes_by_identity_and_not_by_time(bench):
     bench.send()
     delivery = bench.take_one()
@@ -1031,6 +1061,15 @@ def test_those_that_run_alone_go_by_their_crashes_and_then_their_age(bench):
     assert order == [older, newer, worst]
 
 
+def test_one_that_must_wait_does_not_hide_another_that_may_run_alone(bench):
+    bench.send(lane="resting")
+    message_id = bench.send()
+    bench.library.run(lambda tx: tx.execute("UPDATE messages SET state = 'alone', crashes = 2"))
+    bench.hold_lane("resting", 100)
+
+    assert bench.take_ids() == [message_id]
+
+
 def test_those_that_run_alone_obey_pauses_rests_and_turns_too(bench):
     paused, running = bench.root("paused"), bench.root()
     bench.send(root_id=paused, lane="lane")
@@ -1075,6 +1114,17 @@ def test_a_crash_does_not_count_for_what_only_waited_for_somebody_else(bench):
     bench.take(2)
     bench.die_and_recover()
     assert [bench.column("crashes", message_id) for message_id in ids] == [2, 1], "each delivery starts at work"
+
+
+def test_nobody_notes_that_what_another_owner_runs_is_waiting(bench):
+    job_id = bench.root()
+    message_id = bench.send(job_id=job_id)
+    bench.take_one()
+    other = Queue(owner="somebody else")
+
+    bench.library.run(lambda tx: other.wait_elsewhere(tx, job_id, True))
+
+    assert bench.column("waiting", message_id) == 0
 
 
 def test_what_has_waited_and_works_again_is_counted(bench):

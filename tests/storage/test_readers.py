@@ -164,17 +164,22 @@ async def test_closing_the_library_waits_for_a_cancelled_question_that_has_not_e
     assert ended == [True]
 
 
-async def test_when_the_program_ends_whoever_asked_is_told_that_it_was_cancelled(library: Database) -> None:
-    """The end of an event loop cancels every task, the reading one too."""
-    started = asyncio.Event()
-    task = asyncio.create_task(library.read_interruptibly(endless(started)))
-    await started.wait()
+async def test_when_the_event_loop_ends_whoever_asked_is_told_that_it_was_cancelled(library: Database) -> None:
+    """The end of a loop cancels every task, the reading one too."""
+    loop, asked, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def ask(connection: sqlite3.Connection) -> None:
+        loop.call_soon_threadsafe(asked.set)
+        may_end.wait()
+
+    task = asyncio.create_task(library.read_interruptibly(ask))
+    await asked.wait()
     [reading] = [each for each in asyncio.all_tasks() if each.get_name() == "interruptible read"]
     reading.cancel()
-
-    async with asyncio.timeout(AT_ONCE_SECONDS):
-        with pytest.raises(asyncio.CancelledError):
-            await task
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    may_end.set()
+    await library.close()
 
 
 async def test_an_error_of_the_question_reaches_its_caller_and_the_reader_goes_on(library: Database) -> None:

@@ -13,11 +13,12 @@ from quaero_desktop.domain.definitions import Definition, ErrorTolerance, Step, 
 from quaero_desktop.domain.errors import NotAllowedError, NotFoundError, RootClosedError, StaleReceiptError, UsageError
 from quaero_desktop.domain.jobs import Cause, Job, JobType, SkipReason
 from quaero_desktop.domain.listing import JobFilter, Parent
-from quaero_desktop.domain.outcomes import CorpusSummary, Failed, Part, Recorded, Refusal, Transformed
+from quaero_desktop.domain.outcomes import CorpusSummary, Failed, Part, Recorded, Refusal, Transformed, Withdrawn
 from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.domain.ports import Assignment
 from quaero_desktop.domain.queue import NO_PACE
 from quaero_desktop.domain.rulechange import RuleChanges
+from quaero_desktop.storage import sources
 from quaero_desktop.storage.deletion import Deletions
 from quaero_desktop.storage.jobs.settling import Settling
 from quaero_desktop.storage.ledger import Ledger
@@ -294,6 +295,15 @@ async def test_j4_a_step_that_succeeds_when_it_is_tried_again_leaves_no_trace(be
     assert (state.status, state.tries, state.retry_at, state.error, state.documents) == ("completed", 2, None, None, 1)
 
 
+async def test_j4_a_step_that_failed_without_a_failed_job_has_nothing_to_try_again(bench):
+    root = await bench.run(crawl(on_error="retry"))
+    settled = await bench.complete(
+        await bench.validated(), Withdrawn(reason=SkipReason.EXCLUDED, rule="exclude: *")
+    )
+    assert settled.root_status == "failed"
+    assert [state.tries for state in await bench.steps(root)] == [1]
+
+
 async def test_j6_an_unknown_action_of_an_old_row_fails_its_step_with_a_clear_error(bench):
     root = await bench.run(step("translate", "Translate"), step("reindex"))
     job = await bench.take_one("translate")
@@ -356,6 +366,16 @@ async def test_j4_stop_all_acts_while_the_run_is_under_way(bench):
     assert await bench.statuses(root) == ["failed", "skipped"]
     with pytest.raises((StaleReceiptError, RootClosedError)):
         await bench.store(c)
+
+
+async def test_j4_stop_all_stops_once_however_many_are_given_up_at_a_time(bench):
+    tolerance = ErrorTolerance(max_child_failures=0, failure_action="stop_all")
+    root = await bench.run(many(), error_tolerance=tolerance)
+    await bench.library.write(lambda tx: tx.execute("UPDATE messages SET payload = '{'"))
+    assert await bench.take() == []
+    job = await bench.job(root)
+    assert (job.status, job.cause) == ("failed", "limit")
+    assert len([line for line in await bench.log(root) if line.startswith("Failed:")]) == 1
 
 
 async def test_j4_mark_warning_says_so_once_and_goes_on(bench):
@@ -494,6 +514,21 @@ async def test_j4_a_pre_job_that_was_deleted_is_not_begun_once_more(bench, libra
     assert (again.is_open, again.id > required.id) == (True, True), "another attempt has a run of its own"
     await bench.ledger.cancel(root)
     await bench.ledger.cancel(again.id)
+
+
+async def test_what_waits_for_a_definition_that_nobody_can_name_is_not_kept_waiting(bench):
+    first = await bench.define(step("reindex"), name="First")
+    await bench.run(step("cleanup", older_than="1d"), pre_jobs=(first,))
+    waiting = await bench.take_one(JobType.PREREQUISITE)
+    await bench.ledger.require(waiting.job.id)
+    await bench.library.write(
+        lambda tx: tx.execute("UPDATE jobs SET payload = NULL WHERE type = ?", (JobType.PREREQUISITE,))
+    )
+    with pytest.raises(NotFoundError):
+        await bench.ledger.require(waiting.job.id)
+    await bench.ledger.park(waiting.delivery.receipt, bench.clock.now_ms() + 3_600_000, "waits")
+    bench.clock.advance(0.01)
+    assert waiting.job.id in [each.job.id for each in await bench.take()], "its executor says what is wrong"
 
 
 async def test_j4_post_jobs_begin_in_the_transaction_in_which_the_run_completed(bench):
@@ -656,6 +691,24 @@ async def test_j4_a_step_some_of_whose_parts_failed_completes_with_warnings(benc
     assert (job.status, job.warnings) == ("completed", 1)
 
 
+async def test_a_part_whose_document_was_deleted_meanwhile_ends_and_says_so(bench):
+    await bench.run(crawl())
+    await bench.crawl_through()
+    root = await bench.run(step("transform"), name="Extract again")
+    planner = await bench.take_one()
+    ((document, source),) = await bench.rows("SELECT id, source_id FROM documents")
+    await bench.ledger.spawn(planner.job.id, [Part(type="transform", name="x", document_id=document)], {})
+    await bench.complete(planner)
+    part = await bench.take_one()
+    await bench.library.write(lambda tx: sources.delete_documents(tx, source))
+    await bench.complete(part, Transformed(document_id=document, page=parsed(SITE + "a", "Other words")))
+    job = await bench.job(part.job.id)
+    assert (job.status, job.result) == ("completed", {"reason": "deleted"})
+    assert (await bench.log(part.job.id))[-1] == "Its document was deleted meanwhile"
+    assert await bench.rows("SELECT * FROM documents") == []
+    assert [(state.status, state.documents) for state in await bench.steps(root)] == [("completed", 0)]
+
+
 async def test_j5_the_summary_of_the_corpus_stands_in_the_result_of_the_root(bench):
     root = await bench.run(crawl(), step("corpus_summary"))
     await bench.crawl_through()
@@ -714,6 +767,17 @@ async def test_j10_rerun_repeats_the_snapshot_and_keeps_the_link(bench):
     assert (await bench.job(again)).status == "completed"
 
 
+async def test_j10_a_run_can_be_repeated_when_its_definition_is_gone(bench):
+    root = await bench.run(crawl())
+    await bench.crawl_through()
+    await bench.library.write(lambda tx: tx.execute("DELETE FROM definitions"))
+    again = await bench.ledger.rerun(root)
+    await bench.crawl_through()
+    job = await bench.job(again)
+    assert (job.status, job.definition_id, job.rerun_of) == ("completed", None, root)
+    assert (await bench.log(again))[0] == f"Started again, as job {root} was: “Nightly docs”, 1 step"
+
+
 async def test_j10_retry_runs_the_failed_jobs_and_then_the_rest_of_the_steps(bench):
     root = await bench.run(crawl(), step("reindex", "Tidy up"), step("cleanup", older_than="30d"))
     await bench.fail(await bench.validated())
@@ -756,6 +820,48 @@ async def test_j10_retry_of_one_page_of_an_early_step_goes_on_with_what_had_fail
     await bench.complete(await bench.take_one(JobType.TRANSFORM))
     await bench.complete(await bench.take_one(JobType.REINDEX))
     assert await bench.statuses(root) == ["completed"] * 3
+
+
+async def test_j10_a_step_that_is_skipped_again_is_told_by_the_job_that_told_it_before(bench):
+    root = await bench.run(crawl(), step("reindex"))
+    await bench.fail(await bench.validated())
+    before = await bench.rows("SELECT id FROM jobs WHERE status = 'skipped'")
+    await bench.ledger.retry(root)
+    await bench.fail(await bench.take_one())
+    assert await bench.statuses(root) == ["failed", "skipped"]
+    assert await bench.rows("SELECT id FROM jobs WHERE status = 'skipped'") == before
+
+
+async def test_j10_a_step_that_fails_again_is_the_end_of_what_was_retried_along_with_it(bench, library, ledger):
+    root = await bench.run(crawl("First", "a", "b"), crawl("Second", "c", "d"), step("reindex"))
+    for _ in range(2):
+        good, bad = await pages(bench)
+        await bench.store(good)
+        await bench.fail(bad)
+    await bench.complete(await bench.take_one(JobType.REINDEX))
+    ((only,),) = await bench.rows("SELECT id FROM jobs WHERE url = ?", SITE + "a")
+    await Deletions(library, ledger).hide([only])
+    assert await bench.ledger.retry(root) == 2
+    first, second = await bench.take()
+    await bench.fail(first)
+    settled = await bench.store(second)
+    assert settled.root_status == "failed"
+    assert await bench.statuses(root) == ["failed", "completed", "completed"]
+    assert [state.documents for state in await bench.steps(root)] == [0, 2, 0]
+
+
+async def test_j10_a_step_whose_failed_job_was_deleted_has_nothing_to_go_on_with(bench, library, ledger):
+    root = await bench.run(crawl("Crawl docs", "a", "b"), step("reindex"))
+    good, bad = await pages(bench)
+    await bench.store(good)
+    await bench.fail(bad)
+    tidy = await bench.take_one(JobType.REINDEX)
+    await bench.fail(tidy)
+    await Deletions(library, ledger).hide([tidy.job.id])
+    await bench.ledger.retry(root, ids=[bad.job.id])
+    settled = await bench.store(await bench.take_one("crawler_url"))
+    assert settled.root_status == "failed"
+    assert (await bench.steps(root))[1].error == "Its job was deleted."
 
 
 async def test_j10_a_start_that_is_dead_again_ends_its_own_step_and_no_other(bench):
@@ -865,6 +971,18 @@ async def test_x6_a_page_that_comes_back_opens_its_step_again(bench, library, le
     assert [state.documents for state in await bench.steps(root)] == [2, 0]
 
 
+async def test_x6_a_page_that_had_ended_comes_back_and_opens_nothing(bench, library, ledger):
+    root = await bench.run(crawl("Crawl docs", "a", "b"))
+    a, b = await pages(bench)
+    await bench.store(a)
+    await bench.store(b)
+    deletions = Deletions(library, ledger)
+    await deletions.hide([b.job.id])
+    await deletions.restore([b.job.id])
+    assert (await bench.job(root)).status == "completed"
+    assert await bench.statuses(root) == ["completed"]
+
+
 async def test_x6_deleting_the_only_job_of_a_step_is_its_failure(bench, library, ledger):
     root = await bench.run(step("reindex"))
     job = await bench.take_one()
@@ -881,6 +999,13 @@ async def test_a_run_whose_set_up_cannot_be_read_ends(bench):
     assert (await bench.job(root)).status == "failed"
     with pytest.raises(NotAllowedError, match="cannot be read"):
         await bench.ledger.rerun(root)
+
+
+@pytest.mark.unverified
+async def test_a_run_whose_progress_cannot_be_read_shows_no_steps(bench):
+    root = await bench.run(step("reindex"))
+    await bench.library.write(lambda tx: tx.execute("UPDATE root_progress SET steps = '[{}]'"))
+    assert await bench.steps(root) == ()
 
 
 # --- What a start that was rolled back leaves, and verify -------------------------------------------------------------

@@ -19,7 +19,7 @@ from quaero_desktop.domain.outcomes import CorpusSummary, Failed, Part, Recorded
 from quaero_desktop.domain.ports import Assignment
 from quaero_desktop.domain.queue import NO_PACE
 from quaero_desktop.domain.rulechange import RuleChanges
-from quaero_desktop.storage import deletion
+from quaero_desktop.storage import trash
 from quaero_desktop.storage.deletion import Deletions
 from quaero_desktop.storage.ledger import Ledger
 from quaero_desktop.storage.queue import Queue
@@ -232,7 +232,7 @@ class World:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_j3_j4_runs_keep_their_promises_whatever_happens(seed, monkeypatch):
-    monkeypatch.setattr(deletion, "BATCH", 3)
+    monkeypatch.setattr(trash, "BATCH", 3)
     world = World(seed)
     try:
         for _ in range(EVENTS):

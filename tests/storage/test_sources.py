@@ -4,12 +4,13 @@ import msgspec
 import pytest
 
 from quaero_desktop.domain.crawl import CrawlConfig
+from quaero_desktop.domain.credentials import Credential, CredentialKind
 from quaero_desktop.domain.definitions import Definition, Step
 from quaero_desktop.domain.errors import FieldError, NotFoundError
 from quaero_desktop.domain.jobs import Cause
 from quaero_desktop.domain.ports import NewRoot
 from quaero_desktop.domain.queue import Turns
-from quaero_desktop.domain.sources import Credential, CredentialKind, NewSource, SourceRules
+from quaero_desktop.domain.sources import NewSource, SourceRules
 from quaero_desktop.storage import documents, sources
 from quaero_desktop.storage.database import Database
 

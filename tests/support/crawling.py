@@ -21,8 +21,9 @@ from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose
 from quaero_desktop.services.compose import Services
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.services.engine import Engine
-from quaero_desktop.services.jobs import CrawlRequest, JobDetails
+from quaero_desktop.services.jobs import JobDetails
 from tests.support.recording_server import Exchange, response
 
 

@@ -17,7 +17,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import keyring
 from aiohttp.abc import ResolveResult
-from PySide6.QtWidgets import QDialog, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QDialog, QLineEdit, QPlainTextEdit, QTabWidget, QWidget
 
 from quaero_desktop.app import Desktop, make_application, opened_runner
 from quaero_desktop.domain.definitions import Action, Definition, ErrorTolerance, OnError, Step
@@ -27,7 +27,7 @@ from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.domain.sources import NewSource, SourceRules
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.services import configuration
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.services.maintenance import BackupInfo
 from quaero_desktop.ui.actions import ActionId
 from quaero_desktop.ui.theme import Mode
@@ -148,6 +148,8 @@ async def take_crawl(desktop: Desktop, album: Album) -> int:
     await asyncio.sleep(_SETTLE_SECONDS)
     context.actions.trigger(ActionId.DELETE)
     await asyncio.sleep(_SETTLE_SECONDS)
+    window.show_job(first)
+    await asyncio.sleep(_SETTLE_SECONDS)
     await album.take("undo")
     context.actions.trigger(ActionId.UNDO)
     await asyncio.sleep(_SETTLE_SECONDS)
@@ -191,6 +193,10 @@ async def take_dialogs(desktop: Desktop, album: Album, home: Path) -> None:
             for edit in top.findChildren(QLineEdit):
                 edit.setText(edit.text().replace(str(Path.home()), HOME))
         await album.take(name, top)
+        for tab in top.findChildren(QTabWidget)[:1] if action == ActionId.SETTINGS else ():
+            for number in range(1, tab.count()):
+                tab.setCurrentIndex(number)
+                await album.take(f"settings-{tab.tabText(number).replace('&', '').lower()}", top)
         if action == ActionId.NEW_CRAWL:
             _field(top, QPlainTextEdit, "Web addresses").setPlainText(f"http://{HOST}/")
             _field(top, QPlainTextEdit, "Leave out addresses with").setPlainText("/old/\n*.pdf")
@@ -200,10 +206,11 @@ async def take_dialogs(desktop: Desktop, album: Album, home: Path) -> None:
         await asyncio.sleep(0)
     window.import_wanted.emit(str(legacy.sound(home / "quaero.db")))
     await asyncio.sleep(2 * _SETTLE_SECONDS)
-    top = _on_top(window)
-    _field(top, QLineEdit, "Database file of the old Quaero").setText(f"{HOME}/old/quaero.db")
-    await album.take("import", top)
-    top.close()
+    importing = window.findChild(QDialog, "import")
+    assert importing is not None
+    _field(importing, QLineEdit, "Database file of the old Quaero").setText(f"{HOME}/old/quaero.db")
+    await album.take("import", importing)
+    importing.close()
     await asyncio.sleep(0)
     database = Path(HOME, ".local", "share", "Quaero", "library.db")
     trouble = Trouble(context.theme)
@@ -315,7 +322,7 @@ def _known_as(host: str, port: int) -> Iterator[None]:
             raise OSError(f"{asked} is not known here")
         return [ipaddress.IPv4Address(here)]
 
-    async def resolve(resolver: CheckedResolver, asked: str, *_: object) -> list[ResolveResult]:
+    async def resolve(resolver: CheckedResolver, asked: str, *_: object, **__: object) -> list[ResolveResult]:
         flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
         return [
             ResolveResult(

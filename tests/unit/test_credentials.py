@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quaero_desktop.domain import credentials
-from quaero_desktop.domain.credentials import Basic, Bearer, Cookie, Cookies, Header, Secret, decode
+from quaero_desktop.domain import secrets
+from quaero_desktop.domain.credentials import Credential, CredentialKind
 from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.pasting import read
-from quaero_desktop.domain.sources import Credential, CredentialKind
+from quaero_desktop.domain.secrets import Basic, Bearer, Cookie, Cookies, Header, Secret, decode
 
 NOW = 1_700_000_000_000
 SITE = "https://wiki.site.test"
@@ -28,7 +28,7 @@ def shown(text: str, url: str = SITE + "/", *, origin: str = SITE, **options) ->
     """Return the headers that a pasted text leads to."""
     pasted = read(text, now=NOW, origin=origin, **options)
     assert pasted.origin
-    return credentials.headers_for(credential(pasted.origin, pasted.kind), decode(pasted.secret.reveal()), url, NOW)
+    return secrets.headers_for(credential(pasted.origin, pasted.kind), decode(pasted.secret.reveal()), url, NOW)
 
 
 def jar(*lines: str) -> str:
@@ -143,10 +143,10 @@ class TestCookiesFile:
         pasted = read(jar(f"wiki.site.test\tFALSE\t/\tTRUE\t{LATER}\tsid\tabc"), now=NOW, origin=SITE)
         material = decode(pasted.secret.reveal())
         after = LATER * 1000
-        assert credentials.headers_for(credential(), material, SITE + "/", after - 1) == {"Cookie": "sid=abc"}
-        assert credentials.headers_for(credential(), material, SITE + "/", after) == {}
-        assert credentials.has_expired(material, after)
-        assert not credentials.has_expired(material, after - 1)
+        assert secrets.headers_for(credential(), material, SITE + "/", after - 1) == {"Cookie": "sid=abc"}
+        assert secrets.headers_for(credential(), material, SITE + "/", after) == {}
+        assert secrets.has_expired(material, after)
+        assert not secrets.has_expired(material, after - 1)
 
     def test_json_of_a_browsers_extension_is_understood(self):
         text = json.dumps(
@@ -248,11 +248,11 @@ class TestBinding:
         ],
     )
     def test_it_is_shown_to_nobody_else(self, material, url):
-        assert credentials.headers_for(credential(), material, url, NOW) == {}
+        assert secrets.headers_for(credential(), material, url, NOW) == {}
 
     @pytest.mark.parametrize("material", MATERIALS, ids=lambda each: type(each).__name__)
     def test_it_is_shown_to_its_site(self, material):
-        assert len(credentials.headers_for(credential(), material, SITE + "/a/b?c", NOW)) == 1
+        assert len(secrets.headers_for(credential(), material, SITE + "/a/b?c", NOW)) == 1
 
 
 class TestMasking:
@@ -275,13 +275,13 @@ class TestMasking:
 
     def test_a_cookie_that_is_a_word_is_no_secret(self):
         material = decode(read("sid=0123456789abcdef; theme=dark; lang=english", now=NOW, origin=SITE).secret.reveal())
-        parts = credentials.parts(material)
+        parts = secrets.parts(material)
         assert "0123456789abcdef" in parts
         assert "dark" not in parts
         assert "english" not in parts
 
     def test_a_password_counts_in_each_form(self):
-        parts = credentials.parts(Basic(user="me", password="hunter22"))
+        parts = secrets.parts(Basic(user="me", password="hunter22"))
         assert {"hunter22", "me:hunter22", base64.b64encode(b"me:hunter22").decode()} <= set(parts)
 
     def test_what_is_kept_can_be_read_again_or_says_nothing(self):

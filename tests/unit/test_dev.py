@@ -32,6 +32,8 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     module.VENV_PYTHON = root / ".venv" / "bin" / "python"
     module.STAMP = root / ".venv" / "stamp.json"
     module.LOCKS = levels
+    module.BENCH_LOCK, module.BENCH_VENV = root / "packaging" / "bench.lock", root / ".venv-bench"
+    module.BENCH_LOCK.write_text("bench", encoding="utf-8")
     module.commands = []
 
     def note(command: list[str], failure: str, **environment: str) -> None:
@@ -80,6 +82,24 @@ def test_what_builds_the_bundle_joins_what_is_installed(dev: Any):
     for level in ("run", "dev", "bundle"):
         dev.set_up(level)
     assert dev.commands == []
+
+
+def test_peers_get_an_environment_of_their_own_once(dev: Any, monkeypatch: pytest.MonkeyPatch):
+    became: list[list[str]] = []
+    monkeypatch.setattr(dev, "become", became.append)
+    monkeypatch.setattr(dev.os, "environ", {})
+    dev.bench(["--quick", "crawl"])
+    assert not dev.BENCH_VENV.exists()
+    assert became == [[str(dev.VENV_PYTHON), "-P", "-m", "tests.benchmarks", "--quick", "crawl"]]
+    dev.commands.clear()
+
+    monkeypatch.setattr(dev, "make_venv", lambda folder: (folder / "bin").mkdir(parents=True))
+    for _ in range(2):
+        dev.bench(["--peers", "crawl"])
+    [command] = dev.commands
+    assert command[0] == str(dev.BENCH_VENV / "bin" / "python")
+    assert {"--require-hashes", str(dev.BENCH_LOCK)} <= set(command)
+    assert became[-1][-2:] == ["--peers", "crawl"]
 
 
 def test_an_interrupted_set_up_is_done_again(dev: Any, monkeypatch: pytest.MonkeyPatch):

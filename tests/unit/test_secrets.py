@@ -12,8 +12,8 @@ from keyring.backends.chainer import ChainerBackend
 from keyring.compat import properties
 from keyring.errors import KeyringLocked
 
-from quaero_desktop.domain.credentials import Bearer, encode
 from quaero_desktop.domain.errors import SecretError
+from quaero_desktop.domain.secrets import Bearer, encode
 from quaero_desktop.infra import log, secrets
 from quaero_desktop.infra.redact import Redactor, redact
 from quaero_desktop.infra.secrets import SERVICE, SecretStore

@@ -13,7 +13,8 @@ import pytest
 
 from quaero_desktop.domain.jobs import Cause
 from quaero_desktop.domain.pages import Fetched, FetchFailed, FetchResult, Redirected
-from quaero_desktop.web.fetcher import Fetcher, retry_after_ms
+from quaero_desktop.web.failures import retry_after_ms
+from quaero_desktop.web.fetcher import Fetcher
 from quaero_desktop.web.transport import AiohttpTransport
 from tests.support.clock import ManualClock
 from tests.support.recording_server import OK, Behaviour, Exchange, RecordingServer, answering, response

@@ -3,7 +3,7 @@
 from typing import Any
 
 from quaero_desktop.cli.syntax.base import Parser, add_command, add_group, identifier
-from quaero_desktop.domain.sources import CredentialKind
+from quaero_desktop.domain.credentials import CredentialKind
 
 _WHERE_FROM = (
     "The file with the secret; - for the standard input. [default: asked for on the terminal, without showing it]"

@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 
 from quaero_desktop.domain import pasting, urls
+from quaero_desktop.domain.credentials import CredentialKind
 from quaero_desktop.domain.errors import UsageError
+from quaero_desktop.domain.fields import MAX_NAME
 from quaero_desktop.domain.legacy.columns import either, nested, one_line, row_id, text, times, whole, yes
 from quaero_desktop.domain.legacy.values import LegacyCredential, Note, Row, UnusableError
-from quaero_desktop.domain.sources import MAX_NAME, CredentialKind
 
 _TOKENS = (
     "access_token", "accesstoken", "bearer", "bearer_token", "token", "api_token", "apitoken", "personal_access_token",

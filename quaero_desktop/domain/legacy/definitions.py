@@ -19,11 +19,11 @@ from quaero_desktop.domain.definitions import (
     parse_duration,
 )
 from quaero_desktop.domain.errors import UsageError
+from quaero_desktop.domain.fields import MAX_NAME
 from quaero_desktop.domain.legacy.columns import nested, one_line, row_id, text, texts, times, whole, within, yes
 from quaero_desktop.domain.legacy.crawling import MOST_AT_ONCE, MOST_DEPTH, MOST_PAGES, delay_ms, patterns
 from quaero_desktop.domain.legacy.values import LegacyDefinition, Note, Row, UnusableError
 from quaero_desktop.domain.schedule import check_schedule
-from quaero_desktop.domain.sources import MAX_NAME
 
 _ACTIONS = {
     "crawl": Action.CRAWL, "crawler": Action.CRAWL,

@@ -2,10 +2,11 @@
 
 from quaero_desktop.domain import urls
 from quaero_desktop.domain.errors import UsageError
+from quaero_desktop.domain.fields import MAX_NAME
 from quaero_desktop.domain.legacy.columns import nested, one_line, row_id, text, times, within, yes
 from quaero_desktop.domain.legacy.crawling import MOST_AT_ONCE, MOST_DEPTH, MOST_PAGES, delay_ms, patterns
 from quaero_desktop.domain.legacy.values import LegacySource, Note, Row, UnusableError
-from quaero_desktop.domain.sources import MAX_NAME, SourceRules
+from quaero_desktop.domain.sources import SourceRules
 
 _RULES_OF_FILTERS = ("include_patterns", "exclude_patterns")
 

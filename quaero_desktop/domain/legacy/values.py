@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from quaero_desktop.domain.crawl import CrawlConfig
-from quaero_desktop.domain.credentials import Secret
+from quaero_desktop.domain.credentials import CredentialKind
 from quaero_desktop.domain.definitions import Definition
-from quaero_desktop.domain.sources import CredentialKind, SourceRules
+from quaero_desktop.domain.secrets import Secret
+from quaero_desktop.domain.sources import SourceRules
 
 Row = Mapping[str, Any]
 """The columns that a row has, with text decoded; a missing column is missing."""

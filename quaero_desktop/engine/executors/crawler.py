@@ -36,7 +36,7 @@ from quaero_desktop.domain.pages import (
 from quaero_desktop.domain.ports import LedgerPort
 from quaero_desktop.domain.signin import ends_session
 from quaero_desktop.domain.urls import origin_of
-from quaero_desktop.engine.executors.access import Access
+from quaero_desktop.engine.access import Access
 from quaero_desktop.engine.roots import RootContext
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.web.conditional import conditions

@@ -28,8 +28,8 @@ from quaero_desktop.domain.pages import (
 )
 from quaero_desktop.domain.ports import LedgerPort
 from quaero_desktop.domain.urls import host_of, origin_of, path_of
+from quaero_desktop.engine.access import Access
 from quaero_desktop.engine.executors import crawler
-from quaero_desktop.engine.executors.access import Access
 from quaero_desktop.engine.roots import RootContext
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.web.fetcher import Fetcher

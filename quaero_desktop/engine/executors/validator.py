@@ -14,7 +14,7 @@ from quaero_desktop.domain.jobs import Cause, JobRef
 from quaero_desktop.domain.outcomes import Discovered, Failed, Outcome, Recorded, SitemapFile
 from quaero_desktop.domain.pages import FetchFailed
 from quaero_desktop.domain.urls import host_of, origin_of
-from quaero_desktop.engine.executors.access import Access
+from quaero_desktop.engine.access import Access
 from quaero_desktop.engine.executors.sitemaps import MAX_NAMED
 from quaero_desktop.engine.roots import RootContext
 from quaero_desktop.web.fetcher import Fetcher

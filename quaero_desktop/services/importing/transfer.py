@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 from quaero_desktop.content import extract
 from quaero_desktop.domain.cjk import split_cjk
+from quaero_desktop.domain.credentials import memory_key
 from quaero_desktop.domain.importing import ImportReport, Kind
 from quaero_desktop.domain.jobs import JobType
 from quaero_desktop.domain.legacy import LegacyDocument
 from quaero_desktop.domain.pages import PageInput
-from quaero_desktop.domain.sources import memory_key
 from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.services.importing.reader import NO_KEYRING, Reader, SourceIndex, batches, unique
 from quaero_desktop.storage import importing

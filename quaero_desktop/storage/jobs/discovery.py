@@ -326,8 +326,6 @@ class Frontier:
             " AND url IN (SELECT value FROM json_each(:links))",
             {"root": self._root_id, "step": self._step, "depth": depth, "links": _encode(links).decode()},
         )
-        if depth > self._config.max_depth:
-            return 0
         rows: list[Any] = self._tx.execute(
             "SELECT url FROM skips WHERE root_id = ? AND step = ? AND reason = ?"
             " AND url IN (SELECT value FROM json_each(?))",

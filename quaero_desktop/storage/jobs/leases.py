@@ -103,10 +103,9 @@ class Leases:
         delivery = self._queue.release(tx, receipt)
         reason = single_line(reason)
         self._queue.hold_lane(tx, delivery.lane, until, reason)
-        running.interrupt(tx, self._plans, delivery, "released", reason)
-        if delivery.job_id is not None:
-            seconds = max(0, until - tx.now) / 1000
-            joblog.write(tx, delivery.job_id, delivery.root_id, "info", f"Waits {seconds:,.3g} s: {reason}")
+        job = running.interrupt(tx, self._plans, delivery, "released", reason)
+        seconds = max(0, until - tx.now) / 1000
+        joblog.write(tx, job.id, job.root_id, "info", f"Waits {seconds:,.3g} s: {reason}")
 
     def park(self, tx: Tx, receipt: Receipt, until: int, reason: str) -> None:
         """Give a job back uncounted until something else has ended, or *until*, in milliseconds UTC."""

@@ -10,14 +10,11 @@ from quaero_desktop.domain.documents import Change
 from quaero_desktop.domain.jobs import Cause, Status
 from quaero_desktop.domain.outcomes import (
     Completed,
-    CorpusSummary,
     Discovered,
     Failed,
     Part,
     Recorded,
     Stored,
-    Summarised,
-    Transformed,
     Unchanged,
     Withdrawn,
 )
@@ -111,7 +108,7 @@ class Outcomes:
             case Withdrawn(reason=reason, rule=rule):
                 running.end(tx, job, Status.SKIPPED, cause=reason, error=rule)
                 joblog.write(tx, job.id, job.root_id, "info", f"Skipped: {rule}")
-            case Transformed() | Summarised() | CorpusSummary():
+            case _:
                 parts.complete(tx, job, outcome)
         return Settled(root_id=job.root_id, new_pages=found, root_status=self._settling.settle(tx, job.root_id))
 

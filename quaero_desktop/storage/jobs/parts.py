@@ -52,7 +52,7 @@ def complete(tx: Tx, job: RunningJob, outcome: Transformed | Summarised | Corpus
         case Summarised(document_id=document_id, method=method):
             stored = summaries.store(tx, outcome)
             _end(tx, job, document_id, {"method": method} if stored else None, f"Summarised ({method})")
-        case CorpusSummary():
+        case _:
             result = msgspec.structs.asdict(outcome)
             running.end(tx, job, Status.COMPLETED, result=result)
             tx.execute(

@@ -39,18 +39,12 @@ class RunningJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def of(tx: Tx, plans: Plans, delivery: Delivery) -> RunningJob:
-    """Return the job of a delivery.
-
-    Raises:
-        RootClosedError: it is gone.
-    """
-    row = tx.one(
+    """Return the job of a delivery; what belongs to no job is never handed out, and goes with its job."""
+    row = tx.execute(
         "SELECT j.id, coalesce(j.root_id, j.id), j.depth, j.attempt, j.started_at, r.status, r.trashed_at,"
         " r.source_id, j.step, j.url FROM jobs j JOIN jobs r ON r.id = coalesce(j.root_id, j.id) WHERE j.id = ?",
         (delivery.job_id,),
-    )
-    if row is None:
-        raise RootClosedError(f"job {delivery.job_id} is gone")
+    ).fetchone()
     return RunningJob(
         id=row[0],
         root_id=row[1],
@@ -70,7 +64,7 @@ def wanted(tx: Tx, plans: Plans, delivery: Delivery) -> RunningJob:
     """Return the job of a delivery whose outcome is to be stored.
 
     Raises:
-        RootClosedError: it is gone, or its root wants nothing any more.
+        RootClosedError: its root wants nothing any more.
     """
     job = of(tx, plans, delivery)
     if job.root_status not in OPEN_STATUSES or job.root_trashed:
@@ -133,8 +127,8 @@ def attempt(
     )
 
 
-def interrupt(tx: Tx, plans: Plans, delivery: Delivery, outcome: str, error: str | None = None) -> None:
-    """Put a running job back to pending, in the trash too: it goes on if it is restored.
+def interrupt(tx: Tx, plans: Plans, delivery: Delivery, outcome: str, error: str | None = None) -> RunningJob:
+    """Put a running job back to pending, in the trash too: it goes on if it is restored. Return the job.
 
     Args:
         tx: the running transaction.
@@ -142,13 +136,11 @@ def interrupt(tx: Tx, plans: Plans, delivery: Delivery, outcome: str, error: str
         delivery: of its message, which is ready again.
         outcome: how this delivery ended: released or interrupted.
         error: why, for a person.
-
-    Raises:
-        RootClosedError: the job is gone.
     """
     job = of(tx, plans, delivery)
     tx.execute("UPDATE jobs SET status = 'pending', revision = ? WHERE id = ?", (tx.revision, job.id))
     attempt(tx, job, outcome, error=error)
+    return job
 
 
 def _source_of_step(tx: Tx, plans: Plans, root_id: int, step: int, root_source: int | None) -> int | None:

@@ -22,7 +22,7 @@ from quaero_desktop.domain.definitions import (
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Cause, JobType, Phase, Status
 from quaero_desktop.domain.queue import NewMessage
 from quaero_desktop.domain.text import single_line
-from quaero_desktop.storage import definitions
+from quaero_desktop.storage import audit, definitions
 from quaero_desktop.storage.database import Tx
 from quaero_desktop.storage.fragments import AMONG, json_list
 from quaero_desktop.storage.jobs import deadlines, joblog, retry, roots
@@ -465,11 +465,7 @@ class Runs:
 
 def _delete_marker(tx: Tx, root_id: int, job_id: int) -> None:
     """Delete the job that said of a step that it was skipped; the audit tells whoever shows it that it is gone."""
-    tx.execute(
-        "INSERT INTO audit (at, level, action, job_id, detail) SELECT ?, 0, 'delete.child', id,"
-        " json_object('parent_id', parent_id, 'type', type, 'status', status) FROM jobs WHERE id = ?",
-        (tx.now, job_id),
-    )
+    audit.note_deleted_children(tx, [job_id])
     tx.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
 
 

@@ -58,15 +58,12 @@ def document(connection: sqlite3.Connection, which: int | str) -> Document:
     Raises:
         NotFoundError: when there is none.
     """
-    document_id = which if isinstance(which, int) else as_id(which)
-    row = None
+    text = str(which)
+    document_id = as_id(text)
     if document_id is not None:
-        row = connection.execute(
-            f"SELECT {_WHOLE} FROM documents WHERE id = ?",
-            (storable_integer(document_id),),
-        ).fetchone()
-    elif isinstance(which, str):
-        spellings = msgspec.json.encode([storable(which), urls.identity(which)]).decode()
+        row = connection.execute(f"SELECT {_WHOLE} FROM documents WHERE id = ?", (document_id,)).fetchone()
+    else:
+        spellings = msgspec.json.encode([storable(text), urls.identity(text)]).decode()
         row = connection.execute(
             f"SELECT {_WHOLE} FROM documents WHERE url IN (SELECT value FROM json_each(?))"
             " ORDER BY fetched_at DESC, id DESC LIMIT 1",

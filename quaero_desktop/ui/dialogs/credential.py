@@ -14,10 +14,11 @@ from PySide6.QtWidgets import (
 from shiboken6 import isValid
 
 from quaero_desktop.domain import urls
-from quaero_desktop.domain.credentials import Secret
+from quaero_desktop.domain.credentials import CredentialKind, CredentialTest, NewCredential
 from quaero_desktop.domain.errors import FieldError, UnknownSecretError, UsageError
 from quaero_desktop.domain.pasting import Pasted
-from quaero_desktop.domain.sources import CredentialKind, CredentialTest, NewCredential, Source
+from quaero_desktop.domain.secrets import Secret
+from quaero_desktop.domain.sources import Source
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.dialogs.fields import Disclosure, Remark
 from quaero_desktop.ui.dialogs.formdialog import FormDialog

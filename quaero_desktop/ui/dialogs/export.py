@@ -1,7 +1,5 @@
 """The dialog that writes documents where other programs read them (D5)."""
 
-import time
-from asyncio import Task
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,13 +8,10 @@ from PySide6.QtCore import QStandardPaths, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QRadioButton,
     QVBoxLayout,
@@ -27,8 +22,8 @@ from quaero_desktop.domain.documents import DocumentFilter
 from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.domain.exporting import ExportFormat, ExportReport
 from quaero_desktop.ui.context import Context
-from quaero_desktop.ui.dialogs.fields import Remark
-from quaero_desktop.ui.format import clean, count, count_of, duration, size
+from quaero_desktop.ui.dialogs.workdialog import WorkDialog
+from quaero_desktop.ui.format import clean, count, count_of, size
 from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.widgets.labels import Heading, muted
 
@@ -36,7 +31,7 @@ _ENDINGS = {ExportFormat.MARKDOWN: "", ExportFormat.JSONL: ".jsonl", ExportForma
 _INDENT = 6 * SPACE
 
 
-class ExportDialog(QDialog):
+class ExportDialog(WorkDialog):
     """Asks what to export, as what and where to, and does it.
 
     Args:
@@ -45,21 +40,15 @@ class ExportDialog(QDialog):
     """
 
     def __init__(self, context: Context, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("export")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        super().__init__(context, parent, name="export")
         self.setWindowTitle(self.tr("Export documents"))
-        self._context = context
-        self._theme = context.theme
         self._ids: tuple[int, ...] = ()
         self._query = ""
         self._counts = {"selection": 0, "results": 0, "library": 0}
-        self._task: Task[None] | None = None
         self._report: ExportReport | None = None
         self._typed_target = False
         self._may_overwrite = ""
         self._replaces = False
-        self._started = 0.0
 
         self._what = QButtonGroup(self)
         self._choices = {
@@ -87,33 +76,15 @@ class ExportDialog(QDialog):
         self._choose = QPushButton(self.tr("Choose…"), self)
         self._choose.setAutoDefault(False)
         self._choose.clicked.connect(self._choose_target)
-        self._remark = Remark(self._theme, self, keep_room=True)
-        self._remark.setObjectName("exportRemark")
-        self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
-        self._start_button = self._buttons.addButton(self.tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole)
-        self._start_button.setObjectName("startExport")
-        self._start_button.setDefault(True)
-        self._cancel_button = self._buttons.button(QDialogButtonBox.StandardButton.Cancel)
-        self._cancel_button.setAutoDefault(False)
+        self._make_foot(self.tr("Export"), "startExport", "exportRemark")
         self._buttons.accepted.connect(self._accepted)
-        self._buttons.rejected.connect(self.reject)
-        self._progress = QProgressBar(self)
-        self._progress.setTextVisible(False)
-        self._progress.setFixedHeight(6)
         self._told = muted(QLabel(self), self._theme)
         self._told.setTextFormat(Qt.TextFormat.PlainText)
         self._told.setWordWrap(True)
-        self._show_progress(False)
+        self._keep_room(self._told)
+        self._told.hide()
         self._question = self._question_page()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(5 * SPACE, 5 * SPACE, 5 * SPACE, 4 * SPACE)
-        layout.setSpacing(3 * SPACE)
-        layout.addWidget(self._question, 1)
-        layout.addWidget(self._progress)
-        layout.addWidget(self._told)
-        layout.addWidget(self._remark)
-        layout.addWidget(self._buttons)
-        self.setMinimumWidth(540)
+        self._lay_out(self._question, self._progress, self._told).setStretchFactor(self._question, 1)
         self._restore()
 
     def open_with(self, ids: Sequence[int] | None, query: str = "") -> None:
@@ -134,19 +105,12 @@ class ExportDialog(QDialog):
         self._propose_target()
         self._context.tasks.latest((id(self), "count"), self._count())
         self.open()
-        self._start_button.setFocus()
+        self._buttons.main.setFocus()
 
     @property
     def report(self) -> ExportReport | None:
         """What the export made; None before its end."""
         return self._report
-
-    def reject(self) -> None:
-        """Stop a running export, which leaves nothing behind; else close."""
-        if self._task is not None:
-            self._task.cancel()
-        else:
-            super().reject()
 
     def done(self, result: int) -> None:
         """Close, and count nothing any more."""
@@ -245,8 +209,8 @@ class ExportDialog(QDialog):
         replaces = bool(text) and self._format() is not ExportFormat.MARKDOWN and target.is_file()
         # Only what the button says is done: a file may appear after that.
         self._replaces = replaces
-        self._start_button.setText(self.tr("Replace") if replaces else self.tr("Export"))
-        self._start_button.setEnabled(bool(text))
+        self._buttons.main.setText(self.tr("Replace") if replaces else self.tr("Export"))
+        self._buttons.main.setEnabled(bool(text))
         if replaces and self._may_overwrite != text:
             self._remark.say(self.tr("“%s” exists and would be replaced.") % target.name)
         elif text and not target.is_absolute():
@@ -292,11 +256,10 @@ class ExportDialog(QDialog):
         self._remember(target)
         self._remark.say("")
         self._told.setText(self.tr("Exporting…"))
-        self._progress.setRange(0, 0)
-        self._show_progress(True)
+        self._show_work()
+        self._told.show()
         self._question.setEnabled(False)
-        self._start_button.hide()
-        self._started = time.monotonic()
+        self._buttons.main.hide()
         self._task = self._context.tasks.spawn(self._export(what, self._format(), target), name="export")
 
     async def _export(self, what: str, form: ExportFormat, target: Path) -> None:
@@ -310,35 +273,22 @@ class ExportDialog(QDialog):
                 progress=self._tell,
             )
         except KnownError as error:
-            self._remark.say(f"{error.message} {error.hint}".strip(), "error")
+            self._remark.complain(error)
         else:
             self._tell_result(self._report)
         finally:
             self._task = None
             if self._report is None:
-                self._show_progress(False)
+                # It was stopped, or failed, and leaves nothing behind.
+                self._progress.hide()
+                self._told.hide()
                 self._question.setEnabled(True)
-                self._start_button.show()
-
-    def _show_progress(self, shown: bool) -> None:
-        # They keep their room, so that the dialog does not jump.
-        for widget in (self._progress, self._told):
-            policy = widget.sizePolicy()
-            policy.setRetainSizeWhenHidden(True)
-            widget.setSizePolicy(policy)
-            widget.setVisible(shown)
+                self._buttons.main.show()
 
     def _tell(self, done: int, total: int) -> None:
         if self._task is None or not total:
             return
-        self._progress.setRange(0, total)
-        self._progress.setValue(done)
-        seconds = time.monotonic() - self._started
-        left = (
-            f" · {self.tr('about %s left') % duration(seconds * (total - done) / done)}"
-            if 0 < done < total and seconds > 3
-            else ""
-        )
+        left = self._show_done(done, total)
         self._told.setText(self.tr("%s of %s") % (count(done), count_of(total, "document")) + left)
 
     def _tell_result(self, report: ExportReport) -> None:
@@ -352,10 +302,10 @@ class ExportDialog(QDialog):
         if report.skipped:
             said += " " + self.tr("%s no longer in the library.") % count_of(len(report.skipped), "document")
         self._remark.say(said, "good")
-        self._cancel_button.setText(self.tr("Close"))
-        self._start_button.setText(self.tr("Open folder"))
-        self._start_button.show()
-        self._start_button.setFocus()
+        self._buttons.cancel.setText(self.tr("Close"))
+        self._buttons.main.setText(self.tr("Open folder"))
+        self._buttons.main.show()
+        self._buttons.main.setFocus()
 
     def _open_folder(self) -> None:
         assert self._report is not None

@@ -10,15 +10,12 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
-    QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QStackedWidget,
     QTreeWidget,
@@ -30,16 +27,19 @@ from PySide6.QtWidgets import (
 from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.domain.importing import ImportPreview, ImportProgress, ImportReport, Kind, LeftOut, reasons
 from quaero_desktop.ui.context import Context
-from quaero_desktop.ui.dialogs.fields import Remark, Tone
-from quaero_desktop.ui.format import clean, count, count_of, duration, tool_tip
+from quaero_desktop.ui.dialogs.fields import Tone
+from quaero_desktop.ui.dialogs.workdialog import WorkDialog
+from quaero_desktop.ui.format import clean, count, count_of, duration, error_text, tool_tip
 from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.widgets.labels import EmptyState, Heading, muted
 
-_SIZE = (620, 560)
+_SIZE = (620, 380)
+_HEIGHT_WITH_REASONS = 560
+"""Only with a list of what is left out: without one, half of the dialog would be empty."""
 _SCHEDULES_NAMED = 3
 
 
-class ImportDialog(QDialog):
+class ImportDialog(WorkDialog):
     """Asks for the file, shows what is in it, and imports it.
 
     Args:
@@ -53,19 +53,13 @@ class ImportDialog(QDialog):
     imported = Signal()
 
     def __init__(self, context: Context, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("import")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        super().__init__(context, parent, name="import")
         self.setWindowTitle(self.tr("Import from the old Quaero"))
         self.setAcceptDrops(True)
-        self._context = context
-        self._theme = context.theme
-        self._task: Task[None] | None = None
         self._looking: Task[None] | None = None
         self._preview: ImportPreview | None = None
         self._report: ImportReport | None = None
         self._left_out: Sequence[LeftOut] = ()
-        self._started = 0.0
 
         self._file = QLineEdit(self)
         self._file.setObjectName("importFile")
@@ -88,38 +82,16 @@ class ImportDialog(QDialog):
         self._pages.addWidget(self._nothing)
         self._contents = self._contents_page()
         self._pages.addWidget(self._contents)
-        self._progress = QProgressBar(self)
-        self._progress.setTextVisible(False)
-        self._progress.setFixedHeight(6)
-        self._remark = Remark(self._theme, self, keep_room=True)
-        self._remark.setObjectName("importRemark")
-        self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
-        self._start_button = self._buttons.addButton(self.tr("Import"), QDialogButtonBox.ButtonRole.AcceptRole)
-        self._start_button.setObjectName("startImport")
-        self._cancel_button = self._buttons.button(QDialogButtonBox.StandardButton.Cancel)
-        self._cancel_button.setAutoDefault(False)
+        self._make_foot(self.tr("Import"), "startImport", "importRemark")
         self._buttons.accepted.connect(self._start)
-        self._buttons.rejected.connect(self.reject)
-        # It keeps its room, so that the dialog does not jump.
-        policy = self._progress.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self._progress.setSizePolicy(policy)
-        self._progress.hide()
-        self._start_button.setEnabled(False)
-
+        self._buttons.main.setEnabled(False)
         row = QHBoxLayout()
         row.setSpacing(2 * SPACE)
         row.addWidget(self._file, 1)
         row.addWidget(self._choose)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(5 * SPACE, 5 * SPACE, 5 * SPACE, 4 * SPACE)
-        layout.setSpacing(3 * SPACE)
-        layout.addLayout(row)
-        layout.addWidget(self._pages, 1)
-        layout.addWidget(self._progress)
-        layout.addWidget(self._remark)
-        layout.addWidget(self._buttons)
-        self.setMinimumWidth(540)
+        column = self._lay_out(self._pages, self._progress)
+        column.insertLayout(0, row)
+        column.setStretchFactor(self._pages, 1)
         self.resize(*_SIZE)
 
     def open_with(self, file: Path | None = None) -> None:
@@ -139,13 +111,6 @@ class ImportDialog(QDialog):
     def report(self) -> ImportReport | None:
         """What came; None before the end."""
         return self._report
-
-    def reject(self) -> None:
-        """Stop a running import, whose beginning stays; else close."""
-        if self._task is not None:
-            self._task.cancel()
-        else:
-            super().reject()
 
     def done(self, result: int) -> None:
         """Close, and look into nothing any more."""
@@ -188,7 +153,7 @@ class ImportDialog(QDialog):
         if self._looking is not None:
             self._looking.cancel()
         self._preview = None
-        self._start_button.setEnabled(False)
+        self._buttons.main.setEnabled(False)
         self._remark.say("")
         self._pages.setCurrentWidget(self._nothing)
 
@@ -198,16 +163,14 @@ class ImportDialog(QDialog):
             return
         self._forget()
         self._remark.say(self.tr("Looking into the file…"))
-        self._progress.setRange(0, 0)
-        self._progress.show()
-        self._started = time.monotonic()
+        self._show_work()
         self._looking = self._context.tasks.latest((id(self), "look"), self._look_into(Path(text).expanduser()))
 
     async def _look_into(self, file: Path) -> None:
         try:
             preview = await self._context.services.importing.preview(file, self._tell)
         except KnownError as error:
-            self._remark.say(f"{error.message} {error.hint}".strip(), "error")
+            self._remark.complain(error)
             return
         finally:
             self._progress.hide()
@@ -321,12 +284,12 @@ class ImportDialog(QDialog):
             % count_of(preview.secrets, "secret")
         )
         self._fill(heading, preview.coming, " ".join(notes), preview.left_out)
-        self._start_button.setEnabled(brings)
+        self._buttons.main.setEnabled(brings)
         if brings:
-            self._start_button.setDefault(True)
-            self._start_button.setFocus()
+            self._buttons.main.setDefault(True)
+            self._buttons.main.setFocus()
         else:
-            self._cancel_button.setText(self.tr("Close"))
+            self._buttons.cancel.setText(self.tr("Close"))
 
     def _fill(self, heading: str, numbers: Mapping[str, int], notes: str, left_out: Sequence[LeftOut]) -> None:
         self._coming_heading.setText(heading)
@@ -350,6 +313,8 @@ class ImportDialog(QDialog):
         self._left_heading.setText(self.tr("Left out, in whole or in part: %s") % count_of(len(left_out), "row"))
         for widget in (self._left_heading, self._copy, self._reasons):
             widget.setVisible(some)
+        if some:
+            self.resize(self.width(), max(self.height(), _HEIGHT_WITH_REASONS))
         self._sound.setVisible(not some and any(numbers.values()))
         self._reasons.clear()
         for reason in reasons(left_out):
@@ -386,10 +351,8 @@ class ImportDialog(QDialog):
         if self._preview is None or self._task is not None or self._report is not None:
             return
         self._remark.say(self.tr("Importing…"))
-        self._progress.setRange(0, 0)
-        self._progress.show()
+        self._show_work()
         self._set_busy(True)
-        self._started = time.monotonic()
         self._task = self._context.tasks.spawn(
             self._import(self._preview.file, remember=self._remember.isChecked()), name="import"
         )
@@ -400,7 +363,7 @@ class ImportDialog(QDialog):
         try:
             self._report = await self._context.services.importing.run(file, remember=remember, progress=self._tell)
         except KnownError as error:
-            said, tone = f"{error.message} {error.hint}".strip(), "error"
+            said, tone = error_text(error), "error"
         else:
             self._show_report(self._report)
         finally:
@@ -415,20 +378,13 @@ class ImportDialog(QDialog):
     def _set_busy(self, busy: bool) -> None:
         for widget in (self._file, self._choose, self._remember):
             widget.setEnabled(not busy)
-        self._start_button.setVisible(not busy)
-        self._cancel_button.setText(self.tr("Stop") if busy else self.tr("Cancel"))
+        self._buttons.main.setVisible(not busy)
+        self._buttons.cancel.setText(self.tr("Stop") if busy else self.tr("Cancel"))
 
     def _tell(self, said: ImportProgress) -> None:
         if not said.total or self._progress.isHidden():
             return
-        self._progress.setRange(0, said.total)
-        self._progress.setValue(said.done)
-        seconds = time.monotonic() - self._started
-        left = (
-            f" · {self.tr('about %s left') % duration(seconds * (said.total - said.done) / said.done)}"
-            if 0 < said.done < said.total and seconds > 3
-            else ""
-        )
+        left = self._show_done(said.done, said.total)
         self._remark.say(self.tr("%s of %s") % (count(said.done), count_of(said.total, "row")) + left)
 
     def _show_report(self, report: ImportReport) -> None:
@@ -440,8 +396,8 @@ class ImportDialog(QDialog):
         self._remember.hide()
         self._fill(self.tr("What has come"), report.imported, " ".join(notes), report.left_out)
         self._remark.say(self.tr("The import is done in %s.") % duration(time.monotonic() - self._started), "good")
-        self._start_button.hide()
-        self._cancel_button.setText(self.tr("Close"))
-        self._cancel_button.setDefault(True)
-        self._cancel_button.setFocus()
+        self._buttons.main.hide()
+        self._buttons.cancel.setText(self.tr("Close"))
+        self._buttons.cancel.setDefault(True)
+        self._buttons.cancel.setFocus()
         self.imported.emit()

@@ -69,7 +69,7 @@ class ModelKey(QWidget):
             return
 
         async def look() -> None:
-            tail = await self._context.services.summaries.key_tail(endpoint)
+            tail = await self._context.services.language_model.key_tail(endpoint)
             if isValid(self) and tail is not None:
                 self.edit.setPlaceholderText(self.tr("kept (%s)") % tail)
 
@@ -83,7 +83,7 @@ class ModelKey(QWidget):
         self.edit.clear()
 
         async def keep() -> None:
-            kept = await self._context.services.summaries.keep_key(endpoint, key)
+            kept = await self._context.services.language_model.keep_key(endpoint, key)
             if isValid(self):
                 if not kept:
                     self.remark.say(self.tr("There is no keyring here: the key is kept until Quaero ends."))
@@ -99,7 +99,7 @@ class ModelKey(QWidget):
 
         async def ask() -> None:
             try:
-                name = await self._context.services.summaries.try_model(endpoint, model, key)
+                name = await self._context.services.language_model.try_model(endpoint, model, key)
             except KnownError as error:
                 self._say(error)
             else:
@@ -113,4 +113,4 @@ class ModelKey(QWidget):
 
     def _say(self, error: KnownError) -> None:
         if isValid(self):
-            self.remark.say(" ".join(part for part in (error.message, error.hint) if part), "error")
+            self.remark.complain(error)

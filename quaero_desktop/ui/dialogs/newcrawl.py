@@ -12,7 +12,7 @@ from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.scope import Extent
 from quaero_desktop.domain.sources import SourceRules
 from quaero_desktop.services import rules as rule_checker
-from quaero_desktop.services.jobs import CrawlRequest
+from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui.addresses import urls_in_mime
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.dialogs.addressesedit import AddressesEdit

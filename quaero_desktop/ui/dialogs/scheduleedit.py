@@ -227,7 +227,7 @@ class ScheduleEdit(QWidget):
             self._error = error
             said = error.message.removeprefix("schedule").lstrip(": ")
             said = f"The schedule {said}" if said.startswith(("is ", "has ")) else said
-            self.words.say(" ".join(part for part in (said, error.hint) if part), "error")
+            self.words.say(f"{said} {error.hint}".strip(), "error")
             self.runs.setText("")
             return
         self.words.say(words[:1].upper() + words[1:], "good" if text else "plain")

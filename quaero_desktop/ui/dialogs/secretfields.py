@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from quaero_desktop.domain.credentials import CredentialKind
 from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.pasting import MAX_TEXT
-from quaero_desktop.domain.sources import CredentialKind
 from quaero_desktop.ui.dialogs.stepforms import LABELS
 from quaero_desktop.ui.theme import SPACE, Theme
 from quaero_desktop.ui.widgets.labels import muted

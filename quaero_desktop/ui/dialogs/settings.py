@@ -1,49 +1,27 @@
 """The settings, by subject, each checked while it is typed."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Protocol
-
 from PySide6.QtCore import QSize, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QIcon, QPainter, QPaintEvent, QShowEvent
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QFileDialog,
-    QFrame,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtGui import QDesktopServices, QIcon, QShowEvent
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTabWidget, QVBoxLayout, QWidget
 
 from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.services import configuration
 from quaero_desktop.services.configuration import Preferences
 from quaero_desktop.ui.context import Context
-from quaero_desktop.ui.dialogs.fields import NumberEdit, Remark
+from quaero_desktop.ui.dialogs.fields import Remark
+from quaero_desktop.ui.dialogs.librarychooser import LibraryChooser
 from quaero_desktop.ui.dialogs.modelkey import ModelKey
-from quaero_desktop.ui.format import clean
-from quaero_desktop.ui.theme import SPACE, Mode, Theme
-from quaero_desktop.ui.widgets.labels import ElidedLabel, muted
-
-_PROBLEMS_SHOWN = 4
-_TEXT_WIDTH = 320
-
-
-class _Editor(Protocol):
-    """What every kind of field can do."""
-
-    def widget(self) -> QWidget: ...
-    def value(self) -> object: ...
-    def set_value(self, value: object) -> None: ...
-    def on_change(self, slot: Callable[[], None]) -> None: ...
+from quaero_desktop.ui.dialogs.problembanner import ProblemBanner
+from quaero_desktop.ui.dialogs.settingspage import (
+    ChoiceField,
+    Editor,
+    NumberField,
+    SettingRow,
+    SettingsPage,
+    SwitchField,
+    TextField,
+)
+from quaero_desktop.ui.theme import SPACE, Mode
 
 
 class SettingsDialog(QDialog):
@@ -70,8 +48,8 @@ class SettingsDialog(QDialog):
         self._context = context
         self._theme = context.theme
         self._preferences = preferences or configuration.read()
-        self._rows: dict[str, _Row] = {}
-        self._problems = _Problems(self._theme, self)
+        self._rows: dict[str, SettingRow] = {}
+        self._problems = ProblemBanner(self._theme, self)
         self._problems.file_wanted.connect(self._open_file)
         self._tabs = QTabWidget(self)
         self._tabs.setObjectName("settingsTabs")
@@ -91,87 +69,98 @@ class SettingsDialog(QDialog):
 
     # --- Pages --------------------------------------------------------------------------------------------------------
 
-    def _general(self) -> "_Page":
-        page = _Page()
+    def _general(self) -> SettingsPage:
+        page = SettingsPage()
         themes = {"system": self.tr("Like the system"), "light": self.tr("Light"), "dark": self.tr("Dark")}
-        self._add(page, "window.theme", self.tr("&Theme"), _Choice(themes))
-        self._library = _LibraryChooser(self._context, self)
+        self._add(page, "window.theme", self.tr("&Theme"), ChoiceField(themes))
+        self._library = LibraryChooser(self._context, self.saved_library)
         self._library.changed.connect(self._check)
         self._add(
             page, "storage.library", self.tr("Library &folder"), self._library,
             hint=self.tr("Another one is opened at the next start. Nothing is moved: what was collected stays here."),
+            several_lines=True,
         )  # fmt: skip
         return page.done()
 
-    def _crawling(self) -> "_Page":
-        page = _Page()
+    def _crawling(self) -> SettingsPage:
+        page = SettingsPage()
         scopes = {
             "host": self.tr("This site"),
             "prefix": self.tr("Below the folder"),
             "domain": self.tr("The whole domain"),
         }
-        self._add(page, "queue.num_workers", self.tr("Pages at the same &time"), _Number(self.tr("in all crawls")))
-        self._add(page, "crawl.per_host", self.tr("Requests at &once"), _Number(self.tr("at one site")))
+        self._add(page, "queue.num_workers", self.tr("Pages at the same &time"), NumberField(self.tr("in all crawls")))
+        self._add(page, "crawl.per_host", self.tr("Requests at &once"), NumberField(self.tr("at one site")))
         self._add(
-            page, "crawl.delay_seconds", self.tr("&Pause between them"), _Number(self.tr("seconds; 0 for none"), 0.25)
+            page,
+            "crawl.delay_seconds",
+            self.tr("&Pause between them"),
+            NumberField(self.tr("seconds; 0 for none"), 0.25),
         )
-        self._add(page, "crawl.obey_robots", "", _Switch(self.tr("Follow the wishes of sites (&robots.txt)")))
-        self._add(page, "crawl.scope", self.tr("&How far"), _Choice(scopes))
+        self._add(page, "crawl.obey_robots", "", SwitchField(self.tr("Follow the wishes of sites (&robots.txt)")))
+        self._add(page, "crawl.scope", self.tr("&How far"), ChoiceField(scopes))
         self._add(
-            page, "crawl.max_depth", self.tr("Links &deep"), _Number(self.tr("links from the first page")),
+            page, "crawl.max_depth", self.tr("Links &deep"), NumberField(self.tr("links from the first page")),
             hint=self.tr("Requests, robots.txt, how far and how deep are for new crawls; others keep theirs."),
         )  # fmt: skip
         return page.done()
 
-    def _identity(self) -> "_Page":
-        page = _Page()
+    def _identity(self) -> SettingsPage:
+        page = SettingsPage()
         self._add(
-            page, "fetch.user_agent", self.tr("&Name for servers"), _Text(self.tr("Quaero's own name and version")),
+            page, "fetch.user_agent", self.tr("&Name for servers"), TextField(self.tr("Quaero's own name and version")),
             hint=self.tr("Site owners read it in their logs. Leave it empty unless a site told you what to write."),
         )  # fmt: skip
         self._add(
-            page, "fetch.contact", self.tr("Your &contact"), _Text(self.tr("an e-mail or web address; empty for none")),
+            page, "fetch.contact", self.tr("Your &contact"),
+            TextField(self.tr("an e-mail or web address; empty for none")),
             hint=self.tr("It is sent to every server along with the name, so that a site's owner can reach you."),
         )  # fmt: skip
         return page.done()
 
-    def _summaries(self) -> "_Page":
-        page = _Page()
+    def _summaries(self) -> SettingsPage:
+        page = SettingsPage()
         self._add(
-            page, "summaries.sentences", self.tr("S&entences"), _Number(self.tr("at most, in a summary")),
+            page, "summaries.sentences", self.tr("S&entences"), NumberField(self.tr("at most, in a summary")),
             hint=self.tr(
                 "Summaries are made of a page's own sentences, on this computer. If you run a language model, a"
                 " definition can let it write them instead: the text of pages goes to this address, and nowhere else."
             ),
         )  # fmt: skip
-        endpoint = _Text(self.tr("the address of a language model; empty for none"))
-        model = _Text(self.tr("the first that it offers"))
+        endpoint = TextField(self.tr("the address of a language model; empty for none"))
+        model = TextField(self.tr("the first that it offers"))
         self._add(page, "summaries.endpoint", self.tr("Model's &address"), endpoint)
         self._add(page, "summaries.model", self.tr("Its na&me"), model)
         self._key = ModelKey(self._context, lambda: str(endpoint.value()), lambda: str(model.value()), self)
         self._key.changed.connect(self._check)
         endpoint.widget().editingFinished.connect(self._key.show_state)
         page.add_beside(self.tr("Its ke&y"), self._key, self._key.remark)
-        self._add(page, "summaries.context_tokens", self.tr("It &reads"), _Number(self.tr("tokens at a time"), 1024))
-        self._add(page, "summaries.timeout_seconds", self.tr("&Wait for it"), _Number(self.tr("seconds at most"), 10))
-        self._add(page, "summaries.at_once", self.tr("As&k about"), _Number(self.tr("pages at the same time")))
+        self._add(
+            page, "summaries.context_tokens", self.tr("It &reads"), NumberField(self.tr("tokens at a time"), 1024)
+        )
+        self._add(
+            page, "summaries.timeout_seconds", self.tr("&Wait for it"), NumberField(self.tr("seconds at most"), 10)
+        )
+        self._add(page, "summaries.at_once", self.tr("As&k about"), NumberField(self.tr("pages at the same time")))
         return page.done()
 
-    def _retention(self) -> "_Page":
-        page = _Page()
+    def _retention(self) -> SettingsPage:
+        page = SettingsPage()
         days = self.tr("days; 0 keeps them")
-        self._add(page, "storage.log_retention_days", self.tr("Keep &logs for"), _Number(days))
+        self._add(page, "storage.log_retention_days", self.tr("Keep &logs for"), NumberField(days))
         self._add(
-            page, "storage.job_retention_days", self.tr("Keep ended &jobs for"), _Number(days),
+            page, "storage.job_retention_days", self.tr("Keep ended &jobs for"), NumberField(days),
             hint=self.tr("Documents stay whatever becomes of the job that brought them."),
         )  # fmt: skip
-        self._add(page, "storage.keep_backups", self.tr("Keep the last"), _Number(self.tr("&backups")))
+        self._add(page, "storage.keep_backups", self.tr("Keep the last"), NumberField(self.tr("&backups")))
         return page.done()
 
-    def _add(self, page: "_Page", key: str, label: str, editor: _Editor, *, hint: str = "") -> None:
-        row = _Row(key, label, editor, self._theme)
+    def _add(
+        self, page: SettingsPage, key: str, label: str, editor: Editor, *, hint: str = "", several_lines: bool = False
+    ) -> None:
+        row = SettingRow(key, label, editor, self._theme)
         self._rows[key] = row
-        page.add(row, hint, self._theme)
+        page.add(row, hint, self._theme, several_lines=several_lines)
         editor.on_change(self._check)
 
     # --- Frame --------------------------------------------------------------------------------------------------------
@@ -243,7 +232,7 @@ class SettingsDialog(QDialog):
         self._check()
 
     def _check(self) -> None:
-        wrong: list[_Row] = []
+        wrong: list[SettingRow] = []
         for key, row in self._rows.items():
             if row.overridden:
                 row.remark.say(row.overridden)
@@ -292,7 +281,7 @@ class SettingsDialog(QDialog):
         try:
             preferences = configuration.save(changes)
         except KnownError as error:
-            self._reason.say(" ".join(part for part in (error.message, error.hint) if part), "error")
+            self._reason.complain(error)
             return False
         self._key.save()
         self._preferences = preferences
@@ -308,313 +297,3 @@ class SettingsDialog(QDialog):
 
     def _open_file(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._preferences.file)))
-
-
-class _Row:
-    """One setting: its name, its field, and what is to be said about it."""
-
-    def __init__(self, key: str, label: str, editor: _Editor, theme: Theme) -> None:
-        self.key = key
-        self.editor = editor
-        self.overridden = ""
-        self.label = QLabel(label)
-        widget = editor.widget()
-        self.name = label.replace("&", "") or (widget.text().replace("&", "") if isinstance(widget, QCheckBox) else key)
-        self.label.setBuddy(widget.focusProxy() or widget)
-        for each in (widget, widget.focusProxy()):
-            if each is not None:
-                each.setAccessibleName(self.name)
-                each.setToolTip(configuration.info(key).description)
-        widget.setObjectName(key)
-        self.remark = Remark(theme)
-        self.remark.setObjectName(f"{key}.remark")
-
-
-class _Page(QWidget):
-    """A page of settings, one below the other."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(4 * SPACE, 4 * SPACE, 4 * SPACE, 2 * SPACE)
-        self._grid.setHorizontalSpacing(4 * SPACE)
-        self._grid.setVerticalSpacing(SPACE)
-        self._grid.setColumnStretch(1, 1)
-
-    def add(self, row: _Row, hint: str, theme: Theme) -> None:
-        """Add a setting with a hint below it."""
-        line = self._grid.rowCount()
-        # Beside the first line of what has several.
-        several = isinstance(row.editor, _LibraryChooser)
-        alignment = Qt.AlignmentFlag.AlignTop if several else Qt.AlignmentFlag.AlignVCenter
-        self._grid.addWidget(row.label, line, 0, alignment)
-        self._grid.addWidget(row.editor.widget(), line, 1)
-        self._grid.setRowMinimumHeight(line, 7 * SPACE)
-        self._grid.addWidget(row.remark, line + 1, 1)
-        if hint:
-            label = QLabel(hint)
-            label.setWordWrap(True)
-            self._grid.addWidget(muted(label, theme), line + 2, 1)
-        self._grid.setRowMinimumHeight(line + 3, SPACE)
-
-    def add_beside(self, name: str, widget: QWidget, remark: Remark) -> None:
-        """Add something that is no setting, with its name before it and what is to be said about it below."""
-        line = self._grid.rowCount()
-        label = QLabel(name)
-        label.setBuddy(widget.focusProxy() or widget)
-        self._grid.addWidget(label, line, 0)
-        self._grid.addWidget(widget, line, 1)
-        self._grid.setRowMinimumHeight(line, 7 * SPACE)
-        self._grid.addWidget(remark, line + 1, 1)
-        self._grid.setRowMinimumHeight(line + 2, SPACE)
-
-    def done(self) -> "_Page":
-        """Leave the room that is left below, and return the page."""
-        self._grid.setRowStretch(self._grid.rowCount(), 1)
-        return self
-
-    def height_for(self, width: int) -> int:
-        """Return how high it must be to show everything in that width."""
-        return self._grid.totalHeightForWidth(width)
-
-
-class _Number(QWidget):
-    """A field for a number, with its unit."""
-
-    def __init__(self, unit: str, step: float = 1) -> None:
-        super().__init__()
-        self._edit = NumberEdit(self, whole=step == int(step), step=step)
-        self.setFocusProxy(self._edit)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2 * SPACE)
-        layout.addWidget(self._edit)
-        label = QLabel(unit, self)
-        label.setBuddy(self._edit)
-        layout.addWidget(label)
-        layout.addStretch(1)
-
-    def widget(self) -> QWidget:
-        return self
-
-    def value(self) -> object:
-        return self._edit.value()
-
-    def set_value(self, value: object) -> None:
-        if isinstance(value, int | float):
-            self._edit.set_value(value)
-
-    def on_change(self, slot: Callable[[], None]) -> None:
-        self._edit.textChanged.connect(lambda _: slot())
-
-
-class _Text:
-    """A field for a line of text."""
-
-    def __init__(self, placeholder: str) -> None:
-        self._edit = QLineEdit()
-        self._edit.setPlaceholderText(placeholder)
-        self._edit.setMinimumWidth(_TEXT_WIDTH)
-
-    def widget(self) -> QLineEdit:
-        return self._edit
-
-    def value(self) -> object:
-        return self._edit.text().strip()
-
-    def set_value(self, value: object) -> None:
-        self._edit.setText(str(value))
-
-    def on_change(self, slot: Callable[[], None]) -> None:
-        self._edit.textChanged.connect(lambda _: slot())
-
-
-class _Choice:
-    """A choice of a few values, each with its words."""
-
-    def __init__(self, words: dict[str, str]) -> None:
-        self._box = QComboBox()
-        for value, text in words.items():
-            self._box.addItem(text, value)
-        self._box.setMaximumWidth(_TEXT_WIDTH)
-
-    def widget(self) -> QWidget:
-        return self._box
-
-    def value(self) -> object:
-        return self._box.currentData()
-
-    def set_value(self, value: object) -> None:
-        self._box.setCurrentIndex(max(0, self._box.findData(value)))
-
-    def on_change(self, slot: Callable[[], None]) -> None:
-        self._box.currentIndexChanged.connect(lambda _: slot())
-
-
-class _Switch:
-    """Yes or no."""
-
-    def __init__(self, text: str) -> None:
-        self._box = QCheckBox(text)
-
-    def widget(self) -> QWidget:
-        return self._box
-
-    def value(self) -> object:
-        return self._box.isChecked()
-
-    def set_value(self, value: object) -> None:
-        self._box.setChecked(bool(value))
-
-    def on_change(self, slot: Callable[[], None]) -> None:
-        self._box.toggled.connect(lambda _: slot())
-
-
-class _LibraryChooser(QWidget):
-    """Shows the folder of the open library, and lets another one be chosen for the next start.
-
-    Signals:
-        changed: another one was chosen, or the choice was taken back.
-    """
-
-    changed = Signal()
-
-    def __init__(self, context: Context, dialog: SettingsDialog) -> None:
-        super().__init__()
-        self._context = context
-        self._dialog = dialog
-        self._chosen = ""
-        self._path = ElidedLabel("", Qt.TextElideMode.ElideMiddle, self)
-        self._open = QPushButton(self.tr("Open folder"), self)
-        self._open.setObjectName("openLibrary")
-        self._other = QPushButton(self.tr("Use another folder…"), self)
-        self._other.setObjectName("otherLibrary")
-        self._usual = QPushButton(self.tr("Use the usual folder"), self)
-        self._usual.setObjectName("usualLibrary")
-        for button in (self._open, self._other, self._usual):
-            button.setAutoDefault(False)
-        self._remark = Remark(context.theme, self)
-        self._remark.setObjectName("libraryRemark")
-        self.setFocusProxy(self._open)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(2 * SPACE)
-        for button in (self._open, self._other, self._usual):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(SPACE)
-        layout.addWidget(self._path)
-        layout.addLayout(buttons)
-        layout.addWidget(self._remark)
-        self._open.clicked.connect(self._show_folder)
-        self._other.clicked.connect(self._ask)
-        self._usual.clicked.connect(lambda _=False: self._choose(""))
-
-    def widget(self) -> QWidget:
-        return self
-
-    def value(self) -> object:
-        return self._chosen
-
-    def set_value(self, value: object) -> None:
-        self._chosen = str(value or "")
-        self.show_current()
-
-    def on_change(self, slot: Callable[[], None]) -> None:
-        self.changed.connect(slot)
-
-    def show_current(self) -> None:
-        """Show which library is open, and which one will be."""
-        current = self._context.services.files.folder
-        self._path.setText(str(current))
-        self._usual.setVisible(bool(self._chosen))
-        place = configuration.place_of(self._chosen)
-        if place.folder == current:
-            self._remark.say("")
-        elif self._chosen == self._dialog.saved_library():
-            said = self.tr("This window was started with a folder of its own. Without one, Quaero opens\n%s")
-            self._remark.say(said % place.folder)
-        else:
-            said = (
-                self.tr("From the next start on:\n%s")
-                if place.exists
-                else self.tr("A new one from the next start on:\n%s")
-            )
-            self._remark.say(said % place.folder)
-
-    def use(self, folder: str) -> None:
-        """Choose a folder, or say why it is no place for a library."""
-        try:
-            place = configuration.library_place(folder, self._context.settings)
-        except KnownError as error:
-            self._remark.say(" ".join(part for part in (error.message, error.hint) if part), "error")
-            return
-        self._choose(str(place.folder))
-
-    def _choose(self, folder: str) -> None:
-        self._chosen = folder
-        self.show_current()
-        self.changed.emit()
-
-    def _ask(self) -> None:
-        chooser = QFileDialog(self._dialog, self.tr("Folder for the library"))
-        chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        chooser.setFileMode(QFileDialog.FileMode.Directory)
-        chooser.setOption(QFileDialog.Option.ShowDirsOnly)
-        chooser.setDirectory(str(Path(self._context.services.files.folder).parent))
-        chooser.fileSelected.connect(self.use)
-        chooser.open()
-
-    def _show_folder(self) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._context.services.files.folder)))
-
-
-class _Problems(QFrame):
-    """What of the settings could not be used, on top of everything.
-
-    Signals:
-        file_wanted: the person wants to see the file.
-    """
-
-    file_wanted = Signal()
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setObjectName("settingsProblems")
-        self._theme = theme
-        self._icon = QLabel(self)
-        self._text = QLabel(self)
-        self._text.setTextFormat(Qt.TextFormat.PlainText)
-        self._text.setWordWrap(True)
-        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._open = QPushButton(self.tr("Open the file"), self)
-        self._open.setAutoDefault(False)
-        self._open.clicked.connect(lambda _=False: self.file_wanted.emit())
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(4 * SPACE, 2 * SPACE, 4 * SPACE, 2 * SPACE)
-        layout.setSpacing(2 * SPACE)
-        layout.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
-        layout.addWidget(self._text, 1)
-        layout.addWidget(self._open, 0, Qt.AlignmentFlag.AlignTop)
-        theme.changed.connect(self._paint)
-        self._paint()
-
-    def show_problems(self, sentences: Sequence[str]) -> None:
-        """Show them; nothing when there are none."""
-        lines = [clean(sentence, 500) for sentence in sentences[:_PROBLEMS_SHOWN]]
-        if len(sentences) > _PROBLEMS_SHOWN:
-            lines.append(self.tr("and %n more", "", len(sentences) - _PROBLEMS_SHOWN))
-        self._text.setText("\n".join(lines))
-        self.setVisible(bool(lines))
-
-    def _paint(self) -> None:
-        icon = self._theme.icon_in("warning-circle", self._theme.level_colour("warn"))
-        self._icon.setPixmap(icon.pixmap(QSize(20, 20), QGuiApplication.primaryScreen().devicePixelRatio()))
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
-        """Paint the background of an error."""
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), self._theme.colour("error_background"))
-        painter.fillRect(0, self.height() - 1, self.width(), 1, self._theme.border)

@@ -1,16 +1,16 @@
 """The definitions: what runs by itself or at a click, when it runs next, and how it went last."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QModelIndex, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QAbstractItemView, QWidget
+from PySide6.QtWidgets import QWidget
 
 from quaero_desktop.domain.definitions import StoredDefinition
 from quaero_desktop.domain.errors import FieldError
 from quaero_desktop.domain.events import FeedUpdate
-from quaero_desktop.domain.jobs import JobType
+from quaero_desktop.domain.jobs import Job, JobType
 from quaero_desktop.ui.actions import DEFINITION_MENU, ActionId, Selection
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.models.definitions import Column, DefinitionModel, DefinitionRow
@@ -26,7 +26,7 @@ _TOOLS = (
 )  # fmt: skip
 
 
-class DefinitionsView(ListPage):
+class DefinitionsView(ListPage[DefinitionRow]):
     """The table of definitions with its tools; it keeps itself up to date.
 
     Args:
@@ -34,12 +34,12 @@ class DefinitionsView(ListPage):
         now: the time in milliseconds UTC.
 
     Signals:
-        selected: the :class:`Selection`, when other rows are selected or what they say matters to actions.
         job_wanted: the id of a run that is to be shown.
         nightly_wanted: the person wants the definition that most begin with.
     """
 
-    selected = Signal(object)
+    CLICKED = frozenset((Column.ENABLED, Column.LAST))
+
     job_wanted = Signal(int)
     nightly_wanted = Signal()
 
@@ -50,90 +50,50 @@ class DefinitionsView(ListPage):
         *,
         now: Callable[[], int] = lambda: round(time.time() * 1000),
     ) -> None:
-        self.model = DefinitionModel(context.theme, now=now)
+        super().__init__(context, "definitions", parent)
+        self.model = DefinitionModel(context.theme, self, now=now)
         self.about = DefinitionDetail(context.theme)
-        empty = EmptyState(
-            context.theme,
-            "calendar-check",
-            "",
-            "Nightly crawl…",
-            self._begin,
-        )
-        super().__init__(
-            context,
-            "definitions",
+        self._now = now
+        self._sources: dict[int, str] = {}
+        self._lay_out(
             self.model,
+            title=self.tr("Definitions"),
             tools=_TOOLS,
             menu=DEFINITION_MENU,
             detail=self.about,
-            empty=empty,
+            empty=EmptyState(
+                context.theme,
+                "calendar-check",
+                self.tr(
+                    "A definition is a recipe: steps like crawl, summarise and clean up, that run one after the other\n"
+                    "by a schedule or at a click. Begin with one that collects a site each night."
+                ),
+                self.tr("Nightly crawl…"),
+                self.nightly_wanted.emit,
+            ),
             shares=(0, 0.2, 0.23, 0.2, 0.12, 0.21),
-            parent=parent,
         )
-        empty.set_sentence(
-            self.tr(
-                "A definition is a recipe: steps like crawl, summarise and clean up, that run one after the other\n"
-                "by a schedule or at a click. Begin with one that collects a site each night."
-            )
-        )
-        self.setObjectName("definitionsView")
-        self.model.setParent(self)
-        self._now = now
-        self._selection = Selection()
-        self._wanted: int | None = None
-        self._sources: dict[int, str] = {}
-        self._is_stale = True
-        self.table.setAccessibleName(self.tr("Definitions"))
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.selectionModel().selectionChanged.connect(lambda *_: self._tell())
         self.table.clicked.connect(self._clicked)
-        self.table.doubleClicked.connect(self._double_clicked)
         self.about.job_wanted.connect(self.job_wanted)
-        self.model.enable_wanted.connect(self._enable)
         self._tick = QTimer(self, interval=_TICK_MS)
         self._tick.timeout.connect(self._on_tick)
         context.feed.updated.connect(self._on_update)
 
-    def _begin(self) -> None:
-        self.nightly_wanted.emit()
-
-    @property
-    def selection(self) -> Selection:
-        """What is selected."""
-        return self._selection
-
-    @property
-    def is_loaded(self) -> bool:
-        """Whether what is shown is what the library had when it was last asked."""
-        return not self._is_stale
-
-    def select(self, definition_id: int) -> None:
-        """Select a definition, as soon as it is here."""
-        self._wanted = definition_id
-        self.reload()
-
-    def reload(self) -> None:
-        """Read everything anew; what is selected stays so."""
-        self._is_stale = True
-        if self.isVisible():
-            self._context.tasks.latest(("definitions", id(self)), self._load())
-
-    async def _load(self) -> None:
+    async def _read(self) -> tuple[list[DefinitionRow], dict[int, Job]]:
         services = self._context.services
         stored = await services.definitions.list()
         jobs = await services.jobs.by_ids([each.last_job for each in stored if each.last_job is not None])
         self._sources = {source.id: source.name for source in await services.jobs.sources()}
-        rows = [self._row(each) for each in stored]
-        ids = [each.id for each in self._selection.definitions]
-        if self._wanted is not None:
-            ids, self._wanted = [self._wanted], None
-        moved = self.model.set_rows(rows, {job.id: job for job in jobs})
-        self.show_empty(not rows)
-        places = sorted(place for each in ids if (place := self.model.row_of(each)) >= 0)
-        if moved or places != self.selected_rows():
-            self.select_rows(places or ([0] if rows else []))
-        self._is_stale = False
-        self._tell()
+        return [self._row(each) for each in stored], {job.id: job for job in jobs}
+
+    def _show(self, read: tuple[list[DefinitionRow], dict[int, Job]]) -> bool:
+        return self.model.set_definitions(*read)
+
+    def _select(self, rows: Sequence[DefinitionRow]) -> Selection:
+        return Selection(definitions=tuple(row.stored for row in rows))
+
+    async def _switch(self, row_id: int, on: bool) -> None:
+        await self._context.services.definitions.enable(row_id, on)
 
     def _row(self, stored: StoredDefinition) -> DefinitionRow:
         schedule = stored.definition.schedule
@@ -144,13 +104,6 @@ class DefinitionsView(ListPage):
             # An import, or an older version, wrote it: it is shown as it is, and the dialog says what is wrong.
             words = schedule
         return DefinitionRow(stored=stored, schedule=words, upcoming=tuple(definitions.next_runs(stored, _NEXT_RUNS)))
-
-    def _tell(self) -> None:
-        """Show what is selected, and say so."""
-        rows = [self.model.row(number) for number in self.selected_rows()]
-        self._selection = Selection(definitions=tuple(row.stored for row in rows))
-        self._show_detail()
-        self.selected.emit(self._selection)
 
     def _show_detail(self) -> None:
         rows = self.selected_rows()
@@ -184,22 +137,10 @@ class DefinitionsView(ListPage):
         if index.column() == Column.LAST and (job := self.model.last_job(index.row())) is not None:
             self.job_wanted.emit(job.id)
 
-    def _double_clicked(self, index: QModelIndex) -> None:
-        if index.column() not in (Column.ENABLED, Column.LAST):
-            self._context.actions.trigger(ActionId.EDIT)
-
-    def _enable(self, definition_id: int, enabled: bool) -> None:
-        async def store() -> None:
-            await self._context.services.definitions.enable(definition_id, enabled)
-            self.reload()
-
-        self._context.tasks.spawn(store(), name="enable a definition")
-
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
         """Catch up with what happened while nobody looked."""
         super().showEvent(event)
         self._tick.start()
-        self.reload()
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
         """Rest while nobody looks."""

@@ -1,9 +1,10 @@
 """A page with a table of few things, the tools for them above, and all about the selected one beside it."""
 
 from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, TypeVar
 
-from PySide6.QtCore import QAbstractItemModel, QEvent, QItemSelectionModel, QObject, QPoint, QSize, Qt
-from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QObject, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -16,8 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from quaero_desktop.ui.actions import ActionId
+from quaero_desktop.ui.actions import ActionId, Selection
 from quaero_desktop.ui.context import Context
+from quaero_desktop.ui.models.switchtable import SwitchTable
 from quaero_desktop.ui.theme import ROW, SPACE
 from quaero_desktop.ui.widgets.focus import pass_on
 from quaero_desktop.ui.widgets.labels import Line
@@ -27,37 +29,61 @@ _NARROW = 860
 """Up to this width, in pixels, the details stand below the table."""
 
 
-class ListPage(QWidget):
-    """Lays out such a page and remembers its columns. What it is about says who makes it.
+Row = TypeVar("Row")
+
+
+class ListPage(QWidget, Generic[Row]):
+    """Lays out such a page, keeps it up to date and remembers its columns. What it is about says who makes one.
 
     Args:
         context: what the parts of the window are given.
         name: under which its columns are remembered, like ``definitions``.
-        model: of the table.
-        tools: what stands above the table; None is a line.
-        menu: what the context menu shows.
-        detail: what stands beside the table.
-        empty: what stands instead of both while there is nothing.
-        shares: which part of the width each column gets at first.
+
+    Signals:
+        selected: the :class:`Selection`, when other rows are selected or what they say matters to actions.
     """
 
-    def __init__(
+    CLICKED: ClassVar[frozenset[int]] = frozenset((0,))
+    """The columns in which a click does something itself: a double click there does not edit."""
+
+    selected = Signal(object)
+
+    def __init__(self, context: Context, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(f"{name}View")
+        self._context = context
+        self._name = name
+        self._key = f"{name}/columns"
+        self._splitter_key = f"{name}/splitter"
+        self._selection = Selection()
+        self._ids: tuple[int, ...] = ()
+        self._wanted: int | None = None
+        self._is_stale = True
+
+    def _lay_out(
         self,
-        context: Context,
-        name: str,
-        model: QAbstractItemModel,
+        model: SwitchTable[Row],
         *,
+        title: str,
         tools: Sequence[ActionId | None],
         menu: Sequence[ActionId | None],
         detail: QWidget,
         empty: QWidget,
         shares: Sequence[float],
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self._context = context
-        self._key = f"{name}/columns"
-        self._splitter_key = f"{name}/splitter"
+        """Put the parts into their places.
+
+        Args:
+            model: of the table.
+            title: of the table, for a screen reader.
+            tools: what stands above the table; None is a line.
+            menu: what the context menu shows.
+            detail: what stands beside the table.
+            empty: what stands instead of both while there is nothing.
+            shares: which part of the width each column gets at first.
+        """
+        context, name = self._context, self._name
+        self._table_model = model
         self._menu_names = menu
         self._shares = tuple(shares)
         self.bar = QToolBar(self)
@@ -71,8 +97,7 @@ class ListPage(QWidget):
                 self.bar.addSeparator()
             else:
                 self.bar.addAction(context.actions.action(each))
-        self.table = self._make_table(name, model)
-        self.detail = detail
+        self.table = self._make_table(title)
         detail.setMinimumWidth(60 * SPACE)
         self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self.splitter.setObjectName(f"{name}Splitter")
@@ -95,6 +120,92 @@ class ListPage(QWidget):
         layout.addWidget(self.bar)
         layout.addWidget(Line(context.theme, self))
         layout.addWidget(place, 1)
+        model.enable_wanted.connect(self._enable)
+        self.table.selectionModel().selectionChanged.connect(lambda *_: self._tell())
+        self.table.doubleClicked.connect(self._double_clicked)
+
+    # --- what a page is about -----------------------------------------------------------------------------------------
+
+    async def _read(self) -> Any:
+        """Return what the library has, for :meth:`_show`."""
+        raise NotImplementedError
+
+    def _show(self, read: Any) -> bool:
+        """Give the model what was read; return whether rows came, went or moved."""
+        raise NotImplementedError
+
+    def _select(self, rows: Sequence[Row]) -> Selection:
+        """Return what these rows are to actions."""
+        raise NotImplementedError
+
+    def _show_detail(self) -> None:
+        """Show all about what is selected."""
+        raise NotImplementedError
+
+    async def _switch(self, row_id: int, on: bool) -> None:
+        """Store that something is switched on or off."""
+        raise NotImplementedError
+
+    # --- what is shown ------------------------------------------------------------------------------------------------
+
+    @property
+    def selection(self) -> Selection:
+        """What is selected."""
+        return self._selection
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether what is shown is what the library had when it was last asked."""
+        return not self._is_stale
+
+    def select(self, row_id: int) -> None:
+        """Select what has this id, as soon as it is here."""
+        self._wanted = row_id
+        self.reload()
+
+    def reload(self) -> None:
+        """Read everything anew; what is selected stays so."""
+        self._is_stale = True
+        if self.isVisible():
+            self._context.tasks.latest((self._name, id(self)), self._load())
+
+    async def _load(self) -> None:
+        read = await self._read()
+        model = self._table_model
+        ids = self._ids if self._wanted is None else (self._wanted,)
+        self._wanted = None
+        moved = self._show(read)
+        self.show_empty(not model.rows)
+        places = sorted(place for each in ids if (place := model.row_of(each)) >= 0)
+        if moved or places != self.selected_rows():
+            self.select_rows(places or ([0] if model.rows else []))
+        self._is_stale = False
+        self._tell()
+
+    def _tell(self) -> None:
+        """Show what is selected, and say so."""
+        model = self._table_model
+        rows = [model.row(number) for number in self.selected_rows()]
+        self._ids = tuple(model.id_of(row) for row in rows)
+        self._selection = self._select(rows)
+        self._show_detail()
+        self.selected.emit(self._selection)
+
+    def _double_clicked(self, index: QModelIndex) -> None:
+        if index.column() not in self.CLICKED:
+            self._context.actions.trigger(ActionId.EDIT)
+
+    def _enable(self, row_id: int, on: bool) -> None:
+        async def store() -> None:
+            await self._switch(row_id, on)
+            self.reload()
+
+        self._context.tasks.spawn(store(), name=f"switch one of the {self._name} on or off")
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
+        """Catch up with what happened while nobody looked."""
+        super().showEvent(event)
+        self.reload()
 
     def show_empty(self, is_empty: bool) -> None:
         """Show the table, or what stands there while it is empty."""
@@ -121,7 +232,7 @@ class ListPage(QWidget):
         for row in rows[1:]:
             chosen.select(model.index(row, 1), flags.Select | flags.Rows)
 
-    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 (Qt's name)
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
         """Pass the keyboard on to the table, or to what there is to do while it is empty."""
         if self.is_empty:
             button = self._empty.findChild(QPushButton)
@@ -155,10 +266,12 @@ class ListPage(QWidget):
             self._divide(event.size().width())
         return super().eventFilter(watched, event)
 
-    def _make_table(self, name: str, model: QAbstractItemModel) -> QTableView:
+    def _make_table(self, title: str) -> QTableView:
         table = QTableView(self)
-        table.setObjectName(f"{name}Table")
-        table.setModel(model)
+        table.setObjectName(f"{self._name}Table")
+        table.setAccessibleName(title)
+        table.setModel(self._table_model)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         table.setShowGrid(False)

@@ -3,7 +3,8 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from quaero_desktop.domain.sources import Credential, Source
+from quaero_desktop.domain.credentials import Credential
+from quaero_desktop.domain.sources import Source
 from quaero_desktop.ui.format import clean, count, exact, relative
 from quaero_desktop.ui.recipewords import KINDS, SCOPES
 from quaero_desktop.ui.theme import SPACE, Theme

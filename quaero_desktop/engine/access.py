@@ -5,23 +5,19 @@ for no other address.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
-from enum import Enum, auto
 
 import msgspec
 
-from quaero_desktop.domain import credentials, signin
-from quaero_desktop.domain.credentials import Material
+from quaero_desktop.domain import secrets, signin
+from quaero_desktop.domain.credentials import Credential
 from quaero_desktop.domain.errors import KnownError, UsageError
 from quaero_desktop.domain.jobs import Cause
 from quaero_desktop.domain.outcomes import Failed, SignInNeeded
 from quaero_desktop.domain.pages import Fetched, FetchFailed, FetchResult, Redirected
 from quaero_desktop.domain.ports import LedgerPort
-from quaero_desktop.domain.sources import Credential, CredentialKind
 from quaero_desktop.domain.urls import host_of, origin_of
 from quaero_desktop.engine.roots import RootContext
-from quaero_desktop.infra import redact
+from quaero_desktop.engine.session import REMEMBERED, Session, Sign, Watch, sign_of
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.web.fetcher import Fetcher
@@ -32,21 +28,9 @@ CHECK_EVERY_SECONDS = 60.0
 """After this time a doubt is looked into anew. Within it, the first, second, fourth, eighth ... doubt is: one forbidden
 page after the other is rare, and the more there are in a row, the more are lost should the session end among them."""
 
-_REMEMBERED = 4
 _MOST_ASKED = 5
 _LONGEST_WAIT_MS = 120_000
 _MOST_BYTES = 1_000_000
-_SAME_FORMS = 3
-"""So many pages that are the same form for a password are a login page that stands in their place."""
-
-
-class Session(Enum):
-    """What asking a site said about a secret."""
-
-    ALIVE = auto()  # it lets us in with it, and does not without
-    OPEN = auto()  # all that could be asked for is shown to anybody
-    DEAD = auto()
-    UNKNOWN = auto()  # it does not answer, or there is nothing to ask for
 
 
 class Beginning(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,46 +62,7 @@ class Shown(msgspec.Struct, frozen=True):
         return bool(self.headers)
 
     def __repr__(self) -> str:
-        return f"Shown({credentials.MASK})"
-
-
-class _Sign(Enum):
-    """What one answer says."""
-
-    IN = auto()
-    OUT = auto()
-    FORM = auto()  # a page with a field for a password
-    NOTHING = auto()
-
-
-class _Watch:
-    """What is known of one secret.
-
-    Attributes:
-        material: the secret.
-        spellings: the forms in which it must not be stored, the longest first.
-        worked: pages that were shown with it, and asked for no password; the newest last.
-        witness: one of them that is shown to nobody else.
-        state, checked_at: what the last check said, and when it ended, by the clock that is never set.
-        doubts, doubted_since: how many pages were doubted since then.
-        blamed: pages for which a crawl paused although it could not be told whether the session had ended.
-        form: the page with a field for a password that came last, and how many URLs in a row were that.
-    """
-
-    def __init__(self, text: str) -> None:
-        self.material: Material = credentials.decode(text)
-        parts = {form for part in credentials.telling_parts(text) for form in redact.spellings(part)}
-        self.spellings = tuple(sorted(parts, key=len, reverse=True))
-        self.worked: deque[str] = deque(maxlen=_REMEMBERED)
-        self.witness: str | None = None
-        self.lock = asyncio.Lock()
-        self.state: Session | None = None
-        self.checked_at = float("-inf")
-        self.blamed: set[str] = set()
-        self.doubts = 0
-        self.doubted_since = float("-inf")
-        self.form: tuple[bytes, str] = (b"", "")
-        self.forms = 0
+        return f"Shown({secrets.MASK})"
 
 
 class Access:
@@ -148,7 +93,7 @@ class Access:
         self._politeness = politeness
         self._clock = clock
         # By the name of the secret and its text: with another secret everything begins anew.
-        self._watches: dict[str, tuple[str, _Watch]] = {}
+        self._watches: dict[str, tuple[str, Watch]] = {}
 
     async def missing(self, root: RootContext) -> SignInNeeded | None:
         """Return what comes of any job of a root whose secret is not at hand; None when there is nothing to wait for.
@@ -168,7 +113,7 @@ class Access:
             watch = self._watch(credential, text)
         except KnownError as error:
             return SignInNeeded(reason=f"Sign in: the secret of “{credential.name}” cannot be read. {error.message}")
-        if credentials.has_expired(watch.material, self._clock.now_ms()):
+        if secrets.has_expired(watch.material, self._clock.now_ms()):
             return SignInNeeded(reason=f"Sign in again: all cookies of “{credential.name}” have expired.")
         return None
 
@@ -191,7 +136,7 @@ class Access:
             if credential is None:
                 return Shown()
             if (watch := self._known(credential)) is not None:
-                sent = credentials.headers_for(credential, watch.material, url, self._clock.now_ms())
+                sent = secrets.headers_for(credential, watch.material, url, self._clock.now_ms())
                 return Shown(sent, watch.spellings)
 
     @staticmethod
@@ -201,7 +146,7 @@ class Access:
             case Fetched(body=body, headers=headers):
                 for spelling in shown.spellings:
                     if (said := spelling.encode("utf-8", "replace")) in body:
-                        body = body.replace(said, credentials.MASK.encode())
+                        body = body.replace(said, secrets.MASK.encode())
                 kept = {name: value for name, value in headers.items() if not _holds(value, shown)}
                 if body is not answer.body or len(kept) < len(headers):
                     return msgspec.structs.replace(answer, body=body, headers=kept)
@@ -228,15 +173,15 @@ class Access:
         watch, credential = self._known(root.credential), root.credential
         if watch is None or credential is None:
             return None
-        sign = _sign(answer, credential)
-        if sign in (_Sign.IN, _Sign.NOTHING):
-            if sign is _Sign.IN and isinstance(answer, Fetched) and answer.body:
-                _note(watch, answer.url)
+        sign = sign_of(answer, credential)
+        if sign in (Sign.IN, Sign.NOTHING):
+            if sign is Sign.IN and isinstance(answer, Fetched) and answer.body:
+                watch.note(answer.url)
             return None
         state = await self._state(root, credential, watch, answer)
-        if sign is _Sign.FORM:
+        if sign is Sign.FORM:
             assert isinstance(answer, Fetched)
-            if state is not Session.ALIVE and _is_same_form(watch, answer):
+            if state is not Session.ALIVE and watch.is_same_form(answer):
                 state = Session.DEAD
             if state is not Session.DEAD:
                 return None
@@ -275,7 +220,7 @@ class Access:
     # The session.
 
     async def _state(
-        self, root: RootContext, credential: Credential, watch: _Watch, doubted: FetchResult | None
+        self, root: RootContext, credential: Credential, watch: Watch, doubted: FetchResult | None
     ) -> Session:
         """Return whether a session is alive; it is asked about when :data:`CHECK_EVERY_SECONDS` says."""
         came = self._clock.monotonic()
@@ -285,7 +230,7 @@ class Access:
                 watch.checked_at = self._clock.monotonic()
             return watch.state
 
-    def _is_to_be_asked(self, watch: _Watch, came: float, *, is_doubt: bool) -> bool:
+    def _is_to_be_asked(self, watch: Watch, came: float, *, is_doubt: bool) -> bool:
         # Whoever doubted while the first one asked learns what that one was told.
         if watch.checked_at > came:
             return False
@@ -298,7 +243,7 @@ class Access:
         return watch.state is Session.DEAD or watch.doubts.bit_count() == 1
 
     async def _asked(
-        self, root: RootContext, credential: Credential, watch: _Watch, doubted: FetchResult | None
+        self, root: RootContext, credential: Credential, watch: Watch, doubted: FetchResult | None
     ) -> Session:
         seeds = [url for url in root.config.seeds if origin_of(url) == credential.origin]
         is_open = is_refused = False
@@ -308,7 +253,7 @@ class Access:
         first = [watch.witness] if watch.witness is not None else []
         if not first:
             # Of an earlier process, or with another secret: worth asking for, but no page that surely works.
-            seeds += await self._ledger.pages_stored(root.id, credential.origin, _REMEMBERED)
+            seeds += await self._ledger.pages_stored(root.id, credential.origin, REMEMBERED)
         pages = dict.fromkeys([*first, *reversed(watch.worked), *seeds])
         for url in pages:
             if asked == _MOST_ASKED:
@@ -319,27 +264,27 @@ class Access:
                 answer: FetchResult | None = doubted
             elif await self._is_allowed(root, url):
                 asked += 1
-                answer = await self._ask(root, url, credentials.headers_for(credential, watch.material, url, self._now))
+                answer = await self._ask(root, url, secrets.headers_for(credential, watch.material, url, self._now))
             else:
                 continue
-            match None if answer is None else _sign(answer, credential):
-                case _Sign.OUT if worked:
+            match None if answer is None else sign_of(answer, credential):
+                case Sign.OUT if worked:
                     return Session.DEAD
-                case _Sign.FORM if worked:
+                case Sign.FORM if worked:
                     return Session.DEAD
-                case _Sign.OUT:
+                case Sign.OUT:
                     is_refused = True
-                case _Sign.FORM if answer is not None:
+                case Sign.FORM if answer is not None:
                     # Nobody knows whether it always has that form: it counts when the secret makes no difference.
                     without = await self._ask(root, url, {})
                     if isinstance(answer, Fetched) and isinstance(without, Fetched):
                         is_refused |= signin.are_alike(answer.body, without.body)
-                case _Sign.IN if url == watch.witness:
+                case Sign.IN if url == watch.witness:
                     return Session.ALIVE
-                case _Sign.IN:
+                case Sign.IN:
                     without = await self._ask(root, url, {})
-                    if without is not None and _sign(without, credential) in (_Sign.OUT, _Sign.FORM):
-                        _note(watch, url)
+                    if without is not None and sign_of(without, credential) in (Sign.OUT, Sign.FORM):
+                        watch.note(url)
                         watch.witness = url
                         return Session.ALIVE
                     is_open = True
@@ -369,13 +314,13 @@ class Access:
         private = await root.allows_private(url, self._fetcher.is_private)
         return await self._fetcher.fetch(url, headers, cut_at=_MOST_BYTES, allow_private=private)
 
-    def _watch(self, credential: Credential, text: str) -> _Watch:
+    def _watch(self, credential: Credential, text: str) -> Watch:
         known = self._watches.get(credential.key)
         if known is None or known[0] != text:
-            known = self._watches[credential.key] = (text, _Watch(text))
+            known = self._watches[credential.key] = (text, Watch(text))
         return known[1]
 
-    def _known(self, credential: Credential | None) -> _Watch | None:
+    def _known(self, credential: Credential | None) -> Watch | None:
         text = None if credential is None else self._secrets.known(credential.key)
         if credential is None or text is None:
             return None
@@ -385,87 +330,16 @@ class Access:
             return None
 
 
-async def try_out(
-    fetch: Callable[[str, dict[str, str]], Awaitable[FetchResult]],
-    credential: Credential,
-    text: str,
-    url: str,
-    now: int,
-) -> tuple[Session, FetchResult]:
-    """Ask a site for one page with a secret, and without, for a person who wants to know whether it works.
-
-    Args:
-        fetch: fetches a URL with some headers.
-        credential: whose secret it is.
-        text: the secret as it is kept.
-        url: a canonical URL at its origin.
-        now: in milliseconds UTC.
-
-    Returns:
-        Whether the site takes it, and its answer to the request with the secret.
-    """
-    answer = await fetch(url, credentials.headers_for(credential, credentials.decode(text), url, now))
-    sign = _sign(answer, credential)
-    if sign is _Sign.OUT:
-        return Session.DEAD, answer
-    if sign is _Sign.NOTHING:
-        return Session.UNKNOWN, answer
-    without = await fetch(url, {})
-    is_refused = _sign(without, credential) in (_Sign.OUT, _Sign.FORM)
-    if sign is _Sign.FORM:
-        alike = (
-            isinstance(answer, Fetched) and isinstance(without, Fetched) and signin.are_alike(answer.body, without.body)
-        )
-        return Session.DEAD if alike else Session.UNKNOWN, answer
-    return Session.ALIVE if is_refused else Session.OPEN, answer
-
-
-def _sign(answer: FetchResult, credential: Credential) -> _Sign:
-    """Return what an answer says about the session it was asked for with."""
-    match answer:
-        case FetchFailed(status=401 | 403):
-            return _Sign.OUT
-        case Redirected(url=url, target=target):
-            return _Sign.OUT if signin.leads_to_login(url, target, credential.login_url) else _Sign.IN
-        case Fetched(body=body) if credential.kind == CredentialKind.COOKIES and signin.asks_for_password(body):
-            # Behind a gate of the server's own (the other kinds) pages may have a form of the application's.
-            return _Sign.FORM
-        case Fetched():
-            return _Sign.IN
-        case _:
-            return _Sign.NOTHING
-
-
 def _is_forbidden(answer: FetchResult) -> bool:
     """Return whether an answer refuses a page whoever asks, as far as its status means what the standard says."""
     return isinstance(answer, FetchFailed) and answer.status == 403
-
-
-def _note(watch: _Watch, url: str) -> None:
-    """Note a page that works, and keep the oldest of them as well: the first pages of a site are its steadiest."""
-    if url in watch.worked:
-        return
-    if len(watch.worked) == _REMEMBERED:
-        del watch.worked[1]
-    watch.worked.append(url)
-
-
-def _is_same_form(watch: _Watch, answer: Fetched) -> bool:
-    """Return whether a page with a field for a password is one more of the same at different addresses."""
-    body, url = watch.form
-    if not body or not signin.are_alike(body, answer.body):
-        watch.forms = 1
-    elif url != answer.url:
-        watch.forms += 1
-    watch.form = answer.body[: signin.COMPARED], answer.url
-    return watch.forms >= _SAME_FORMS
 
 
 def _holds(text: str, shown: Shown) -> bool:
     return any(spelling in text for spelling in shown.spellings)
 
 
-def _reason(credential: Credential, watch: _Watch, answer: FetchResult | None) -> str:
+def _reason(credential: Credential, watch: Watch, answer: FetchResult | None) -> str:
     """Return why a root pauses; it names the credential, by which it is found again."""
     site = host_of(credential.origin + "/")
     no_longer = "no longer lets us in" if watch.worked else "does not let us in"

@@ -9,7 +9,7 @@ _TRY_SECONDS = 30.0
 _MAX_KEY = 4_000
 
 
-class SummaryService:
+class LanguageModelService:
     """Keeps the key of an endpoint and asks whether it answers. The key is bound to the origin of the endpoint.
 
     Args:

@@ -1,0 +1,84 @@
+"""The sentences that the program tells people when something is wrong, as they stand in the code."""
+
+import ast
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[2] / "quaero_desktop"
+HOLE = "…"
+"""Stands for what a sentence fills in."""
+
+_ROOT = "KnownError"
+_LEAST_LETTERS = 8
+"""Of a sentence; with less it is made of what it fills in, and nobody could find it."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One place in the code that tells a person of an error.
+
+    Attributes:
+        kind: the class of the error.
+        message: the sentence, with :data:`HOLE` for what is filled in.
+        hint: what the person can do, likewise; empty when the place says nothing, or nothing that can be read here.
+        place: file and line.
+    """
+
+    kind: str
+    message: str
+    hint: str
+    place: str
+
+
+@cache
+def kinds() -> frozenset[str]:
+    """Return the names of all classes of errors that are told to people: ``KnownError`` and what is made from it."""
+    found = {_ROOT}
+    classes = [node for _, tree in _trees() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    while True:
+        more = {each.name for each in classes if found & {ast.unparse(base).rpartition(".")[2] for base in each.bases}}
+        if more <= found:
+            return frozenset(found)
+        found |= more
+
+
+@cache
+def told() -> tuple[Told, ...]:
+    """Return every place where the code makes such an error of a sentence that stands there."""
+    found = []
+    for file, tree in _trees():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in kinds():
+                continue
+            kind = node.func.id
+            # A FieldError names its field first.
+            arguments = node.args[1:] if kind == "FieldError" else node.args
+            message = _text(arguments[0]) if arguments else ""
+            if sum(letter.isalpha() for letter in message) >= _LEAST_LETTERS:
+                hint = _text(arguments[1]) if len(arguments) > 1 else ""
+                found.append(Told(kind, message, hint, f"{file.relative_to(PACKAGE.parent)}:{node.lineno}"))
+    return tuple(found)
+
+
+@cache
+def _trees() -> tuple[tuple[Path, ast.Module], ...]:
+    return tuple((file, ast.parse(file.read_text(encoding="utf-8"))) for file in sorted(PACKAGE.rglob("*.py")))
+
+
+def _text(node: ast.expr) -> str:
+    """Return what a text says, as far as it stands in the code."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=values):
+            parts = (part.value if isinstance(part, ast.Constant) else HOLE for part in values)
+            text = "".join(map(str, parts))
+            while 2 * HOLE in text:
+                text = text.replace(2 * HOLE, HOLE)
+            return text
+        case ast.Call(func=ast.Attribute(attr="tr"), args=[inner]):
+            return _text(inner)
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            return _text(left) + _text(right)
+    return ""
