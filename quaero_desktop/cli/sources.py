@@ -1,14 +1,15 @@
 """``quaero sources``: the sites that are collected."""
 
 import argparse
+from collections.abc import Sequence
 
 import msgspec
 
 from quaero_desktop.cli import output
 from quaero_desktop.cli.context import Options, run
-from quaero_desktop.cli.ending import EXIT_OK
+from quaero_desktop.cli.ending import EXIT_OK, complain
 from quaero_desktop.domain.errors import FieldError, NotFoundError, UsageError
-from quaero_desktop.domain.sources import NewSource, Source, SourceDeletion, SourceRules
+from quaero_desktop.domain.sources import NewSource, Source, SourceDeletion, SourceRules, namesakes
 from quaero_desktop.domain.urls import origin_of
 
 _RULES = {
@@ -90,7 +91,9 @@ async def _add(options: Options, given: argparse.Namespace) -> int:
     )
     async with options.writing(create=True) as services:
         source = await services.sources.get(await services.sources.add(new))
+        every = await services.sources.list()
     code = _print(options, source)
+    _tell_namesakes(source, every)
     if not options.json:
         output.lines("", f"Crawl it: quaero crawl --source {source.id}")
     return code
@@ -106,7 +109,18 @@ def _checked(source: NewSource) -> NewSource:
         raise UsageError(error.message.removeprefix("base_url: "), error.hint) from None
 
 
+def _tell_namesakes(source: Source, every: Sequence[Source]) -> None:
+    """Say that others have the same name: lists, and definitions that name a source, cannot tell them apart by it."""
+    others = [str(other.id) for other in namesakes(every, source.name, source.id)]
+    if others:
+        complain(
+            f"Source {', '.join(others)} {'is' if len(others) == 1 else 'are'} called “{source.name}”, too.",
+            f"To tell them apart: quaero sources edit {source.id} --name NAME",
+        )
+
+
 async def _edit(options: Options, given: argparse.Namespace) -> int:
+    _refuse_no_change(given)
     async with options.writing() as services:
         before = await services.sources.get(given.id)
         credential_id = before.credential.id if before.credential is not None else None
@@ -121,7 +135,11 @@ async def _edit(options: Options, given: argparse.Namespace) -> int:
         )
         await services.sources.update(given.id, changed)
         source = await services.sources.get(given.id)
-    return _print(options, source)
+        every = await services.sources.list()
+    code = _print(options, source)
+    if given.name is not None:
+        _tell_namesakes(source, every)
+    return code
 
 
 async def _delete(options: Options, given: argparse.Namespace) -> int:
@@ -159,6 +177,12 @@ def _tell_deletion(plan: SourceDeletion, dry_run: bool) -> None:
         output.lines(f"First take it out of the definitions: {', '.join(plan.definitions)}")
     if dry_run and plan.documents:
         output.lines("Its documents go with it only with --with-documents; else it stays.")
+
+
+def _refuse_no_change(given: argparse.Namespace) -> None:
+    said = (*_RULES, "credential", "url", "name", "robots", "enable", "disable", "no_robots")
+    if not any(getattr(given, name) not in (None, [], False) or getattr(given, f"no_{name}", False) for name in said):
+        raise UsageError("Nothing is to be changed.", "What can be changed says: quaero sources edit --help")
 
 
 def _refuse_contradictions(given: argparse.Namespace) -> None:

@@ -12,6 +12,9 @@ _FOLDER_BYTES = 60
 _WAY_BYTES = 120
 """So much of a path may be folders. With the name it stays well below the 260 characters that Windows puts up with."""
 
+_MOST_READ = 8_000
+"""A title can be megabytes."""
+
 _HTML = (".html", ".htm", ".xhtml", ".shtml", ".md", ".markdown")
 _FORBIDDEN = str.maketrans(dict.fromkeys('<>:"/\\|?*', "_") | dict.fromkeys("[]", None))
 # What Windows takes for a device, with any extension.
@@ -100,7 +103,7 @@ def safe_name(text: str, most_bytes: int = 100) -> str:
         text: anything.
         most_bytes: the most bytes of the name, in UTF-8.
     """
-    name = unicodedata.normalize("NFC", single_line(text, 1_000)).translate(_FORBIDDEN)
+    name = unicodedata.normalize("NFC", single_line(text[:_MOST_READ].translate(_FORBIDDEN), 1_000))
     # Hidden files, the folder above, options of commands, somebody's home.
     if name[:1] in (".", "-", "~"):
         name = "_" + name.lstrip(".-~")

@@ -113,6 +113,22 @@ def check_definition(definition: Definition, sources: Mapping[int, Source], defa
     plan_run(definition, switched_on, defaults)
 
 
+def check_name_free(name: str, others: Mapping[int, str]) -> None:
+    """Refuse a name that nobody could tell from that of another definition.
+
+    Args:
+        name: of a definition.
+        others: the names of the other ones, by their ids.
+
+    Raises:
+        FieldError: one of them has it.
+    """
+    for other_id, other in others.items():
+        if other.casefold() == name.casefold():
+            said = f"name: there is a definition “{other}” already, number {other_id}."
+            raise FieldError("name", said, "Give it another name.")
+
+
 def _check_once(field: str, ids: Sequence[int]) -> None:
     for number, each in enumerate(ids, 1):
         if each in ids[: number - 1]:

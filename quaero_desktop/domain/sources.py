@@ -1,5 +1,7 @@
 """Sources: the sites that are collected."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from quaero_desktop.domain import fields, urls
@@ -113,6 +115,18 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     def start_url(self) -> str:
         """The canonical URL where its crawls begin: an automatic one has only its origin."""
         return urls.identity(self.base_url) or self.base_url
+
+
+def namesakes(sources: Iterable[Source], name: str, source_id: int | None = None) -> tuple[Source, ...]:
+    """Return the sources that a person cannot tell from another one by its name.
+
+    Args:
+        sources: all there are.
+        name: of the other one.
+        source_id: the other one, if it is among them.
+    """
+    folded = name.casefold()
+    return tuple(source for source in sources if source.name.casefold() == folded and source.id != source_id)
 
 
 class SourceDeletion(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.infra.tasks import to_the_end
-from quaero_desktop.storage import sources
+from quaero_desktop.storage import credentials, sources
 from quaero_desktop.storage.database import Database
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class CredentialService:
 
     async def list(self) -> tuple[Credential, ...]:
         """Return all credentials by name."""
-        return await self._database.read(sources.credentials)
+        return await self._database.read(credentials.every)
 
     async def get(self, credential_id: int) -> Credential:
         """Return one.
@@ -71,7 +71,7 @@ class CredentialService:
         Raises:
             NotFoundError: there is none.
         """
-        return await self._database.read(lambda connection: sources.credential(connection, credential_id))
+        return await self._database.read(lambda connection: credentials.get(connection, credential_id))
 
     def read(self, text: Secret | str, kind: CredentialKind | None = None, origin: str = "") -> Pasted:
         """Return what is made of a pasted secret, before it is added.
@@ -165,9 +165,9 @@ class CredentialService:
             root_ids: the roots; None for all that are pending or running.
         """
         if root_ids is None:
-            needed = await self._database.read(sources.needed)
+            needed = await self._database.read(credentials.needed)
         else:
-            needed = await self._database.read(lambda connection: sources.needed_by(connection, root_ids))
+            needed = await self._database.read(lambda connection: credentials.needed_by(connection, root_ids))
         return tuple([each for each in needed if not await self.is_at_hand(each)])
 
     async def waiting(self, credential_id: int) -> tuple[int, ...]:
@@ -177,7 +177,7 @@ class CredentialService:
             NotFoundError: there is no such credential.
         """
         which = await self.get(credential_id)
-        return await self._database.read(lambda connection: sources.waiting_for(connection, which))
+        return await self._database.read(lambda connection: credentials.waiting_for(connection, which))
 
     async def test(self, credential_id: int, url: str = "") -> CredentialTest:
         """Ask the site for a page with the secret, and without, and tell whether it makes a difference.
@@ -207,7 +207,7 @@ class CredentialService:
         return await self._tested(credential, text, page)
 
     async def _first_page(self, credential: Credential) -> str:
-        for source in await self._database.read(sources.sources):
+        for source in await self._database.read(sources.every):
             if source.credential is not None and source.credential.id == credential.id:
                 start = source.start_url
                 if urls.identity(start) == start and urls.origin_of(start) == credential.origin:
@@ -249,7 +249,7 @@ class CredentialService:
         reference = await self._keep(pasted)
         try:
             credential_id = await self._database.write(
-                lambda tx: sources.add_credential(
+                lambda tx: credentials.add(
                     tx,
                     name=new.name,
                     origin=pasted.origin,
@@ -274,7 +274,7 @@ class CredentialService:
                 changed, reference=reference, kept=reference is not None, tail=pasted.tail
             )
         try:
-            await self._database.write(lambda tx: sources.update_credential(tx, changed))
+            await self._database.write(lambda tx: credentials.change(tx, changed))
         except BaseException:
             if reference != before.reference:
                 await self._drop(reference)
@@ -291,12 +291,12 @@ class CredentialService:
     async def _delete(self, credential_id: int) -> None:
         found = await self._database.read(
             lambda connection: next(
-                (each for each in sources.credentials(connection) if each.id == credential_id), None
+                (each for each in credentials.every(connection) if each.id == credential_id), None
             )
         )
         if found is None:
             return
-        await self._database.write(lambda tx: sources.delete_credential(tx, credential_id))
+        await self._database.write(lambda tx: credentials.delete(tx, credential_id))
         if self._engine is not None:
             await self._engine.credentials_changed()
         await self._store.drop(found.key)

@@ -79,7 +79,7 @@ class JobService:
         """
         source_id = request.source_id
         if source_id is not None:
-            source = await self._database.read(lambda connection: sources.source(connection, source_id))
+            source = await self._database.read(lambda connection: sources.get(connection, source_id))
             if not source.enabled:
                 raise NotAllowedError(f"The source “{source.name}” is switched off.", "Switch it on first.")
             request = with_rules_of(source, request)

@@ -27,7 +27,7 @@ class SourceService:
 
     async def list(self) -> tuple[Source, ...]:
         """Return all sources by name, those that people made before those that crawls made."""
-        return await self._database.read(sources.sources)
+        return await self._database.read(sources.every)
 
     async def get(self, source_id: int) -> Source:
         """Return one.
@@ -35,7 +35,7 @@ class SourceService:
         Raises:
             NotFoundError: there is none.
         """
-        return await self._database.read(lambda connection: sources.source(connection, source_id))
+        return await self._database.read(lambda connection: sources.get(connection, source_id))
 
     async def add(self, new: NewSource) -> int:
         """Add a source and return its id.
@@ -44,7 +44,7 @@ class SourceService:
             FieldError: naming the field that makes no sense.
         """
         checked = new.checked()
-        return await self._database.write(lambda tx: sources.add_source(tx, checked))
+        return await self._database.write(lambda tx: sources.add(tx, checked))
 
     async def update(self, source_id: int, new: NewSource) -> None:
         """Put *new* in the place of a source. Crawls that exist keep the rules they were started with.
@@ -94,11 +94,11 @@ class SourceService:
         return plan
 
     async def _update(self, source_id: int, new: NewSource) -> None:
-        await self._database.write(lambda tx: sources.update_source(tx, source_id, new))
+        await self._database.write(lambda tx: sources.change(tx, source_id, new))
         if self._engine is not None:
             await self._engine.credentials_changed()
 
     async def _delete(self, source_id: int) -> None:
-        await self._database.write(lambda tx: sources.delete_source(tx, source_id))
+        await self._database.write(lambda tx: sources.delete(tx, source_id))
         if self._engine is not None:
             await self._engine.credentials_changed()

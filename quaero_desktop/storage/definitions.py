@@ -15,7 +15,7 @@ from quaero_desktop.domain import urls
 from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.definitions import Action, Definition, RunConfig, Step, StoredDefinition, find_circle
 from quaero_desktop.domain.errors import FieldError, KnownError, NotAllowedError, NotFoundError, UsageError
-from quaero_desktop.domain.runplan import check_definition, plan_run
+from quaero_desktop.domain.runplan import check_definition, check_name_free, plan_run
 from quaero_desktop.domain.sources import Source, SourceRules
 from quaero_desktop.domain.text import single_line, storable, storable_integer
 from quaero_desktop.storage.database import Database, Tx
@@ -301,11 +301,8 @@ def _check(
     connection: sqlite3.Connection, definition: Definition, definition_id: int | None, defaults: CrawlConfig
 ) -> None:
     check_definition(definition, _sources(connection, definition.sources), defaults)
-    for other_id, name in connection.execute("SELECT id, name FROM definitions ORDER BY id"):
-        if other_id != definition_id and name.casefold() == definition.name.casefold():
-            raise FieldError(
-                "name", f"name: there is a definition “{name}” already, number {other_id}.", "Give it another name."
-            )
+    names = dict(connection.execute("SELECT id, name FROM definitions ORDER BY id").fetchall())
+    check_name_free(definition.name, {other: name for other, name in names.items() if other != definition_id})
     _Others(connection).check_circle(definition, definition_id)
 
 

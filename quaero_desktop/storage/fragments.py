@@ -7,6 +7,9 @@ import msgspec
 OPEN = "('pending', 'running', 'paused')"
 """The statuses of a job that has not ended, in the words of the index of open roots."""
 
+OPEN_ROOTS = f"jobs INDEXED BY jobs_open_roots WHERE parent_id IS NULL AND status IN {OPEN}"
+"""The jobs without a parent that have not ended, by the index that knows only those."""
+
 AMONG = "IN (SELECT value FROM json_each(?))"
 """Follows a column that must have one of the values of a :func:`json_list`."""
 

@@ -16,7 +16,6 @@ from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.domain.ports import NewRoot, Received, Recovery, Required, RootPlan, Settled
 from quaero_desktop.domain.queue import Receipt, Turns
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges
-from quaero_desktop.storage import sources
 from quaero_desktop.storage.database import Database, Tx
 from quaero_desktop.storage.jobs import deadlines, joblog, plans, prerequisites, retry
 from quaero_desktop.storage.jobs.backoff import Backoff
@@ -27,6 +26,7 @@ from quaero_desktop.storage.jobs.plans import Plans
 from quaero_desktop.storage.jobs.runs import Runs
 from quaero_desktop.storage.jobs.settling import Settling
 from quaero_desktop.storage.material import Material
+from quaero_desktop.storage.queries import pagelist
 from quaero_desktop.storage.queue import Queue
 from quaero_desktop.storage.summaries import Summaries
 
@@ -282,7 +282,7 @@ class Ledger:
 
     async def pages_stored(self, root_id: int, origin: str, most: int) -> tuple[str, ...]:
         """Return pages of an origin that a root stored, the latest first: among its last ones, and at most *most*."""
-        return await self._database.read(lambda connection: sources.pages_stored(connection, root_id, origin, most))
+        return await self._database.read(lambda connection: pagelist.stored_of(connection, root_id, origin, most))
 
     async def is_idle(self, only: frozenset[int] | None = None) -> bool:
         """Return whether nothing is ready, leased or delayed; paused roots do not count.

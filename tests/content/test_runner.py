@@ -395,7 +395,7 @@ class TestClosing:
         await until(text_in(tmp_path / "pid"))
         started = time.monotonic()
         await runner.aclose()
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 10, "the page has a minute"
         assert not exists(int((tmp_path / "pid").read_text()))
         for task in (stuck, waiting):
             with pytest.raises(asyncio.CancelledError):

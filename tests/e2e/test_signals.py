@@ -16,8 +16,9 @@ pytestmark = pytest.mark.slow
 
 INTERRUPTED = 130
 STOP_SECONDS = 3.0
-SLOW_MACHINE_SECONDS = 2.0 if os.environ.get("CI") else 0.0
-"""A shared machine may need longer for what is a matter of milliseconds; the grace of 1.5 s is no such thing."""
+SLOW_MACHINE_SECONDS = 3.0 if {"CI", "PYTEST_XDIST_WORKER"} & os.environ.keys() else 0.0
+"""A shared machine, and one with several tests at a time, may need longer for what is a matter of milliseconds; the
+grace of 1.5 s is no such thing."""
 
 
 @pytest.fixture
@@ -92,14 +93,14 @@ def test_a_crawl_of_a_server_that_hangs_stops_after_its_grace(library, hanging_s
 
 
 def test_a_second_signal_skips_the_grace(library, hanging_site):
-    with library.running("crawl", hanging_site.url, "--json") as running:
+    grace = os.environ | {"QUAERO_QUEUE_STOP_GRACE_SECONDS": "30"}
+    with library.running("crawl", hanging_site.url, "--json", env=grace) as running:
         hang(hanging_site)
         running.send(signal.SIGINT)
         time.sleep(0.1)  # two that come together are one
         asked_at = time.monotonic()
         running.send(signal.SIGINT)
         stopped(running, asked_at)
-        assert time.monotonic() - asked_at < 1.2
 
     is_at_rest(library)
 

@@ -124,7 +124,7 @@ async def test_a_poke_wakes_an_idle_pool(bench):
         await bench.start("/late")
         bench.pool.poke()
         await until(lambda: bench.executor.started == ["/late"])
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4, "else it looks by itself after 5 s"
 
 
 async def test_a_snoozed_job_goes_back_uncounted_and_its_lane_rests(bench):
@@ -555,7 +555,7 @@ async def test_on_a_full_disk_a_stop_is_still_quick(bench):
         began = time.monotonic()
         bench.pool.stop()
         await task
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 10, "else it waits for room, which never comes"
     assert await bench.rows("SELECT state, tries FROM messages") == [("ready", 0)]
 
 

@@ -21,9 +21,8 @@ from quaero_desktop.services import compose
 from quaero_desktop.services.importing.reader import NO_KEYRING, SAME_ID
 from quaero_desktop.services.importing.service import look_into
 from quaero_desktop.services.importing.transfer import UNTIL_THE_END
-from quaero_desktop.storage import importing as storage
-from quaero_desktop.storage import legacy as files
-from quaero_desktop.storage.legacy import CIRCLE, MISSING_PARENT, TOO_DEEP, UNDECODABLE, WRAPPER
+from quaero_desktop.storage.importing import legacyfile, writing
+from quaero_desktop.storage.importing.legacyfile import CIRCLE, MISSING_PARENT, TOO_DEEP, UNDECODABLE, WRAPPER
 from tests.support import fake_keyring
 from tests.support.crawling import assert_sound, rows
 from tests.support.legacy import LATER_TABLES, SITE, T0, TABLES, anything, large, legacy_database, sound
@@ -242,7 +241,7 @@ async def test_an_import_that_was_cut_off_goes_on_and_adds_nothing_twice(service
         await other.importing.run(old)
         assert content(services) == content(other)
     assert rows(services, "SELECT count(*) FROM job_logs") == [(17,)]
-    assert rows(services, "SELECT count(*) FROM jobs WHERE legacy_id GLOB ?", f"{storage.UNFINISHED}*") == [(0,)]
+    assert rows(services, "SELECT count(*) FROM jobs WHERE legacy_id GLOB ?", f"{writing.UNFINISHED}*") == [(0,)]
 
 
 async def test_cancelling_stops_between_two_transactions(services, old):
@@ -299,7 +298,7 @@ async def test_orphans_are_left_out_and_counted(services, old):
     assert report.imported["jobs"] == 2
     assert why(report) == {
         ("crawl_jobs", "orphan"): MISSING_PARENT,
-        ("crawl_jobs", "below"): files.BELOW_MISSING,
+        ("crawl_jobs", "below"): legacyfile.BELOW_MISSING,
         ("job_logs", "orphan"): "log lines of a job that does not come",
         ("job_logs", "vanished"): "log lines of a job that does not come",
         ("job_seen_urls", "vanished"): "addresses met by a job that does not come",
@@ -381,7 +380,7 @@ async def test_text_that_cannot_be_decoded_is_left_out(services, old):
         ("documents", "doc-1"): UNDECODABLE,
         ("job_logs", "1"): UNDECODABLE,
         ("crawl_jobs", "page-1"): UNDECODABLE,
-        ("crawl_jobs", "below"): storage.PARENT_LEFT_OUT,
+        ("crawl_jobs", "below"): writing.PARENT_LEFT_OUT,
     }
     assert why(await look_into(old)) == why(report)
 
@@ -414,8 +413,8 @@ async def test_the_same_address_twice(services, old):
     report = await services.importing.run(old)
 
     assert why(report) == {
-        ("crawl_jobs", "second"): storage.SAME_PAGE,
-        ("documents", "older"): storage.SAME_ADDRESS,
+        ("crawl_jobs", "second"): writing.SAME_PAGE,
+        ("documents", "older"): writing.SAME_ADDRESS,
     }
     original, copy = [await services.library.document(f"{SITE}{name}") for name in "ab"]
     assert original.markdown == "new words"
@@ -448,7 +447,7 @@ async def test_a_document_of_our_own_stays(services, old):
 
     report = await services.importing.run(old)
 
-    assert why(report) == {("documents", "doc-1"): storage.HAVE_ALREADY}
+    assert why(report) == {("documents", "doc-1"): writing.HAVE_ALREADY}
 
 
 @pytest.mark.parametrize(
@@ -576,7 +575,7 @@ async def test_a_source_comes_with_its_rules_and_its_credential(services, old, m
     assert (good.rules.depth, good.rules.delay_ms, good.rules.exclude) == (2, 500, (r"re:\.pdf$",))
     assert found["Source dangling"].credential is None
     assert why(report) == {
-        ("sources", "dangling"): storage.NO_CREDENTIAL,
+        ("sources", "dangling"): writing.NO_CREDENTIAL,
         ("sources", "nowhere"): "its base URL is no web address",
     }
 
@@ -995,4 +994,4 @@ async def test_other_writes_do_not_wait_for_a_large_import(services, old):
 
 
 def test_the_tables_of_a_legacy_file_are_those_that_are_read() -> None:
-    assert set(TABLES) | set(LATER_TABLES) == set(files._COLUMNS)
+    assert set(TABLES) | set(LATER_TABLES) == set(legacyfile.COLUMNS)

@@ -210,16 +210,16 @@ def test_a_page_withdrawn_for_its_depth_says_so_when_a_shorter_way_finds_no_room
 
 
 def test_what_moves_closer_and_is_still_too_deep_leads_no_further(crawl):
-    site = crawl("a", "s", max_depth=4)
-    site.page("a", "b")
-    site.page("b", "c")
-    site.page("c", "d")
-    site.change(max_depth=1, exclude=("*/never",))
-    site.page("s", "b")
-    site.change(max_depth=2)
+    site = crawl("a", "s", "t", max_depth=3)
+    for here, there in (("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")):
+        site.page(here, there)
+    site.change(max_depth=1)
+    site.page("s", "c")
 
-    assert (site.pages["b"], site.pages["c"], site.pages["d"]) == (1, 2, 3)
-    assert site.why("d")[0] == "depth"
+    assert (site.pages["c"], site.pages["d"], site.why("e")[0]) == (1, 2, "depth")
+    assert site.change(max_depth=2) == (0, 0)
+    assert site.change(max_depth=3) == (0, 1), "it is one closer than it was"
+    assert site.pages["e"] == 3
 
 
 def test_fewer_pages_withdraw_the_farthest_and_more_pages_queue_the_nearest(crawl):

@@ -11,7 +11,7 @@ from quaero_desktop.domain.jobs import Cause
 from quaero_desktop.domain.ports import NewRoot
 from quaero_desktop.domain.queue import Turns
 from quaero_desktop.domain.sources import NewSource, SourceRules
-from quaero_desktop.storage import documents, sources
+from quaero_desktop.storage import credentials, documents, sources
 from quaero_desktop.storage.database import Database
 
 SITE = "https://wiki.site.test"
@@ -20,16 +20,16 @@ OTHER = "https://docs.site.test"
 
 async def credential(library: Database, name: str = "Wiki", origin: str = SITE) -> Credential:
     number = await library.write(
-        lambda tx: sources.add_credential(
+        lambda tx: credentials.add(
             tx, name=name, origin=origin, kind=CredentialKind.COOKIES, tail="9x", reference=f"credential-{name}"
         )
     )
-    return await library.read(lambda connection: sources.credential(connection, number))
+    return await library.read(lambda connection: credentials.get(connection, number))
 
 
 async def source(library: Database, credential_id: int | None = None, base_url: str = SITE + "/") -> int:
     new = NewSource(base_url=base_url, name="Wiki", credential_id=credential_id)
-    return await library.write(lambda tx: sources.add_source(tx, new))
+    return await library.write(lambda tx: sources.add(tx, new))
 
 
 def config(*seeds: str) -> CrawlConfig:
@@ -40,8 +40,8 @@ async def test_the_key_of_a_secret_says_whether_a_keyring_has_it(library):
     kept = await credential(library)
     assert (kept.kept, kept.key) == (True, "credential-Wiki")
     unkept = msgspec.structs.replace(kept, reference=None, kept=False)
-    await library.write(lambda tx: sources.update_credential(tx, unkept))
-    found = await library.read(lambda connection: sources.credential(connection, kept.id))
+    await library.write(lambda tx: credentials.change(tx, unkept))
+    found = await library.read(lambda connection: credentials.get(connection, kept.id))
     assert (found.kept, found.key) == (False, "memory:1")
 
 
@@ -50,25 +50,25 @@ async def test_a_name_is_one_credentials(library):
     with pytest.raises(FieldError, match="a credential “Wiki” already"):
         await credential(library)
     with pytest.raises(FieldError):
-        await library.write(lambda tx: sources.update_credential(tx, msgspec.structs.replace(second, name="Wiki")))
-    await library.write(lambda tx: sources.update_credential(tx, first))
+        await library.write(lambda tx: credentials.change(tx, msgspec.structs.replace(second, name="Wiki")))
+    await library.write(lambda tx: credentials.change(tx, first))
     with pytest.raises(NotFoundError):
-        await library.write(lambda tx: sources.update_credential(tx, msgspec.structs.replace(first, id=9)))
+        await library.write(lambda tx: credentials.change(tx, msgspec.structs.replace(first, id=9)))
 
 
 async def test_x5_a_credential_that_goes_leaves_its_sources_without_one(library):
     found = await credential(library)
     number = await source(library, found.id)
-    assert await library.read(lambda connection: sources.credential_of(connection, number)) == found
-    await library.write(lambda tx: sources.delete_credential(tx, found.id))
-    assert await library.read(lambda connection: sources.credential_of(connection, number)) is None
-    assert (await library.read(lambda connection: sources.source(connection, number))).credential is None
+    assert await library.read(lambda connection: credentials.of_source(connection, number)) == found
+    await library.write(lambda tx: credentials.delete(tx, found.id))
+    assert await library.read(lambda connection: credentials.of_source(connection, number)) is None
+    assert (await library.read(lambda connection: sources.get(connection, number))).credential is None
 
 
 async def test_rules_that_cannot_be_read_hide_no_source(library):
     number = await source(library)
     await library.write(lambda tx: tx.execute('UPDATE sources SET rules = \'{"depth": "deep"}\''))
-    assert (await library.read(lambda connection: sources.source(connection, number))).rules == SourceRules()
+    assert (await library.read(lambda connection: sources.get(connection, number))).rules == SourceRules()
 
 
 async def test_the_plan_of_a_crawl_names_the_credential_of_its_source(library, ledger):
@@ -81,7 +81,7 @@ async def test_the_plan_of_a_crawl_names_the_credential_of_its_source(library, l
     # A crawl without a source takes the one that crawls made for where it starts.
     made = await library.write(lambda tx: documents.automatic_source(tx, SITE + "/"))
     new = NewSource(base_url=SITE + "/", name="Wiki", credential_id=found.id)
-    await library.write(lambda tx: sources.update_source(tx, made, new))
+    await library.write(lambda tx: sources.change(tx, made, new))
     assert (await ledger.plan(other)).credential == found
 
 
@@ -100,16 +100,16 @@ async def test_what_open_roots_need_is_found_by_their_sources_and_steps(library,
     run = await ledger.start_run(1, config())
 
     async def needed_by(*roots: int) -> list[str]:
-        return [each.name for each in await library.read(lambda connection: sources.needed_by(connection, roots))]
+        return [each.name for each in await library.read(lambda connection: credentials.needed_by(connection, roots))]
 
     assert await needed_by(crawl) == ["Wiki"]
     assert await needed_by(run) == ["Wiki", "Docs"]
     assert await needed_by(99) == []
-    assert [each.name for each in await library.read(sources.needed)] == ["Wiki", "Docs"]
+    assert [each.name for each in await library.read(credentials.needed)] == ["Wiki", "Docs"]
     plan = await library.read(lambda connection: sources.plan_deletion(connection, second))
     assert (plan.open_jobs, plan.definitions) == (1, ("Nightly",))
     await ledger.cancel(run)
-    assert [each.name for each in await library.read(sources.needed)] == ["Wiki"]
+    assert [each.name for each in await library.read(credentials.needed)] == ["Wiki"]
 
 
 async def test_who_waits_for_a_sign_in_is_found_by_the_credential(library, ledger, clock):
@@ -122,7 +122,7 @@ async def test_who_waits_for_a_sign_in_is_found_by_the_credential(library, ledge
     await ledger.sign_in_needed(assignment.delivery.receipt, "Sign in again: it does not let us in with “Wiki”.")
 
     async def waiting(which: Credential) -> tuple[int, ...]:
-        return await library.read(lambda connection: sources.waiting_for(connection, which))
+        return await library.read(lambda connection: credentials.waiting_for(connection, which))
 
     assert await waiting(wiki) == (root,)
     assert await waiting(docs) == ()

@@ -13,7 +13,7 @@ from quaero_desktop.cli.syntax.base import Parser
 from quaero_desktop.domain.advice import ADVICE
 from quaero_desktop.domain.jobs import Cause
 from quaero_desktop.domain.words import CAUSES
-from quaero_desktop.infra import settings
+from quaero_desktop.infra.settings.info import info, variables
 
 ROOT = Path(__file__).resolve().parents[2]
 _BEGIN, _END = "<!-- made by tests/support/reference.py -->", "<!-- end -->"
@@ -29,8 +29,8 @@ def settings_table() -> str:
     """Return the reference of the settings: a table for each section of the file."""
     lines: list[str] = []
     section = ""
-    for key, variable in settings.variables().items():
-        about = settings.info(key)
+    for key, variable in variables().items():
+        about = info(key)
         if section != key.partition(".")[0]:
             section = key.partition(".")[0]
             lines += ["", f"## {section}", "", "| key | what it does | value | default |", "| --- | --- | --- | --- |"]

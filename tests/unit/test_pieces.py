@@ -72,10 +72,10 @@ def test_a_table_as_wide_as_a_sheet_loses_its_last_columns_and_says_so() -> None
     "line", ["word " * 400_000, "x" * 2_000_000, "|" * 2_000_000, "`" * 2_000_000, "- " * 1_000_000, "|a" * 1_000_000]
 )
 def test_the_first_piece_of_a_line_of_megabytes_comes_at_once(line: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     first = next(iter(pieces(line)))
 
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 1
     assert len(first.markdown) < 10 * PIECE
 
 

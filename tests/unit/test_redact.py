@@ -142,9 +142,9 @@ class TestSuspectedSecrets:
         ids=["word", "user part", "name", "quote", "header", "encoded"],
     )
     def test_hostile_text_takes_no_time(self, text):
-        start = time.perf_counter()
+        start = time.process_time()
         redact(text)
-        assert time.perf_counter() - start < 1
+        assert time.process_time() - start < 2
 
 
 # What a person or a server may choose as a secret; the bullet is our own mask.

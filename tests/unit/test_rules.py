@@ -104,10 +104,10 @@ def test_nonsense_is_refused_with_a_sentence(pattern: str, said: str):
 def test_no_rule_hangs_on_any_url(pattern: str):
     url = f"{SITE}/{'a' * 4000}!?{'a' * 70}"
     matches = rules.compiled(pattern)
-    started = time.perf_counter()
+    started = time.process_time()
     matches(url, url)
-    # Hours where an expression is tried in all ways. Generous: other work may take the processor meanwhile.
-    assert time.perf_counter() - started < 1
+    # Hours where an expression is tried in all ways.
+    assert time.process_time() - started < 2
 
 
 LETTERS = st.text(st.sampled_from("ab/.*?"), max_size=8)

@@ -9,10 +9,9 @@ from quaero_desktop.domain import legacy, urls
 from quaero_desktop.domain.importing import ImportPreview, Kind
 from quaero_desktop.domain.legacy import LegacyDefinition, LegacyJob
 from quaero_desktop.services.importing.reader import NO_KEYRING, Reader, SourceIndex, batches, fingerprint, unique
-from quaero_desktop.storage import importing
-from quaero_desktop.storage import legacy as files
-from quaero_desktop.storage.importing import Library
-from quaero_desktop.storage.legacy import RawRow
+from quaero_desktop.storage.importing import legacyfile, writing
+from quaero_desktop.storage.importing.legacyfile import RawRow
+from quaero_desktop.storage.importing.writing import Library
 
 _ASKED_AT_ONCE = 500
 
@@ -79,7 +78,7 @@ class Preview:
         bring = [each for each in credentials if each.secret is not None and each.legacy_id not in kept]
         if not self._kept:
             for each in bring:
-                reader.leave_out(files.CREDENTIALS, each.legacy_id, NO_KEYRING)
+                reader.leave_out(legacyfile.CREDENTIALS, each.legacy_id, NO_KEYRING)
         sources = reader.sources()
         self._index = SourceIndex((number, each.legacy_id, each.base_url) for number, each in enumerate(sources))
         self._sources = {each.legacy_id for each in sources}
@@ -87,7 +86,7 @@ class Preview:
         names = {each.legacy_id for each in credentials}
         for source in sources:
             if source.credential and source.credential not in names:
-                reader.leave_out(files.SOURCES, source.legacy_id, importing.NO_CREDENTIAL)
+                reader.leave_out(legacyfile.SOURCES, source.legacy_id, writing.NO_CREDENTIAL)
         return len(bring)
 
     def _links(self, new: Sequence[LegacyDefinition], had: Mapping[str, int]) -> None:
@@ -97,7 +96,7 @@ class Preview:
         ids = {**self._known(Kind.DEFINITIONS, list(others)), **had, **numbers}
         named = {link for each in new for link in each.sources} - self._sources
         sources = {**self._known(Kind.SOURCES, list(named)), **dict.fromkeys(self._sources, 0)}
-        for _ in legacy.linked(new, ids, sources, {}, partial(self._reader.leave_out, files.DEFINITIONS)):
+        for _ in legacy.linked(new, ids, sources, {}, partial(self._reader.leave_out, legacyfile.DEFINITIONS)):
             pass
 
     def _documents(self) -> None:
@@ -106,7 +105,7 @@ class Preview:
         for found, source_id, url in self._reader.documents(self._index):
             mark = fingerprint(str(source_id if source_id is not None else urls.origin_of(url)), url)
             if mark in seen:
-                self._reader.leave_out(files.DOCUMENTS, found.legacy_id, importing.SAME_ADDRESS)
+                self._reader.leave_out(legacyfile.DOCUMENTS, found.legacy_id, writing.SAME_ADDRESS)
                 continue
             seen.add(mark)
             waiting.append(found.legacy_id)
@@ -124,12 +123,12 @@ class Preview:
                 # Trees come one after the other.
                 root, here = raw.root, set()
             if job.parent is not None and job.parent not in here:
-                self._leave_out_job(table, raw, job, importing.PARENT_LEFT_OUT)
+                self._leave_out_job(table, raw, job, writing.PARENT_LEFT_OUT)
                 continue
             if job.url is not None and job.parent is not None:
                 mark = fingerprint(root, job.url)
                 if mark in self._pages:
-                    self._leave_out_job(table, raw, job, importing.SAME_PAGE)
+                    self._leave_out_job(table, raw, job, writing.SAME_PAGE)
                     continue
                 self._pages.add(mark)
             here.add(job.legacy_id)
@@ -144,7 +143,7 @@ class Preview:
     def _leave_out_job(self, table: str, raw: RawRow, job: LegacyJob, why: str) -> None:
         self._reader.leave_out(table, job.legacy_id, why)
         if self._reader.count_lines(raw):
-            self._reader.leave_out(files.LOGS, job.legacy_id, files.LINES_OF_OTHERS)
+            self._reader.leave_out(legacyfile.LOGS, job.legacy_id, legacyfile.LINES_OF_OTHERS)
 
     def _count_jobs(self, waiting: Mapping[str, int]) -> None:
         before = self._count(Kind.JOBS, list(waiting))
@@ -166,4 +165,4 @@ class Preview:
             self._coming[Kind.SEEN_URLS] += len(new) - known
             self._present[Kind.SEEN_URLS] += known
         for job_id in lost:
-            self._reader.leave_out(files.SEEN, job_id, files.SEEN_BY_OTHERS)
+            self._reader.leave_out(legacyfile.SEEN, job_id, legacyfile.SEEN_BY_OTHERS)

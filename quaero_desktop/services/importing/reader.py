@@ -21,10 +21,10 @@ from quaero_desktop.domain.legacy import (
     LegacySource,
     UnusableError,
 )
-from quaero_desktop.storage import legacy as files
 from quaero_desktop.storage.errand import Errand
-from quaero_desktop.storage.importing import SeenUrl
-from quaero_desktop.storage.legacy import LegacyFile, RawRow
+from quaero_desktop.storage.importing import legacyfile
+from quaero_desktop.storage.importing.legacyfile import LegacyFile, RawRow
+from quaero_desktop.storage.importing.writing import SeenUrl
 
 Progress = Callable[[ImportProgress], None]
 """Told how far it is; on the event loop, some ten times a second."""
@@ -146,10 +146,10 @@ class Reader:
         self._had: set[int] = set()
         file.work_out_trees()
         teller.total = (
-            file.count(files.CREDENTIALS)
-            + file.count(files.SOURCES)
-            + file.count(files.DEFINITIONS)
-            + file.count(files.DOCUMENTS)
+            file.count(legacyfile.CREDENTIALS)
+            + file.count(legacyfile.SOURCES)
+            + file.count(legacyfile.DEFINITIONS)
+            + file.count(legacyfile.DOCUMENTS)
             + file.job_count()
             + file.line_count()
             + file.seen_count()
@@ -161,28 +161,28 @@ class Reader:
 
     def credentials(self) -> list[LegacyCredential]:
         """Return the credentials."""
-        return self._all(files.CREDENTIALS, Kind.CREDENTIALS, legacy.credential)
+        return self._all(legacyfile.CREDENTIALS, Kind.CREDENTIALS, legacy.credential)
 
     def sources(self) -> list[LegacySource]:
         """Return the sources."""
-        return self._all(files.SOURCES, Kind.SOURCES, legacy.source)
+        return self._all(legacyfile.SOURCES, Kind.SOURCES, legacy.source)
 
     def definitions(self) -> list[LegacyDefinition]:
         """Return the definitions."""
-        return self._all(files.DEFINITIONS, Kind.DEFINITIONS, legacy.definition)
+        return self._all(legacyfile.DEFINITIONS, Kind.DEFINITIONS, legacy.definition)
 
     def documents(self, sources: SourceIndex) -> Iterator[tuple[LegacyDocument, int | None, str]]:
         """Yield the documents, each with its source, None for that of its origin, and its canonical URL."""
         for raw in self.file.documents():
             self.step(Kind.DOCUMENTS)
-            found = self._mapped(files.DOCUMENTS, raw, legacy.document)
-            if found is None or not self._is_first(files.DOCUMENTS, found.legacy_id):
+            found = self._mapped(legacyfile.DOCUMENTS, raw, legacy.document)
+            if found is None or not self._is_first(legacyfile.DOCUMENTS, found.legacy_id):
                 continue
             source_id, url = sources.place(found.source, found.address)
             if url is None:
-                self.leave_out(files.DOCUMENTS, raw.id, NO_ADDRESS)
+                self.leave_out(legacyfile.DOCUMENTS, raw.id, NO_ADDRESS)
             elif len(url) > urls.MAX_URL_LENGTH:
-                self.leave_out(files.DOCUMENTS, raw.id, TOO_LONG)
+                self.leave_out(legacyfile.DOCUMENTS, raw.id, TOO_LONG)
             else:
                 yield found, source_id, url
 
@@ -194,7 +194,7 @@ class Reader:
             if found is not None:
                 yield table, raw, found
             elif raw.lines:
-                self.leave_out(files.LOGS, raw.id, files.LINES_OF_OTHERS)
+                self.leave_out(legacyfile.LOGS, raw.id, legacyfile.LINES_OF_OTHERS)
 
     def lines(self, raw: RawRow, job: LegacyJob) -> Iterator[LegacyLine]:
         """Yield the lines of a job's log."""
@@ -211,7 +211,7 @@ class Reader:
     def _is_readable(self, row: RawRow) -> bool:
         self.step(Kind.LOGS)
         if row.values is None:
-            self.leave_out(files.LOGS, row.id, files.UNDECODABLE)
+            self.leave_out(legacyfile.LOGS, row.id, legacyfile.UNDECODABLE)
         return row.values is not None
 
     def seen(self) -> Iterator[SeenUrl]:
@@ -219,12 +219,12 @@ class Reader:
         for raw in self.file.seen():
             self.step(Kind.SEEN_URLS)
             if raw.values is None:
-                self.leave_out(files.SEEN, raw.id, files.UNDECODABLE)
+                self.leave_out(legacyfile.SEEN, raw.id, legacyfile.UNDECODABLE)
                 continue
             written = legacy.text(raw.values, "url").strip()
             url = urls.identity(written)
             if url is None or len(url) > urls.MAX_URL_LENGTH:
-                self.leave_out(files.SEEN, raw.id, f"an address that is no web address: {written[:200]}")
+                self.leave_out(legacyfile.SEEN, raw.id, f"an address that is no web address: {written[:200]}")
             else:
                 at = legacy.moment(raw.values.get("created_at"), self.now) or self.now
                 yield SeenUrl(raw.id, raw.root, url, at)
@@ -234,11 +234,13 @@ class Reader:
         for table, row_id, why in self.file.lost_jobs():
             self.leave_out(table, row_id, why)
         for job_id, _ in self.file.lines_of_others():
-            self.leave_out(files.LOGS, job_id, files.LINES_OF_OTHERS)
+            self.leave_out(legacyfile.LOGS, job_id, legacyfile.LINES_OF_OTHERS)
         for job_id, _ in self.file.seen_of_others():
-            self.leave_out(files.SEEN, job_id, files.SEEN_BY_OTHERS)
-        for raw in self.file.rows(files.QUEUE):
-            self.leave_out(files.QUEUE, raw.id, BAD_MESSAGE if raw.values is None else _message(raw.values.get("body")))
+            self.leave_out(legacyfile.SEEN, job_id, legacyfile.SEEN_BY_OTHERS)
+        for raw in self.file.rows(legacyfile.QUEUE):
+            self.leave_out(
+                legacyfile.QUEUE, raw.id, BAD_MESSAGE if raw.values is None else _message(raw.values.get("body"))
+            )
 
     def step(self, kind: Kind) -> None:
         """One row more was read; stop where nobody waits any more."""
@@ -266,7 +268,7 @@ class Reader:
 
     def _mapped(self, table: str, raw: RawRow, function: _Mapping[T]) -> T | None:
         if raw.values is None:
-            self.leave_out(table, raw.id, files.UNDECODABLE)
+            self.leave_out(table, raw.id, legacyfile.UNDECODABLE)
             return None
         try:
             return function(raw.values, self.now, partial(self.leave_out, table, raw.id))
@@ -294,7 +296,7 @@ def unique(left_out: Iterable[LeftOut]) -> list[LeftOut]:
     told: set[LeftOut] = set()
     kept = []
     for each in left_out:
-        if each.reason in (files.LINES_OF_OTHERS, files.SEEN_BY_OTHERS):
+        if each.reason in (legacyfile.LINES_OF_OTHERS, legacyfile.SEEN_BY_OTHERS):
             if each in told:
                 continue
             told.add(each)

@@ -12,11 +12,11 @@ from quaero_desktop.services.importing.preview import Preview
 from quaero_desktop.services.importing.reader import Progress, Reader, Teller
 from quaero_desktop.services.importing.transfer import SecretKeeper, Transfer, Writer
 from quaero_desktop.storage import errand
-from quaero_desktop.storage import legacy as files
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.errand import Errand
-from quaero_desktop.storage.importing import Library
-from quaero_desktop.storage.legacy import RawRow
+from quaero_desktop.storage.importing import legacyfile, opening
+from quaero_desktop.storage.importing.legacyfile import RawRow
+from quaero_desktop.storage.importing.writing import Library
 
 
 class ImportService:
@@ -51,7 +51,7 @@ class ImportService:
         loop = asyncio.get_running_loop()
 
         def work(work: Errand) -> ImportPreview:
-            with files.opened(work, path, library) as file:
+            with opening.opened(work, path, library) as file:
                 tell = Teller(loop, progress)
                 reader = Reader(work, file, now, tell)
                 if library is None:
@@ -82,7 +82,7 @@ class ImportService:
         loop = asyncio.get_running_loop()
 
         def work(work: Errand) -> ImportReport:
-            with files.opened(work, path, database.path) as file:
+            with opening.opened(work, path, database.path) as file:
                 reader = Reader(work, file, now, Teller(loop, progress))
                 store = SecretKeeper(self._secrets, loop, remember=remember)
                 return Transfer(reader, Writer(database, loop, gently=self._gently), store).run(path)
@@ -107,7 +107,7 @@ async def check(path: Path) -> None:
     """
 
     def work(work: Errand) -> None:
-        with files.opened(work, path):
+        with opening.opened(work, path):
             pass
 
     await errand.run(work)
@@ -128,8 +128,8 @@ async def unkept_secrets(path: Path) -> int:
     now = SystemClock().now_ms()
 
     def work(work: Errand) -> int:
-        with files.opened(work, path) as file:
-            return sum(_has_secret(raw, now) for raw in file.rows(files.CREDENTIALS))
+        with opening.opened(work, path) as file:
+            return sum(_has_secret(raw, now) for raw in file.rows(legacyfile.CREDENTIALS))
 
     return await errand.run(work)
 

@@ -19,10 +19,9 @@ from quaero_desktop.domain.legacy import LegacyDocument
 from quaero_desktop.domain.pages import PageInput
 from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.services.importing.reader import NO_KEYRING, Reader, SourceIndex, batches, unique
-from quaero_desktop.storage import importing
-from quaero_desktop.storage import legacy as files
 from quaero_desktop.storage.database import Database, Tx
-from quaero_desktop.storage.importing import ReadyDocument, ReadyJob, StoredCredential, Written
+from quaero_desktop.storage.importing import legacyfile, writing
+from quaero_desktop.storage.importing.writing import ReadyDocument, ReadyJob, StoredCredential, Written
 from quaero_desktop.storage.pace import Pace
 
 T = TypeVar("T")
@@ -127,10 +126,10 @@ class Transfer:
         try:
             self._credentials()
             if found := reader.sources():
-                writer.written.add(writer.now(lambda tx: importing.write_sources(tx, found)))
+                writer.written.add(writer.now(lambda tx: writing.write_sources(tx, found)))
             if definitions := reader.definitions():
-                writer.written.add(writer.now(lambda tx: importing.write_definitions(tx, definitions)))
-            index = SourceIndex(writer.read(importing.imported_sources))
+                writer.written.add(writer.now(lambda tx: writing.write_definitions(tx, definitions)))
+            index = SourceIndex(writer.read(writing.imported_sources))
             self._documents(index)
             self._jobs(index)
             self._seen()
@@ -141,7 +140,7 @@ class Transfer:
         written = writer.written
         written.left_out = unique((*written.left_out, *reader.left_out))
         if any(written.imported.values()):
-            writer.now(lambda tx: importing.note_import(tx, os.fspath(path), written))
+            writer.now(lambda tx: writing.note_import(tx, os.fspath(path), written))
         return ImportReport(
             file=path,
             imported={kind: written.imported[kind] for kind in Kind},
@@ -154,7 +153,7 @@ class Transfer:
         found = self._reader.credentials()
         if not found:
             return
-        written, stored = self._writer.now(lambda tx: importing.write_credentials(tx, found))
+        written, stored = self._writer.now(lambda tx: writing.write_credentials(tx, found))
         self._writer.written.add(written)
         waiting = [each for each in stored if each.reference is None and each.legacy.secret is not None]
         if waiting:
@@ -168,17 +167,17 @@ class Transfer:
         assert secret is not None
         reference = f"credential-{randomness.token_hex(16)}"
         if kept and self._store.keep(reference, secret.reveal()):
-            if self._writer.now(lambda tx: importing.note_secret(tx, each.id, each.legacy.tail, reference)):
+            if self._writer.now(lambda tx: writing.note_secret(tx, each.id, each.legacy.tail, reference)):
                 self._secrets += 1
             else:
                 self._store.forget(reference)
         elif self._store.remember:
             self._store.keep(memory_key(each.id), secret.reveal())
-            self._writer.now(lambda tx: importing.note_secret(tx, each.id, each.legacy.tail, None))
+            self._writer.now(lambda tx: writing.note_secret(tx, each.id, each.legacy.tail, None))
             self._secrets += 1
-            self._reader.leave_out(files.CREDENTIALS, each.legacy.legacy_id, UNTIL_THE_END)
+            self._reader.leave_out(legacyfile.CREDENTIALS, each.legacy.legacy_id, UNTIL_THE_END)
         else:
-            self._reader.leave_out(files.CREDENTIALS, each.legacy.legacy_id, NO_KEYRING)
+            self._reader.leave_out(legacyfile.CREDENTIALS, each.legacy.legacy_id, NO_KEYRING)
 
     def _documents(self, index: SourceIndex) -> None:
         pace = self._writer.pace(_DOCUMENTS)
@@ -188,9 +187,9 @@ class Transfer:
             batch.append(_ready(found, source_id, url))
             characters += len(found.markdown)
             if len(batch) >= pace.batch or characters >= _CHARACTERS:
-                self._writer.later(pace, partial(importing.write_documents, found=batch))
+                self._writer.later(pace, partial(writing.write_documents, found=batch))
                 batch, characters = [], 0
-        self._writer.later(pace, partial(importing.write_documents, found=batch))
+        self._writer.later(pace, partial(writing.write_documents, found=batch))
 
     def _jobs(self, index: SourceIndex) -> None:
         pace = self._writer.pace(_ROWS)
@@ -200,9 +199,9 @@ class Transfer:
             batch.append(each)
             rows += 1 + len(each.lines)
             if rows >= pace.batch:
-                self._writer.later(pace, partial(importing.write_jobs, found=batch))
+                self._writer.later(pace, partial(writing.write_jobs, found=batch))
                 batch, rows = [], 0
-        self._writer.later(pace, partial(importing.write_jobs, found=batch))
+        self._writer.later(pace, partial(writing.write_jobs, found=batch))
 
     def _ready_jobs(self, index: SourceIndex) -> Iterator[ReadyJob]:
         for table, raw, job in self._reader.jobs():
@@ -224,7 +223,7 @@ class Transfer:
     def _seen(self) -> None:
         pace = self._writer.pace(_ROWS)
         for batch in batches(self._reader.seen(), lambda: pace.batch):
-            self._writer.later(pace, partial(importing.write_seen, found=batch))
+            self._writer.later(pace, partial(writing.write_seen, found=batch))
 
 
 def _ready(found: LegacyDocument, source_id: int | None, url: str) -> ReadyDocument:

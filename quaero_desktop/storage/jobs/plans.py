@@ -12,7 +12,7 @@ from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.jobs import JobType
 from quaero_desktop.domain.ports import RootPlan
 from quaero_desktop.domain.urls import origin_of
-from quaero_desktop.storage import sources
+from quaero_desktop.storage import credentials
 from quaero_desktop.storage.database import Tx
 
 _diagnostics = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ def read(connection: sqlite3.Connection, root_id: int, step: int) -> RootPlan:
         options=plan.options,
         source_id=source_id,
         # It may be that of the source which was made for the origin of the start.
-        credential=sources.credential_of(
+        credential=credentials.of_source(
             connection, source_id, origin_of(plan.config.seeds[0]) if plan.config.seeds else ""
         ),
     )

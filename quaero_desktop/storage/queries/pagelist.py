@@ -27,6 +27,8 @@ _SCAN_SHARE = 0.2
 """From this share of the rows between the first child and the last on, reading all of those beats the index's jumps."""
 _SLICE = 64 * 1024
 """So many characters of a list of ids are decoded at once: a millisecond with Python's lock."""
+_LOOKED_THROUGH = 200
+"""So many of the last pages of a root are looked through for those of one origin."""
 _LAST_INTEGER = 2**62
 _LAST_REASON = 1_000_000
 _LAST_TEXT = "char(0x10FFFF)"
@@ -104,6 +106,18 @@ def counts(connection: sqlite3.Connection, root_id: int) -> PageCounts:
         these = pages if kind == JobType.CRAWLER_URL else others
         these[status] = these.get(status, 0) + n
     return PageCounts(pages=pages, others=others)
+
+
+def stored_of(connection: sqlite3.Connection, root_id: int, origin: str, most: int) -> tuple[str, ...]:
+    """Return pages of an origin that a root stored, the latest first: among its last ones, and at most *most*."""
+    rows = connection.execute(
+        "SELECT url FROM (SELECT id, url, document_id FROM jobs INDEXED BY jobs_children WHERE parent_id = ?"
+        " AND status = 'completed' ORDER BY id DESC LIMIT ?)"
+        " WHERE document_id IS NOT NULL AND url >= ? AND url < ? ORDER BY id DESC LIMIT ?",
+        # A slash is followed by a zero: all that begins with the origin and a slash.
+        (root_id, _LOOKED_THROUGH, f"{origin}/", f"{origin}0", most),
+    )
+    return tuple(url for (url,) in rows)
 
 
 def failure_groups(connection: sqlite3.Connection, root_id: int) -> tuple[FailureGroup, ...]:

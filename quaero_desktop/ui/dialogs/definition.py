@@ -19,7 +19,7 @@ from shiboken6 import isValid
 from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.definitions import Action, Definition, DefinitionType, OnError, Step, StoredDefinition
 from quaero_desktop.domain.errors import FieldError
-from quaero_desktop.domain.runplan import check_definition
+from quaero_desktop.domain.runplan import check_definition, check_name_free
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.dialogs.checklist import CheckList, Choice
 from quaero_desktop.ui.dialogs.fields import LinesEdit, Remark
@@ -294,6 +294,7 @@ class DefinitionDialog(FormDialog):
                 return None
         try:
             check_definition(asked, self.sources.known, CrawlConfig(seeds=()))
+            check_name_free(asked.name, self._others)
         except FieldError as error:
             return error
         return None

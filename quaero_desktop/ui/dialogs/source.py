@@ -1,5 +1,6 @@
 """The dialog for a source: its address, and the rules by which it is crawled."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -8,13 +9,13 @@ from PySide6.QtWidgets import QFormLayout, QLabel, QLineEdit, QWidget
 from shiboken6 import isValid
 
 from quaero_desktop.domain.errors import FieldError
-from quaero_desktop.domain.sources import NewSource, Source, SourceRules
+from quaero_desktop.domain.sources import NewSource, Source, SourceRules, namesakes
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.dialogs.fields import Remark
 from quaero_desktop.ui.dialogs.formdialog import ScrolledDialog
 from quaero_desktop.ui.dialogs.stepforms import LABELS, Choose, Lines, Number, Option, OptionsForm
 from quaero_desktop.ui.format import clean
-from quaero_desktop.ui.recipewords import credential_words
+from quaero_desktop.ui.recipewords import credential_words, site_of
 from quaero_desktop.ui.theme import SPACE
 from quaero_desktop.ui.widgets.labels import Heading, muted
 
@@ -70,6 +71,9 @@ class SourceDialog(ScrolledDialog):
         super().__init__(context, parent, name="source")
         self.setWindowTitle(self.tr("New source") if source is None else self.tr("Source"))
         self._source = source
+        self._others: Sequence[Source] = ()
+        self._called = ""
+        """What it is going to be called; empty while something is wrong with it."""
         self._was_tried = False
         self._refused: FieldError | None = None
         self._asked: NewSource | None = None
@@ -115,6 +119,7 @@ class SourceDialog(ScrolledDialog):
         """Show the dialog."""
         super().open()
         (self.address if self._source is None else self.name).setFocus()
+        self._context.tasks.spawn(self._learn_names(), name="names of sources")
 
     # --- fields -------------------------------------------------------------------------------------------------------
 
@@ -181,9 +186,16 @@ class SourceDialog(ScrolledDialog):
         if said is not None:
             self._sign_in.setText(self.tr("Save and change the s&ign-in…"))
 
+    async def _learn_names(self) -> None:
+        sources = await self._context.services.sources.list()
+        if isValid(self):
+            self._others = sources
+            self._check()
+
     # --- checking and saving ------------------------------------------------------------------------------------------
 
     def _fault(self) -> FieldError | None:
+        self._called = ""
         try:
             asked = self.asked()
             if self._refused is not None and asked == self._asked:
@@ -191,6 +203,7 @@ class SourceDialog(ScrolledDialog):
             checked = asked.checked()
         except FieldError as error:
             return error
+        self._called = checked.name
         self.about_address.say(self.tr("Begins at %s") % checked.base_url, "good")
         return None
 
@@ -207,12 +220,20 @@ class SourceDialog(ScrolledDialog):
             # Without its hint: a second line would push the form away below the one who types.
             self.about_address.say(clean(fault.message.removeprefix("base_url: "), 200), "error")
         shown = "" if quiet or fault is None or fault.field == "base_url" else sentence
-        self._complaint.say(shown, "error")
+        self._complaint.say(shown or self._about_name(), "error" if shown else "plain")
         if not self.name.text().strip():
             host = self.address.text().strip().partition("://")[2].partition("/")[0]
             self.name.setPlaceholderText(clean(host, 80) or self.tr("The name of its host"))
         for button in (self._buttons.main, self._sign_in):
             button.setEnabled(not self._is_busy)
+
+    def _about_name(self) -> str:
+        """Say that other sources have the name, which is allowed: they may be told apart by their addresses."""
+        others = namesakes(self._others, self._called, None if self._source is None else self._source.id)
+        if not others:
+            return ""
+        name, other = clean(self._called, 60), site_of(others[0])
+        return self.tr("Another source is called “%s”, too: %s. Only their addresses tell them apart.") % (name, other)
 
     def _sentence(self, fault: FieldError) -> str:
         key = fault.field.removeprefix("rules.").replace("delay_ms", "delay")

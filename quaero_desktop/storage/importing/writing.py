@@ -26,8 +26,9 @@ from quaero_desktop.domain.legacy import (
     linked,
 )
 from quaero_desktop.infra.redact import redact
-from quaero_desktop.storage import audit, documents, legacy
+from quaero_desktop.storage import audit, documents
 from quaero_desktop.storage.database import Tx
+from quaero_desktop.storage.importing import legacyfile
 from quaero_desktop.storage.masking import masked_json
 
 UNFINISHED = "unfinished:"
@@ -255,7 +256,7 @@ def write_sources(tx: Tx, found: Sequence[LegacySource]) -> Written:
     for each in found:
         credential_id = secrets.get(each.credential) if each.credential else None
         if each.credential and credential_id is None:
-            written.left_out.append(LeftOut(legacy.SOURCES, each.legacy_id, NO_CREDENTIAL))
+            written.left_out.append(LeftOut(legacyfile.SOURCES, each.legacy_id, NO_CREDENTIAL))
         if each.legacy_id in before:
             written.present[Kind.SOURCES] += 1
             continue
@@ -294,7 +295,7 @@ def write_definitions(tx: Tx, found: Sequence[LegacyDefinition]) -> Written:
         )  # fmt: skip
 
     def leave_out(legacy_id: str, reason: str) -> None:
-        written.left_out.append(LeftOut(legacy.DEFINITIONS, legacy_id, reason))
+        written.left_out.append(LeftOut(legacyfile.DEFINITIONS, legacy_id, reason))
 
     for each, definition in linked(new, ids, sources, _edges(tx), leave_out):
         own = ids[each.legacy_id]
@@ -343,7 +344,7 @@ def write_documents(tx: Tx, found: Sequence[ReadyDocument]) -> Written:
         there = tx.one("SELECT legacy_id FROM documents WHERE source_id = ? AND url = ?", (source_id, each.url))
         if there is not None:
             why = HAVE_ALREADY if there[0] is None else SAME_ADDRESS
-            written.left_out.append(LeftOut(legacy.DOCUMENTS, each.legacy.legacy_id, why))
+            written.left_out.append(LeftOut(legacyfile.DOCUMENTS, each.legacy.legacy_id, why))
             continue
         _add_document(tx, source_id, each)
         written.imported[Kind.DOCUMENTS] += 1
@@ -418,7 +419,7 @@ def write_jobs(tx: Tx, found: Sequence[ReadyJob]) -> Written:
             place = None if each.first else _add_job(tx, each, places, definitions, written, pages, stored)
             if place is None:
                 if each.lines:
-                    written.left_out.append(LeftOut(legacy.LOGS, legacy_id, legacy.LINES_OF_OTHERS))
+                    written.left_out.append(LeftOut(legacyfile.LOGS, legacy_id, legacyfile.LINES_OF_OTHERS))
                 continue
             written.imported[Kind.JOBS] += 1
             have = 0
@@ -538,7 +539,7 @@ def write_seen(tx: Tx, found: Sequence[SeenUrl]) -> Written:
     for each in found:
         root = roots.get(each.root)
         if root is None:
-            written.left_out.append(LeftOut(legacy.SEEN, each.job, legacy.SEEN_BY_OTHERS))
+            written.left_out.append(LeftOut(legacyfile.SEEN, each.job, legacyfile.SEEN_BY_OTHERS))
             continue
         place = (root.id, each.url)
         document_id, title = tx.one(_DOCUMENT, (each.url,)) or (None, None)
