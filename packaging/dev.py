@@ -7,7 +7,9 @@
     python3 packaging/dev.py run COMMAND ...     the same as `quaero COMMAND ...`
     python3 packaging/dev.py test [PYTEST ...]   every linter, then all tests (or what pytest is told to run)
     python3 packaging/dev.py screenshots DIR     draw every view of the window, in light and dark
+    python3 packaging/dev.py screenshots --docs  draw the pictures of the documentation anew
     python3 packaging/dev.py bench [--help]      measure, and print all figures as one table
+    python3 packaging/dev.py mutants [--help]    break the queue and the writer on purpose; list what no test notices
     python3 packaging/dev.py bundle [--package]  build the folder that people download, and its .deb, and try it
     python3 packaging/dev.py lock                pin the dependencies of pyproject.toml anew (needs uv)
 
@@ -46,6 +48,9 @@ LOCKS = {
 BENCH_LOCK = ROOT / "packaging" / "bench.lock"
 """What the benchmarks compare with; it has an environment of its own, so that ours stays clean."""
 BENCH_VENV = ROOT / ".venv-bench"
+
+MUTANTS_LOCK = ROOT / "packaging" / "mutants.lock"
+"""What `mutants` adds to the environment of the tests."""
 
 USAGE = (__doc__ or "").split("::\n\n")[1].split("\n\n")[0]
 
@@ -319,13 +324,17 @@ def whole_suite() -> list[str]:
 def screenshots(folder: str) -> int:
     """Draw every view of the window into *folder*, in light and dark, at one and two pixels to the point.
 
+    Args:
+        folder: where to; ``--docs`` draws the pictures that the documentation shows, into docs/images.
+
     Returns:
         0 when all were drawn.
     """
     set_up("dev")
-    target = str(Path(folder).absolute())
+    documentation = folder == "--docs"
+    target = folder if documentation else str(Path(folder).absolute())
     os.chdir(ROOT)
-    for scale in ("1", "2"):
+    for scale in ("1",) if documentation else ("1", "2"):
         environment = {"QT_QPA_PLATFORM": "offscreen", **os.environ, "QT_SCALE_FACTOR": scale}
         command = [str(VENV_PYTHON), "-m", "tests.support.screenshots", target]
         code = subprocess.run(command, env=environment, check=False).returncode
@@ -343,6 +352,23 @@ def bench(arguments: list[str]) -> NoReturn:
     # Not from the top of the checkout: a file that is named is where the person is.
     os.environ["PYTHONPATH"] = str(ROOT)
     become([str(VENV_PYTHON), "-P", "-m", "tests.benchmarks", *arguments])
+
+
+def mutants(arguments: list[str]) -> int:
+    """Break the queue and the writer in a copy, one small thing at a time; see packaging/mutants/run.py.
+
+    Returns:
+        0 when the tests noticed enough of it.
+    """
+    set_up("dev")
+    probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('mutmut') is None)"
+    if subprocess.run([str(VENV_PYTHON), "-c", probe], check=False).returncode:
+        with only_one():
+            say(f"installing the packages of {MUTANTS_LOCK.name}")
+            pip("--require-hashes", "--only-binary=:all:", "--requirement", str(MUTANTS_LOCK))
+    environment = {"QT_QPA_PLATFORM": "offscreen", **os.environ}
+    command = [str(VENV_PYTHON), str(ROOT / "packaging" / "mutants" / "run.py"), *arguments]
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def bundle(arguments: list[str]) -> int:
@@ -409,6 +435,8 @@ def main(arguments: list[str]) -> int:
             return screenshots(rest[0])
         if command == "bench":
             bench(rest)
+        if command == "mutants":
+            return mutants(rest)
         if command == "bundle":
             return bundle(rest)
         if command == "lock" and not rest:

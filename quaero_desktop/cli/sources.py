@@ -111,10 +111,11 @@ def _checked(source: NewSource) -> NewSource:
 
 def _tell_namesakes(source: Source, every: Sequence[Source]) -> None:
     """Say that others have the same name: lists, and definitions that name a source, cannot tell them apart by it."""
-    others = [str(other.id) for other in namesakes(every, source.name, source.id)]
+    others = namesakes(every, source.name, source.id)
     if others:
+        ids = ", ".join(str(other.id) for other in others)
         complain(
-            f"Source {', '.join(others)} {'is' if len(others) == 1 else 'are'} called “{source.name}”, too.",
+            f"Source {ids} {'is' if len(others) == 1 else 'are'} called “{others[0].name}”, too.",
             f"To tell them apart: quaero sources edit {source.id} --name NAME",
         )
 

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from quaero_desktop.domain import urls
+from quaero_desktop.domain.credentials import Credential, CredentialKind
 from quaero_desktop.domain.errors import FieldError, NotFoundError
 from quaero_desktop.domain.jobs import Cause
-from quaero_desktop.domain.sources import Credential, CredentialKind
 from quaero_desktop.domain.text import storable_integer
 from quaero_desktop.storage.database import Tx
 from quaero_desktop.storage.fragments import OPEN_ROOTS

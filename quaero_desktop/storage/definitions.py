@@ -4,9 +4,8 @@ What is saved is checked in the very transaction that saves it: a source, or ano
 meanwhile, and no two can close a circle.
 """
 
-import logging
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,11 +15,11 @@ from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.definitions import Action, Definition, RunConfig, Step, StoredDefinition, find_circle
 from quaero_desktop.domain.errors import FieldError, KnownError, NotAllowedError, NotFoundError, UsageError
 from quaero_desktop.domain.runplan import check_definition, check_name_free, plan_run
-from quaero_desktop.domain.sources import Source, SourceRules
 from quaero_desktop.domain.text import single_line, storable, storable_integer
+from quaero_desktop.storage import sources
 from quaero_desktop.storage.database import Database, Tx
+from quaero_desktop.storage.fragments import json_list
 
-_diagnostics = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 _NO_DEFAULTS = CrawlConfig(seeds=())
 _COLUMNS = (
@@ -152,7 +151,7 @@ def plan(connection: sqlite3.Connection, definition_id: int, defaults: CrawlConf
         )
     if definition.pre_jobs or definition.post_jobs:
         _Others(connection).check_circle(definition, definition_id)
-    return plan_run(definition, _sources(connection, definition.sources), defaults)
+    return plan_run(definition, sources.by_id(connection, definition.sources), defaults)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -203,30 +202,12 @@ def _problem(
     connection: sqlite3.Connection, definition: Definition, definition_id: int, others: "_Others | None"
 ) -> str:
     try:
-        check_definition(definition, _sources(connection, definition.sources), _NO_DEFAULTS)
+        check_definition(definition, sources.by_id(connection, definition.sources), _NO_DEFAULTS)
         if others is not None:
             others.check_circle(definition, definition_id)
     except KnownError as error:
         return error.message
     return ""
-
-
-def _sources(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Source]:
-    rows = connection.execute(
-        "SELECT id, name, base_url, enabled, rules FROM sources WHERE id IN (SELECT value FROM json_each(?))",
-        (_json(ids),),
-    ).fetchall()
-    return {
-        row[0]: Source(id=row[0], name=row[1], base_url=row[2], enabled=bool(row[3]), rules=_rules(row)) for row in rows
-    }
-
-
-def _rules(row: sqlite3.Row) -> SourceRules:
-    try:
-        return msgspec.json.decode(row[4], type=SourceRules)
-    except msgspec.MsgspecError:
-        _diagnostics.exception("the rules of source %d cannot be read; it goes by the settings", row[0])
-        return SourceRules()
 
 
 def _runs(connection: sqlite3.Connection, definition_id: int, limit: int) -> tuple[int, ...]:
@@ -239,9 +220,9 @@ def _runs(connection: sqlite3.Connection, definition_id: int, limit: int) -> tup
 
 
 def _named(connection: sqlite3.Connection) -> tuple[dict[int, str], dict[int, str]]:
-    sources = connection.execute("SELECT id, name FROM sources ORDER BY id").fetchall()
+    of_sources = connection.execute("SELECT id, name FROM sources ORDER BY id").fetchall()
     definitions = connection.execute("SELECT id, name FROM definitions ORDER BY id").fetchall()
-    return {row[0]: row[1] for row in sources}, {row[0]: row[1] for row in definitions}
+    return {row[0]: row[1] for row in of_sources}, {row[0]: row[1] for row in definitions}
 
 
 # --- changing ---------------------------------------------------------------------------------------------------------
@@ -300,7 +281,7 @@ def _tidied_config(step: Step) -> dict[str, object]:
 def _check(
     connection: sqlite3.Connection, definition: Definition, definition_id: int | None, defaults: CrawlConfig
 ) -> None:
-    check_definition(definition, _sources(connection, definition.sources), defaults)
+    check_definition(definition, sources.by_id(connection, definition.sources), defaults)
     names = dict(connection.execute("SELECT id, name FROM definitions ORDER BY id").fetchall())
     check_name_free(definition.name, {other: name for other, name in names.items() if other != definition_id})
     _Others(connection).check_circle(definition, definition_id)
@@ -386,7 +367,7 @@ def _restore(tx: Tx, deleted: DeletedDefinition) -> None:
     tx.execute(
         "UPDATE jobs SET definition_id = ?, revision = ? WHERE definition_id IS NULL AND id IN"
         " (SELECT value FROM json_each(?))",
-        (deleted.row[0], tx.revision, _json(deleted.jobs)),
+        (deleted.row[0], tx.revision, json_list(deleted.jobs)),
     )
 
 
@@ -399,7 +380,3 @@ def _set(tx: Tx, definition_id: int, column: str, value: bool) -> None:
             f"UPDATE definitions SET {column} = ?, checked_until = ?, updated_at = ? WHERE id = ?",
             (value, tx.now, tx.now, definition_id),
         )
-
-
-def _json(ids: Iterable[int]) -> str:
-    return _encode([storable_integer(each) for each in ids]).decode()

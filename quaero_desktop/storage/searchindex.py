@@ -28,7 +28,7 @@ def agrees(connection: sqlite3.Connection) -> bool:
     try:
         connection.execute("INSERT INTO temp.index_copy (index_copy, rank) VALUES ('integrity-check', 1)")
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_CORRUPT_VTAB:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CORRUPT_VTAB:
             return False
         raise
     return True

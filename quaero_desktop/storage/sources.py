@@ -5,7 +5,7 @@ Functions over a connection read; those over a :class:`Tx` join a running transa
 
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from quaero_desktop.domain.sources import NewSource, Source, SourceDeletion, Sou
 from quaero_desktop.domain.text import storable_integer
 from quaero_desktop.storage import credentials
 from quaero_desktop.storage.database import Tx
-from quaero_desktop.storage.fragments import OPEN, OPEN_ROOTS, json_list
+from quaero_desktop.storage.fragments import AMONG, OPEN, OPEN_ROOTS, json_list
 
 _diagnostics = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -59,6 +59,18 @@ def get(connection: sqlite3.Connection, source_id: int) -> Source:
     if row is None:
         raise NotFoundError(f"There is no source {source_id}.", "List them with: quaero sources list")
     return _source(row)
+
+
+def by_id(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Source]:
+    """Return those of these sources that there are, without how much they hold and their credentials."""
+    rows = connection.execute(
+        f"SELECT id, name, base_url, enabled, rules FROM sources WHERE id {AMONG}",
+        (json_list(map(storable_integer, ids)),),
+    ).fetchall()
+    return {
+        row[0]: Source(id=row[0], name=row[1], base_url=row[2], enabled=bool(row[3]), rules=_rules(row[0], row[4]))
+        for row in rows
+    }
 
 
 def add(tx: Tx, new: NewSource) -> int:
@@ -235,7 +247,7 @@ def _rules(source_id: int, text: str) -> SourceRules:
         return msgspec.json.decode(text, type=SourceRules)
     except msgspec.MsgspecError:
         # A source that an import, or another version, wrote must not hide all others.
-        _diagnostics.warning("the rules of source %d cannot be read; it has none now", source_id)
+        _diagnostics.warning("the rules of source %d cannot be read; it goes by the settings", source_id)
         return SourceRules()
 
 

@@ -1,6 +1,5 @@
 """One SQLite connection as the library needs it: settings that are checked, and errors told to a person."""
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -152,14 +151,10 @@ def explain(error: sqlite3.Error, path: Path) -> Exception:
     return known() if known else error
 
 
-def private(path: Path) -> None:
-    """Let only the user read and write the file *path* (mode 0600)."""
-    os.chmod(path, 0o600)
-
-
 Row = tuple[Any, ...]
 
 
 def is_interrupt(error: sqlite3.Error) -> bool:
     """Return whether a query ended because somebody wanted that."""
-    return error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
+    # The module's own errors have no code: a text that is no UTF-8, for example.
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT

@@ -140,6 +140,12 @@ def day(moment: int | None) -> str:
     return NOTHING if moment is None else f"{_local(moment):%Y-%m-%d}"
 
 
+def today() -> int:
+    """Return when this day began in the person's own zone, in milliseconds UTC."""
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    return round(midnight.timestamp() * 1000)
+
+
 def clock(moment: int) -> str:
     """Return the time of day of milliseconds UTC, in the person's own zone."""
     return f"{_local(moment):%H:%M:%S}"

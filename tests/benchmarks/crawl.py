@@ -239,7 +239,8 @@ def _ratio(ours: list[Run], theirs: list[Run]) -> float:
 def _rates(ours: list[Run], theirs: list[Run]) -> str:
     a, b = (statistics.median(run.rate for run in runs) for runs in (ours, theirs))
     whole = statistics.median(a.whole_rate / b.whole_rate for a, b in zip(ours, theirs, strict=True))
-    return f"{a:,.0f} : {b:,.0f}; {whole:.2f} with the starts of the programs"
+    rounds = ", ".join(f"{a.rate / b.rate:.2f}" for a, b in zip(ours, theirs, strict=True))
+    return f"{a:,.0f} : {b:,.0f}; rounds {rounds}; {whole:.2f} with the starts of the programs"
 
 
 def _processor(runs: list[Run]) -> float:

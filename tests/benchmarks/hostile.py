@@ -36,6 +36,7 @@ def figures(quick: bool) -> Iterator[Figure]:
     yield Figure(
         what="hostile: unexpected outcomes, errors, and good pages lost",
         value=unexpected + len(run.problems) + len(run.good) - stored,
+        at_least=0,
         at_most=0,
         detail=f"{stored} of {len(run.good)} good pages stored; {run.seconds:.1f} s",
     )

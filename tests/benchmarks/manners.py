@@ -175,6 +175,7 @@ def judged(requests: int, slow_pages: int) -> Iterator[Figure]:
     yield Figure(
         what=f"violations of rules, delays and Retry-After, by the log of {MIXED_HOSTS} hosts",
         value=sum(mixed[name] for name in VIOLATIONS),
+        at_least=0,
         at_most=0,
         detail=f"{mixed['requests']:,} requests, {mixed['told_to_wait']} answers of 429 and 503",
     )

@@ -147,8 +147,8 @@ def run(stored: int) -> Iterator[Figure]:
             what=f"queue: {operation} a message among {stored:,}, committed",
             value=value,
             unit="µs",
-            detail=f"{found[0]['alone, committed'][operation]:.0f} among none;"
-            f" {found[stored][f'{BATCH}, committed'][operation]:.0f} in batches of {BATCH}",
+            detail=f"{found[0]['alone, committed'][operation]:,.0f} among none;"
+            f" {found[stored][f'{BATCH}, committed'][operation]:,.0f} in batches of {BATCH}",
         )
     for name in ways:
         alone, among = found[0][name]["claim"], found[stored][name]["claim"]

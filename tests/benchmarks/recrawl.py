@@ -79,7 +79,7 @@ def recrawl(name: str, rounds: int, workers: int) -> Iterator[Figure]:
         value=received,
         unit="%",
         at_most=MOST_BYTES,
-        detail=f"{again.bytes / 1e6:.3f} : {first.bytes / 1e6:.2f} MB",
+        detail=f"{again.bytes / 1e6:.4f} : {first.bytes / 1e6:.2f} MB",
     )
     yield Figure(
         what=f"{what}, seconds",
@@ -88,7 +88,7 @@ def recrawl(name: str, rounds: int, workers: int) -> Iterator[Figure]:
         at_most=MOST_SECONDS,
         detail=f"{again.seconds:.2f} : {first.seconds:.2f} s",
     )
-    yield Figure(what="recrawls that found anything but unchanged pages", value=different, at_most=0)
+    yield Figure(what="recrawls that found anything but unchanged pages", value=different, at_least=0, at_most=0)
 
 
 def lookups() -> Iterator[Figure]:

@@ -49,8 +49,10 @@ def milliseconds(command: list[str], environment: dict[str, str], runs: int) -> 
     times = []
     for _ in range(runs):
         started = time.perf_counter()
-        run(command, environment)
+        done = run(command, environment)
         times.append((time.perf_counter() - started) * 1000)
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
     return min(times), statistics.median(times)
 
 
@@ -70,7 +72,7 @@ def measure(runs: int) -> Iterator[Figure]:
             print(f"{line:<24}{fastest:>7.0f} ms{median:>7.0f} ms   {imports}", flush=True)
             if line in ("jobs list --json", "search words"):
                 detail = f"Python alone {python:.0f} ms"
-                yield Figure(what=f"quaero {line}, from start to end", value=median, unit="ms", detail=detail)
+                yield Figure(what=f"`quaero {line}`, from start to end", value=median, unit="ms", detail=detail)
 
 
 def figures(quick: bool) -> Iterator[Figure]:

@@ -46,6 +46,10 @@ def mark(figure: Figure) -> str:
     return {True: "yes", False: "**NO**", None: ""}[figure.met]
 
 
+def _capital(what: str) -> str:
+    return what[:1].upper() + what[1:]
+
+
 def summary(figures: Iterable[Figure]) -> str:
     """Return how many figures there are and how many are as wanted."""
     marks = [mark(figure) for figure in figures]
@@ -86,7 +90,9 @@ class Report:
             if part.section != section:
                 section = part.section
                 rows.append((section,))
-            rows += [(each.what, each.measured, each.wanted, mark(each), part.command) for each in part.figures]
+            rows += [
+                (_capital(each.what), each.measured, each.wanted, mark(each), part.command) for each in part.figures
+            ]
         return [tuple(re.sub(r"\s+", " ", cell) for cell in row) for row in rows]
 
     def above(self) -> list[str]:

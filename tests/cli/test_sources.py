@@ -178,6 +178,21 @@ class TestSources:
             ended = quaero("sources", "edit", 1, *arguments, "--library", library)
             assert (ended.code, "exclude each other" in ended.err) == (2, True)
 
+    def test_an_edit_of_nothing_says_what_can_be_changed(self, quaero: Quaero, library):
+        quaero("sources", "add", SITE, "--library", library)
+        ended = quaero("sources", "edit", 1, "--library", library)
+        assert ended.code == 2
+        assert ended.err == "Nothing is to be changed.\nWhat can be changed says: quaero sources edit --help\n"
+
+    def test_two_of_one_name_are_said_to_be_hard_to_tell_apart(self, quaero: Quaero, library):
+        quaero("sources", "add", SITE, "--name", "Wiki", "--library", library)
+        second = quaero("sources", "add", f"{SITE}/b/", "--name", "wiki", "--library", library, "--json")
+        assert second.code == 0
+        assert second.json["id"] == 2
+        assert second.err.splitlines()[0] == "Source 1 is called “Wiki”, too."
+        renamed = quaero("sources", "edit", 2, "--name", "B", "--library", library)
+        assert (renamed.code, renamed.err) == (0, "")
+
     def test_a_crawl_needs_an_address_or_a_source(self, quaero: Quaero, library):
         ended = quaero("crawl", "--library", library)
         assert (ended.code, ended.err) == (2, "URL is missing.\nHelp: quaero crawl --help\n")

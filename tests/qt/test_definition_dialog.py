@@ -339,6 +339,13 @@ class TestChecking:
             dialog.before.item(row).setCheckState(state)
         assert dialog.definition().pre_jobs == (a, b, c)
 
+    def test_a_name_that_another_one_has_is_refused_while_it_is_typed(self, world: QtWorld, open_dialog: Open) -> None:
+        world.run(world.services.definitions.save(nightly("Nightly")))
+        dialog = open_dialog(nightly("Each night"))
+        assert complaint(dialog) == ""
+        dialog.name.setText("nightly")
+        assert complaint(dialog).startswith("✕ The name: there is a definition “Nightly” already")
+
     def test_a_source_can_be_made_without_leaving_the_dialog(self, world: QtWorld, open_dialog: Open) -> None:
         dialog = open_dialog(nightly(steps=(Step(name="Crawl", action=Action.CRAWL),)))
         do(world, child(dialog, "newSource").click)

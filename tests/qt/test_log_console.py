@@ -16,6 +16,7 @@ from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QLineEdit, QPlainTextEdit, QToolButton
 
 from quaero_desktop.domain.jobs import TailLine
+from quaero_desktop.ui import format
 from quaero_desktop.ui.models import logtail
 from quaero_desktop.ui.models.log import LEVEL_WORDS, Column, LogModel, LogRow
 from quaero_desktop.ui.theme import Mode, contrast
@@ -535,7 +536,18 @@ def test_the_newest_line_is_told_to_who_has_room_for_one(console, library):
     console.widget.latest_line_changed.connect(told.append)
     library.log(level="warn", message="Waits 5 s")
     console.has(1)
-    assert told == [f"{console.model.row(0).time} warning Waits 5 s"]
+    assert told == [f"{console.model.row(0).when(format.today())} warning Waits 5 s"]
+
+
+def test_a_line_of_another_day_says_the_day(console, library, monkeypatch: pytest.MonkeyPatch):
+    before = console.table.columnWidth(Column.TIME)
+    monkeypatch.setattr(format, "today", lambda: NOON + 86_400_000)
+    library.log(message="long ago")
+    console.has(1)
+    moment = console.model.row(0).at
+    assert console.model.index(0, Column.TIME).data() == format.exact(moment)
+    assert console.table.columnWidth(Column.TIME) > before
+    assert row(1).when(NOON) == format.clock(NOON + 1)
 
 
 def test_the_whole_log_is_exported_as_it_is_filtered(console, library, tmp_path):

@@ -464,6 +464,21 @@ class TestSources:
         job = started(world, dialog)
         assert (job.payload["max_depth"], job.payload["obey_robots"]) == (usual, True)
 
+    def test_rules_of_it_that_were_taken_out_do_not_hold(self, world, open_dialog):
+        """What is seen is what counts: an empty field says that there is no such rule."""
+        rules = SourceRules(max_pages=40, include=("/3/",), exclude=("*.pdf",), per_host=9, delay_ms=500)
+        world.run(world.services.sources.add(NewSource(base_url=DOCS, rules=rules)))
+        dialog = open_dialog(DOCS)
+        self.choose(world, dialog)
+        for name in ("include", "exclude", "perHost", "delay"):
+            child(dialog, name).clear()
+        child(dialog, "pageLimit").setValue(0)
+        start(world, Qt.KeyboardModifier.ControlModifier)
+        payload = started(world, dialog).payload
+        usual = world.context.settings.crawl
+        assert [payload.get(name) or None for name in ("include", "exclude", "max_pages")] == [None] * 3
+        assert (payload["per_host"], payload["delay_ms"]) == (usual.per_host, round(usual.delay_seconds * 1000))
+
     def test_it_can_be_saved_as_a_definition_instead(self, world, open_dialog):
         dialog = open_dialog(DOCS)
         wanted: list[Any] = []

@@ -223,6 +223,20 @@ class TestTheSourceDialog:
         assert dialog.asked().rules == rules
         assert dialog.rules.disclosure.is_out
 
+    def test_a_name_that_another_one_has_is_said_and_allowed(self, used: RecipeWindow) -> None:
+        """Crawls name the sources that they make after the host, as the dialog does."""
+        add(used, DOCS, name="The manual")
+        used.sources()
+        used.do(lambda: used.world.context.actions.trigger(ActionId.NEW_SOURCE))
+        dialog = used.dialog("source")
+        dialog.address.setText(f"{DOCS}3/")
+        assert child(dialog, "complaint").text() == ""
+        dialog.name.setText("the Manual")
+        used.world.wait_until(lambda: "Another source is called" in child(dialog, "complaint").text())
+        assert child(dialog, "complaint").tone == "plain"
+        used.do(dialog.save)
+        used.world.wait_until(lambda: not isValid(dialog))
+
 
 class TestTheSignIn:
     def open(self, used: RecipeWindow) -> Any:

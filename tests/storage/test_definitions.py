@@ -194,6 +194,16 @@ async def test_a_deletion_is_not_undone_over_another_one_of_its_name(kitchen):
     assert (await refused(kitchen.stored.restore(deleted))).field == "name"
 
 
+async def test_what_could_not_be_read_when_it_was_deleted_comes_back_as_it_was(kitchen):
+    await kitchen.do(
+        "INSERT INTO definitions (name, body, created_at, updated_at) VALUES ('Bad', '{\"steps\": 5}', 1, 1)"
+    )
+    deleted = await kitchen.stored.delete(1)
+    assert deleted is not None
+    await kitchen.stored.restore(deleted)
+    assert await kitchen.rows("SELECT name, body FROM definitions") == [("Bad", '{"steps": 5}')]
+
+
 # --- old rows ---------------------------------------------------------------------------------------------------------
 
 
@@ -314,12 +324,15 @@ async def test_a_start_that_fails_deals_with_nothing(kitchen, monkeypatch):
     assert await kitchen.rows("SELECT id FROM jobs") == []
 
 
-async def test_a_late_start_says_how_late(kitchen):
+@pytest.mark.parametrize(
+    ("minutes", "words"), [(90, "90 minutes"), (5 * 60, "5 hours"), (47 * 60, "47 hours"), (50 * 60, "2 days")]
+)
+async def test_a_late_start_says_how_late(kitchen, minutes, words):
     number = await kitchen.save(recipe(schedule="0 3 * * *"))
-    turn = await kitchen.start_due(number, -5 * 3_600_000)
+    turn = await kitchen.start_due(number, -minutes * 60_000)
     assert turn is not None
     lines = [line for (line,) in await kitchen.rows("SELECT message FROM job_logs WHERE job_id = ?", turn.job_id)]
-    assert "Started by its schedule, 0 3 * * *, 5 hours late" in lines
+    assert f"Started by its schedule, 0 3 * * *, {words} late" in lines
 
 
 async def test_never_two_at_once_and_the_one_that_runs_says_so(kitchen):

@@ -206,6 +206,24 @@ def test_reasons_are_sorted_by_the_words_people_read_and_not_by_our_names(plain)
     assert ids(plain, order="reason", descending=False) == [not_found["id"], timeout["id"]]
 
 
+def test_titles_are_sorted_whatever_their_capitals_and_what_has_none_by_its_name(plain) -> None:
+    children = add(
+        plain, {"title": "beta"}, {"title": "Alpha"}, {"title": None, "name": "check"}, {"title": None}, {"title": ""}
+    )
+
+    assert ids(plain, order="title") == [children[index]["id"] for index in (1, 0, 2, 3, 4)]
+    assert ids(plain, order="title", descending=True) == [children[index]["id"] for index in (2, 0, 1, 3, 4)]
+
+
+def test_what_is_typed_is_looked_for_in_texts_and_a_number_also_as_an_id(plain) -> None:
+    first, second, other = add(plain, {"url": "https://site.test/2"}, {"url": "https://site.test/x"}, {"url": None})
+
+    assert ids(plain, query=f" {second['id']} ") == [second["id"]]
+    assert ids(plain, query=str(other["id"])) == [other["id"]]
+    assert ids(plain, query="SITE.test/") == [first["id"], second["id"]]
+    assert ids(plain, code=(404,)) == []
+
+
 def test_an_order_or_status_that_does_not_exist_is_said_so(plain) -> None:
     with pytest.raises(UsageError, match="Unknown order"):
         ids(plain, order="colour")

@@ -12,7 +12,7 @@ from quaero_desktop.domain.documents import DocumentFilter
 from quaero_desktop.domain.errors import NotFoundError, UsageError
 from quaero_desktop.domain.listing import ORDERS, JobFilter, Statistics
 from quaero_desktop.storage import migrate
-from quaero_desktop.storage.queries import catalogue, figures, joblist, jobrows, logs, skips
+from quaero_desktop.storage.queries import catalogue, figures, hidden, joblist, jobrows, logs, skips
 from quaero_desktop.storage.sqlite import connect_writer
 
 NOW = 1_700_000_000_000
@@ -326,6 +326,29 @@ def test_without_the_counters_the_list_still_comes_with_a_warning(forest):
     assert joblist.grouped(forest.connection, JobFilter()).warning == jobrows.NO_COUNTS
 
 
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"parent": 1, "order": "pages"}, "ORDER BY"),
+        ({"parent": 1}, "sum(n)"),
+        ({}, "GROUP BY 1, 2, 3"),
+    ],
+)
+def test_a_question_that_was_interrupted_is_not_answered_without_the_counters(forest, fields, what):
+    connection, is_stopped = forest.connection, False
+
+    def begins(statement: str) -> None:
+        nonlocal is_stopped
+        is_stopped = what in statement and "child_counts" in statement
+
+    connection.set_trace_callback(begins)
+    connection.set_progress_handler(lambda: is_stopped, 1)
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        forest.list(**fields)
+    connection.set_progress_handler(None, 0)
+    connection.set_trace_callback(None)
+
+
 def statements_of(connection: sqlite3.Connection, read: Callable[[], object]) -> list[str]:
     statements: list[str] = []
     connection.set_trace_callback(statements.append)
@@ -379,7 +402,9 @@ def test_the_number_of_statements_does_not_grow_with_the_page(tree):
 # --- The trash ------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_in_the_trash_is_gone_with_all_below_it(forest):
+@pytest.mark.parametrize("few", [500, 0])
+def test_what_is_in_the_trash_is_gone_with_all_below_it(forest, monkeypatch, few):
+    monkeypatch.setattr(hidden, "_FEW", few)
     deep = forest.add("transform", forest.page(1, status="completed", url="https://docs.quaero.org/deep"))
     forest.trash(1)
     assert forest.ids() == [5]
@@ -597,6 +622,19 @@ def test_a_document_is_found_by_id_and_by_url_in_any_spelling(shelf, which, docu
 def test_a_document_that_is_not_there_is_not_found(shelf, which):
     with pytest.raises(NotFoundError, match="There is no document"):
         catalogue.document(shelf.connection, which)
+
+
+def test_hosts_are_those_of_urls_and_what_is_none_harms_no_list(shelf):
+    # Only an imported library can hold such ones.
+    for odd in ("https://odd.org", "nonsense"):
+        shelf.connection.execute(
+            "INSERT INTO documents (source_id, url, title, content_type, content_hash, fetched_at, checked_at,"
+            " changed_at, search_title, markdown, search_text)"
+            " SELECT source_id, ?, title, content_type, content_hash, fetched_at, checked_at, changed_at, '', '', ''"
+            " FROM documents WHERE id = 1",
+            (odd,),
+        )
+    assert catalogue.hosts(shelf.connection) == ["docs.quaero.org"]
 
 
 def test_the_library_in_figures(shelf):

@@ -20,6 +20,7 @@ from quaero_desktop.domain.queue import NO_PACE
 from quaero_desktop.domain.rulechange import RuleChanges
 from quaero_desktop.storage import sources
 from quaero_desktop.storage.deletion import Deletions
+from quaero_desktop.storage.jobs import stepdocuments
 from quaero_desktop.storage.jobs.settling import Settling
 from quaero_desktop.storage.ledger import Ledger
 from quaero_desktop.storage.queries import figures, joblist, jobrows, skips
@@ -297,9 +298,7 @@ async def test_j4_a_step_that_succeeds_when_it_is_tried_again_leaves_no_trace(be
 
 async def test_j4_a_step_that_failed_without_a_failed_job_has_nothing_to_try_again(bench):
     root = await bench.run(crawl(on_error="retry"))
-    settled = await bench.complete(
-        await bench.validated(), Withdrawn(reason=SkipReason.EXCLUDED, rule="exclude: *")
-    )
+    settled = await bench.complete(await bench.validated(), Withdrawn(reason=SkipReason.EXCLUDED, rule="exclude: *"))
     assert settled.root_status == "failed"
     assert [state.tries for state in await bench.steps(root)] == [1]
 
@@ -662,6 +661,18 @@ async def test_a_step_is_about_what_the_run_collected_or_its_sources_have_or_all
     )
     for open_root in (root, of_source, of_other):
         await bench.ledger.cancel(open_root)
+
+
+async def test_only_the_steps_of_a_run_are_about_documents(bench, ledger):
+    await bench.run(crawl())
+    await bench.crawl_through()
+    page = (await bench.rows("SELECT id FROM jobs WHERE url IS NOT NULL"))[0][0]
+    for job in (page, 99):
+        assert await documents_of(bench, job, 1) == []
+        assert await bench.library.read(lambda connection, job=job: stepdocuments.condition(connection, job, 1)) == (
+            "FALSE",
+            {},
+        )
 
 
 async def test_j4_a_step_all_of_whose_parts_failed_has_failed(bench):

@@ -14,9 +14,10 @@ from quaero_desktop.domain.cjk import split_cjk
 from quaero_desktop.domain.documents import HIGHLIGHT_END, HIGHLIGHT_START, SearchResults, highlights, marked, plain
 from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.pages import PageInput
-from quaero_desktop.domain.searchquery import And, Node, Not, Or, Term, parse
+from quaero_desktop.domain.searchquery import And, Node, Not, Or, Site, Term, parse
 from quaero_desktop.storage import migrate
 from quaero_desktop.storage.queries import search as search_module
+from quaero_desktop.storage.queries import searchsql
 from quaero_desktop.storage.queries.search import search
 from quaero_desktop.storage.sqlite import connect_writer
 from tests.support import nginx
@@ -219,6 +220,13 @@ def test_urls_without_a_slash_after_the_host_do_no_harm(web):
     assert web.titles("site:notpython.org snake") == ["Not Python"]
 
 
+def test_a_filter_is_no_word_and_a_word_is_no_filter(web):
+    with pytest.raises(TypeError, match="is no word"):
+        searchsql.compiled(Site("quaero.org"), as_typed=True)
+    with pytest.raises(TypeError, match="is no filter"):
+        searchsql.Where(web.connection, Term("word"))
+
+
 # --- Ranking --------------------------------------------------------------------------------------------------------
 
 
@@ -261,7 +269,8 @@ def test_scores_fall_and_are_the_same_on_each_page(manual):
 
 
 @pytest.mark.parametrize(
-    "query", ["common", "common OR rare", "commons", "common -nothing", "site:quaero.org", "comm*"]
+    "query",
+    ["common", "common OR rare", "commons", "common -nothing", "site:quaero.org", "comm*", "common (common OR -rare)"],
 )
 def test_pages_of_results_hold_each_document_once_beyond_the_ranked_window(shelf, monkeypatch, query):
     monkeypatch.setattr(search_module, "WINDOW", 10)
@@ -281,6 +290,25 @@ def test_words_that_are_everywhere_are_not_ranked_but_titles_still_count(shelf, 
     titles = shelf.titles("the", limit=30)
     assert titles[0] == "The name"
     assert len(set(titles)) == 30
+
+
+def test_where_one_word_of_several_would_do_the_rare_one_still_counts(shelf, monkeypatch):
+    monkeypatch.setattr(search_module, "_FEW", 5)
+    for number in range(30):
+        shelf.add(f"Page {number}", "the the rare" if number == 4 else "the the")
+    assert shelf.titles("the OR rare", limit=1) == ["Page 4"]
+
+
+@pytest.mark.parametrize("query", ["vacuum", "vacuum analyze", "-vacuum", "site:quaero.org", "vacuum OR json", "vac*"])
+def test_all_that_match_come_in_the_order_of_the_search(manual, query):
+    results = manual.search(query, limit=1000).results
+    assert results
+    assert search_module.every(manual.connection, query) == [hit.document_id for hit in results]
+
+
+@pytest.mark.parametrize("query", ["", "  ", "-", "()"])
+def test_all_that_match_nothing_are_none(manual, query):
+    assert search_module.every(manual.connection, query) == []
 
 
 def test_a_duplicate_comes_after_its_original(shelf):
@@ -335,6 +363,7 @@ def test_a_snippet_shows_the_words_around_the_best_place(shelf):
         ("title:index word", "a word, an index", ["word"]),
         ("word -other", "a word", ["word"]),
         ("c++", "C and c++", ["C", "c"]),
+        ("ind* index", "An index", ["index"]),
     ],
 )
 def test_found_words_are_marked_as_the_index_knows_them(shelf, query, text, found):
@@ -342,6 +371,13 @@ def test_found_words_are_marked_as_the_index_knows_them(shelf, query, text, foun
     (hit,) = shelf.search(query).results
     assert highlights(hit.snippet) == found
     assert plain(hit.snippet) == text
+
+
+def test_words_that_stand_too_far_apart_for_a_snippet_are_not_marked(shelf):
+    shelf.add("Long", f"begin {'- ' * 200} end of it")
+    (hit,) = shelf.search('"begin end"').results
+    assert highlights(hit.snippet) == []
+    assert plain(hit.snippet).startswith("begin - -")
 
 
 def test_a_snippet_is_one_harmless_line(shelf):

@@ -85,6 +85,21 @@ async def test_the_plan_of_a_crawl_names_the_credential_of_its_source(library, l
     assert (await ledger.plan(other)).credential == found
 
 
+async def test_a_root_whose_set_up_cannot_be_read_needs_what_its_source_has(library, ledger):
+    found = await credential(library)
+    number = await source(library, found.id)
+    root = await ledger.start(NewRoot(name="crawl", config=config(), source_id=number))
+    await library.write(lambda tx: tx.execute("UPDATE jobs SET config = '[]' WHERE id = ?", (root,)))
+    assert await library.read(lambda connection: credentials.needed_by(connection, [root])) == (found,)
+
+
+async def test_deleting_a_source_that_is_gone_is_a_success(library):
+    number = await source(library)
+    for _ in range(2):
+        await library.write(lambda tx: sources.delete(tx, number))
+    assert await library.read(lambda connection: connection.execute("SELECT * FROM sources").fetchall()) == []
+
+
 async def test_what_open_roots_need_is_found_by_their_sources_and_steps(library, ledger):
     wiki, docs = await credential(library), await credential(library, "Docs", OTHER)
     first = await source(library, wiki.id)

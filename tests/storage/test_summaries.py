@@ -73,6 +73,16 @@ async def test_a_newer_one_takes_its_place(library: Database) -> None:
     assert (found.summary, found.method) == ("Second.", "tiny-3b")
 
 
+async def test_keywords_that_cannot_be_read_hide_no_summary(library: Database) -> None:
+    """The table asks only for valid JSON."""
+    number = await library.write(lambda tx: document(tx, f"{SITE}/"))
+    await library.write(lambda tx: summaries.store(tx, made(number)))
+    await library.write(lambda tx: tx.execute("UPDATE document_summaries SET keywords = '[1, 2]'"))
+    found = await library.read(lambda c: summaries.of_document(c, number))
+    assert found is not None
+    assert (found.summary, found.keywords) == ("In short.", ())
+
+
 async def test_it_is_stale_when_the_text_is_another(library: Database) -> None:
     number = await library.write(lambda tx: document(tx, f"{SITE}/"))
     await library.write(lambda tx: summaries.store(tx, made(number, "An older text.")))

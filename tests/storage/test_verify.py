@@ -219,6 +219,31 @@ def test_the_detail_says_how_often_and_where(image):
     assert check.detail == "2 documents whose hash is not that of their markdown: document 1, document 4"
 
 
+def test_a_file_that_cannot_be_read_at_all_fails_the_first_check_and_the_others_are_not_made(image):
+    connection = opened(image[:100] + bytes(4096) + image[4196:])
+    report = verify(connection)
+    connection.close()
+    assert [(check.name, check.ok) for check in report.checks] == [("database_is_sound", False)]
+    assert report.checks[0].detail.startswith("the database is damaged")
+
+
+@pytest.mark.parametrize("what", ["integrity-check", "application_id"])
+def test_what_is_no_damage_is_no_result_of_a_check(image, what):
+    """A query that was interrupted, say, or scratch tables for which the disk has no room."""
+
+    class Interrupted(sqlite3.Connection):
+        def execute(self, sql, *parameters):
+            if what in sql:
+                raise sqlite3.OperationalError("interrupted")
+            return super().execute(sql, *parameters)
+
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=Interrupted)
+    connection.deserialize(image)
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        verify(connection)
+    connection.close()
+
+
 def test_a_tree_may_be_as_deep_as_promised(image):
     connection = broken(image, chain(MAX_TREE_DEPTH))
     report = verify(connection)

@@ -20,6 +20,13 @@ _BEGIN, _END = "<!-- made by tests/support/reference.py -->", "<!-- end -->"
 _MADE = re.compile(f"{re.escape(_BEGIN)}\n.*?{re.escape(_END)}", re.DOTALL)
 
 
+_NOT_ADVISED = {
+    Cause.CANCELLED: "Nothing: somebody cancelled it. A retry with --cancelled lets it go on after all.",
+    Cause.LIMIT: "See why the others failed; or let the definition tolerate more failures.",
+}
+"""What the program leaves unsaid, since whoever sees it knows."""
+
+
 def commands() -> str:
     """Return the reference of the command line: a part for each command."""
     return "\n".join(_command(parser) for parser in _with_commands(commandline.build()))
@@ -35,7 +42,7 @@ def settings_table() -> str:
             section = key.partition(".")[0]
             lines += ["", f"## {section}", "", "| key | what it does | value | default |", "| --- | --- | --- | --- |"]
         name = key.partition(".")[2]
-        default = "a list of 60 and more" if isinstance(about.default, tuple) else _toml(about.default)
+        default = f"{len(about.default)} names" if isinstance(about.default, tuple) else _toml(about.default)
         lines.append(f"| `{name}`<br>`{variable}` | {_cell(about.description)} | {_cell(about.expected)} | {default} |")
     return "\n".join(lines[1:])
 
@@ -45,7 +52,9 @@ def causes() -> str:
     lines = ["| `--cause` | what is said | what to do |", "| --- | --- | --- |"]
     for cause in Cause:
         words = CAUSES[cause]
-        lines.append(f"| `{cause}` | {_cell(words[0].upper() + words[1:])} | {_cell(ADVICE.get(cause, ''))} |")
+        lines.append(
+            f"| `{cause}` | {_cell(words[0].upper() + words[1:])} | {_cell(ADVICE.get(cause) or _NOT_ADVISED[cause])} |"
+        )
     return "\n".join(lines)
 
 

@@ -54,11 +54,11 @@ def test_the_table_in_markdown():
     assert [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[4:12] if "---" not in line] == [
         ["Figure", "Measured", "Wanted", "Met", "Alone: dev.py …"],
         ["**Engine**", "", "", "", ""],
-        ["ratio, ours : theirs", "4.12 (236 : 57)", "≥ 2.5", "yes", "bench crawl"],
-        ["against a peer", "not measured: it is not installed", "", "not here", "bench crawl"],
-        ["memory", "not measured: ValueError: too few pages", "", "**FAILED**", "bench memory"],
+        ["Ratio, ours : theirs", "4.12 (236 : 57)", "≥ 2.5", "yes", "bench crawl"],
+        ["Against a peer", "not measured: it is not installed", "", "not here", "bench crawl"],
+        ["Memory", "not measured: ValueError: too few pages", "", "**FAILED**", "bench memory"],
         ["**Window**", "", "", "", ""],
-        ["tick, p99", "17.6 ms", "≤ 16 ms", "**NO**", "bench window"],
+        ["Tick, p99", "17.6 ms", "≤ 16 ms", "**NO**", "bench window"],
     ]
     assert len({len(line) for line in lines[4:12]}) == 1
     assert lines[13:] == [

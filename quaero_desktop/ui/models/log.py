@@ -66,6 +66,10 @@ class LogRow(msgspec.Struct, frozen=True, gc=False):
         at = line.at
         return cls(line.id, line.job_id, line.root_id, at, line.level, _clock(at // 1000), place, name, message, folded)
 
+    def when(self, today: int) -> str:
+        """Return the time of day, and the day where it is not *today*, which began then, in milliseconds UTC."""
+        return self.time if self.at >= today else _exact(self.at // 1000)
+
     def text(self) -> str:
         """Return the line for a file or the clipboard."""
         whole = f"{_exact(self.at // 1000)}.{self.at % 1000:03d}"
@@ -243,7 +247,7 @@ class LogModel(QAbstractTableModel):
         row = self._shown[index.row()]
         match index.column():
             case Column.TIME:
-                return row.time if role != Qt.ItemDataRole.ToolTipRole else format.exact(row.at)
+                return row.when(format.today()) if role != Qt.ItemDataRole.ToolTipRole else format.exact(row.at)
             case Column.LEVEL:
                 return LEVEL_WORDS[row.level] if role != Qt.ItemDataRole.ToolTipRole else None
             case Column.JOB:

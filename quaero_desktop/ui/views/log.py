@@ -292,7 +292,7 @@ class LogConsole(QWidget):
         latest = ""
         if shown:
             row = self.model.row(shown - 1)
-            latest = f"{row.time} {LEVEL_WORDS[row.level]} {row.message}"
+            latest = f"{row.when(format.today())} {LEVEL_WORDS[row.level]} {row.message}"
         if latest != self._latest:
             self._latest = latest
             self.latest_line_changed.emit(latest)

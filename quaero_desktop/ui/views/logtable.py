@@ -13,6 +13,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QTableView, QWidget
 
+from quaero_desktop.ui import format
 from quaero_desktop.ui.models.log import LEVEL_WORDS, Column, LogModel, LogRow
 from quaero_desktop.ui.theme import ROW, SPACE, Theme
 from quaero_desktop.ui.widgets.rows import have_rows
@@ -51,6 +52,8 @@ class LogTable(QTableView):
         self.setObjectName("logTable")
         self.setAccessibleName(self.tr("Log lines"))
         self.setModel(model)
+        for moved in (model.modelReset, model.rowsInserted, model.rowsRemoved):
+            moved.connect(lambda *_: self._fit_time())
         have_rows(self, _HEIGHT)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMouseTracking(True)
@@ -82,6 +85,7 @@ class LogTable(QTableView):
             if not self.isColumnHidden(column)
         ]
         width = self.viewport().width()
+        today = format.today()
         painter = QPainter(self.viewport())
         for number in range(first, last + 1):
             row = rows.row(number)
@@ -96,7 +100,7 @@ class LogTable(QTableView):
                 painter.drawRect(0, top, width - 1, _HEIGHT - 1)
             for column, left, room in columns:
                 if column == Column.TIME:
-                    shown, colour = row.time, muted
+                    shown, colour = row.when(today), muted
                 elif column == Column.LEVEL:
                     shown, colour = LEVEL_WORDS[row.level], levels[row.level]
                 elif column == Column.JOB:
@@ -171,10 +175,19 @@ class LogTable(QTableView):
     def _size_columns(self) -> None:
         metrics = QFontMetrics(self.font())
         self._baseline = (_HEIGHT + metrics.ascent() - metrics.descent()) // 2
-        self.setColumnWidth(Column.TIME, metrics.horizontalAdvance("00:00:00") + 4 * SPACE)
+        self._fit_time()
         widest = max(metrics.horizontalAdvance(word) for word in LEVEL_WORDS.values())
         self.setColumnWidth(Column.LEVEL, widest + 4 * SPACE)
         self.setColumnWidth(Column.JOB, 60 * SPACE)
+
+    def _fit_time(self) -> None:
+        """Give the times as much room as they take: lines of other days say the day as well."""
+        rows = self._rows
+        dated = rows.shown > 0 and rows.row(0).at < format.today()
+        widest = "0000-00-00 00:00:00" if dated else "00:00:00"
+        width = self.fontMetrics().horizontalAdvance(widest) + 4 * SPACE
+        if width != self.columnWidth(Column.TIME):
+            self.setColumnWidth(Column.TIME, width)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 (Qt's name)
         """Make room for another font."""
