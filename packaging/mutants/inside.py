@@ -121,12 +121,19 @@ class Loop:
         self._seconds: dict[pytest.Item, float] = {}
         self._tests_of: dict[str, list[pytest.Item]] = collections.defaultdict(list)
         self._failed: pytest.TestReport | None = None
+        self._answer: int | None = None
         self.verdicts: dict[str, dict[str, str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note the first failure."""
-        if report.failed and self._failed is None:
-            self._failed = report
+        """Note the first failure. In the process of a mutant, tell of it and end: its fixtures might hang, too."""
+        if not report.failed or self._failed is not None:
+            return
+        self._failed = report
+        if self._answer is not None:
+            why = (str(report.longrepr).strip().splitlines() or [""])[-1][:200]
+            verdict = {"status": "killed", "by": report.nodeid, "how": f"{report.when}: {why}"}
+            os.write(self._answer, json.dumps(verdict).encode())
+            os._exit(0)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -183,7 +190,7 @@ class Loop:
                 if not tests:
                     self._settle(mutant, {"status": "no tests"}, counts, len(chosen))
                     continue
-                limit = 60 + 10 * self._most_seconds(mutant["name"])
+                limit = 30 + 4 * self._most_seconds(mutant["name"])
                 pid, answer = self._start(mutant["name"], tests, int(limit))
                 running[pid] = (mutant, answer, time.monotonic() + limit)
             for pid, (mutant, answer, deadline) in list(running.items()):
@@ -220,16 +227,12 @@ class Loop:
             return pid, read
         try:
             os.close(read)
+            self._answer = write
             resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
             set_mutant_under_test(name)
             with Silence():
                 for item, following in zip(tests, [*tests[1:], None], strict=True):
                     item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-                    if self._failed is not None:
-                        why = (str(self._failed.longrepr).strip().splitlines() or [""])[-1][:200]
-                        verdict = {"status": "killed", "by": item.nodeid, "how": f"{self._failed.when}: {why}"}
-                        os.write(write, json.dumps(verdict).encode())
-                        break
         except BaseException as error:
             os.write(write, json.dumps({"status": "killed", "by": "", "how": f"pytest: {error!r}"[:300]}).encode())
         finally:

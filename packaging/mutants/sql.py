@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 _SQL = re.compile(
     r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|FROM|WHERE|AND|ORDER BY|LIMIT|VALUES|SET|UNION|PRAGMA|BEGIN|COMMIT|"
-    r"ROLLBACK|SAVEPOINT|RELEASE|NULL)\b|^ ?tries = "
+    r"ROLLBACK|SAVEPOINT|RELEASE|WITH RECURSIVE|NULL)\b|^ ?tries = "
 )
 _OPERAND = r"(?:\?|:\w+|'\w*'|\+?[\w.]+(?:\([^()]*\))?)"
 _COMPARISON = re.compile(rf"(\b(?:WHERE|AND|OR|ON) |\()({_OPERAND}) (<=|>=|<>|=|<|>) ({_OPERAND})(?![\w.(])")

@@ -75,7 +75,7 @@ def _number(key: str, text: str) -> int:
 async def _dry_run(options: Options, ids: Sequence[int], which: JobFilter | None) -> int:
     async with options.reading() as services:
         asked = ids if which is None else await services.jobs.matching(which)
-        plan = await services.jobs.deletion.plan(asked, None)
+        plan = await services.deletion.plan(asked, None)
         named = await _named(services, plan.tops)
     if options.json:
         output.print_json({"deleted": plan.ids, "failed": plan.failed, "running": plan.running, "dry_run": True})
@@ -91,12 +91,12 @@ async def _dry_run(options: Options, ids: Sequence[int], which: JobFilter | None
 async def _delete(options: Options, ids: Sequence[int], which: JobFilter | None, *, cascade: bool, purge: bool) -> int:
     async with options.writing() as services:
         asked = ids if which is None else await services.jobs.matching(which)
-        plan = await services.jobs.deletion.plan(asked, None)
+        plan = await services.deletion.plan(asked, None)
         named = await _named(services, plan.tops)
         error = None
         try:
             with purging(purge and not options.json) as progress:
-                deletion = await services.jobs.deletion.delete(asked, cascade=cascade, purge=purge, progress=progress)
+                deletion = await services.deletion.delete(asked, cascade=cascade, purge=purge, progress=progress)
         except DeletionError as raised:
             error, deletion = raised, raised.deletion
         except asyncio.CancelledError:
@@ -169,7 +169,7 @@ def purging(wanted: bool) -> Iterator[Callable[[int, int], None]]:
 
 async def _restore(options: Options, ids: Sequence[int]) -> int:
     async with options.writing() as services:
-        restored = await services.jobs.restore(ids)
+        restored = await services.deletion.restore(ids)
         named = await _named(services, restored)
     if options.json:
         output.print_json({"restored": restored})

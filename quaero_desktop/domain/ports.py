@@ -226,9 +226,6 @@ class LedgerPort(Protocol):
     async def receive(self, n: int, turns: Turns) -> Received:
         """Lease up to *n* jobs whose turn has come and mark them running."""
 
-    async def start_run(self, definition_id: int, defaults: CrawlConfig, *, triggered_by: int | None = None) -> int:
-        """Store a run of a definition as one root; return its id."""
-
     async def require(self, job_id: int) -> Required:
         """Return the run of the definition that a running job waits for; it is started where there is none yet."""
 

@@ -1,4 +1,4 @@
-"""Plain words for the enumerations of the domain: what both front ends say."""
+"""Plain words for the enumerations of the domain, and for numbers: what front ends and logs say."""
 
 from quaero_desktop.domain.jobs import Cause, SkipReason, Status
 
@@ -59,6 +59,11 @@ REASONS: dict[str, str] = {
     SkipReason.NOFOLLOW: "its page asks not to follow it",
     SkipReason.TRAP: "one more of too many without anything new",
 }
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with what it counts, like ``1 page`` or ``1,200 pages``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def status_words(status: str, warnings: int = 0) -> str:

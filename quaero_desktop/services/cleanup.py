@@ -61,12 +61,7 @@ class CleanupService:
         Raises:
             UsageError: a negative age, or a status in which a job has not ended.
         """
-        if older_than_ms < 0:
-            raise UsageError("An age cannot be negative.")
-        wanted = check_cleanable(tuple(statuses))
-        before = max(self._clock.now_ms() - older_than_ms, 0)
-        roots = await self._old.roots(before, wanted)
-        return CleanupPlan(before=before, roots=roots, jobs=sum(root.jobs for root in roots))
+        return await self._plan(older_than_ms, statuses)
 
     async def run(
         self,
@@ -100,6 +95,8 @@ class CleanupService:
     async def apply_retention(self, settings: Settings) -> Retained:
         """Delete what is older than it is kept: first ended jobs, then lines in the logs of those that stay.
 
+        What an import brought is left alone: it is old from the first day. It goes when somebody says so.
+
         It need not be called: while a library is open with an engine it happens after the start and then once a day.
         It rests as much as it works, and cancelling it leaves what is left for the next time.
 
@@ -124,6 +121,14 @@ class CleanupService:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
+
+    async def _plan(self, older_than_ms: int, statuses: Sequence[str] = (), *, imported: bool = True) -> CleanupPlan:
+        if older_than_ms < 0:
+            raise UsageError("An age cannot be negative.")
+        wanted = check_cleanable(tuple(statuses))
+        before = max(self._clock.now_ms() - older_than_ms, 0)
+        roots = await self._old.roots(before, wanted, imported=imported)
+        return CleanupPlan(before=before, roots=roots, jobs=sum(root.jobs for root in roots))
 
     async def _delete(
         self,
@@ -159,7 +164,7 @@ class CleanupService:
         jobs_days, log_days = _kept(settings)
         jobs = lines = 0
         if jobs_days:
-            plan = await self.plan(jobs_days * DAY_MS)
+            plan = await self._plan(jobs_days * DAY_MS, imported=False)
             cleanup = await self._delete(plan, CLEANABLE, gently=True, wanted=wanted)
             for failure in cleanup.failed:
                 _log.warning("job %d is old and could not be deleted: %s", failure.id, failure.error)

@@ -25,6 +25,7 @@ from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.services.cleanup import CleanupService
 from quaero_desktop.services.credentials import CredentialService
 from quaero_desktop.services.definitions import DefinitionService
+from quaero_desktop.services.deletion import DeletionService
 from quaero_desktop.services.export import ExportService
 from quaero_desktop.services.feed import ChangeFeed
 from quaero_desktop.services.jobs import JobService
@@ -72,6 +73,7 @@ class Services:
         self.files = files
         self.engine = engine
         self._database = database
+        self._settings = settings
         self._clock = clock
         self.recovery: Recovery | None = None
         self._feed: ChangeFeed | None = None
@@ -82,7 +84,8 @@ class Services:
         self.pages = PageService(database)
         self.export = ExportService(files)
         self.maintenance = MaintenanceService(database, files, clock, settings.storage.keep_backups)
-        self.cleanup = CleanupService(database, self.jobs.deletion, settings, clock)
+        self.deletion = DeletionService(database, ledger, clock, engine)
+        self.cleanup = CleanupService(database, self.deletion, settings, clock)
         self.secrets = secret_store or SecretStore()
         self.language_model = LanguageModelService(self.secrets)
         self.sources = SourceService(database, engine)
@@ -96,7 +99,8 @@ class Services:
         # What makes documents of markdown takes long to import, and nobody imports twice.
         from quaero_desktop.services.importing.service import ImportService
 
-        return ImportService(self._database, self.secrets, self._clock, gently=self.engine is not None)
+        gently = self.engine is not None
+        return ImportService(self._database, self.secrets, self._clock, self._settings.parse, gently=gently)
 
     @property
     def feed(self) -> ChangeFeed:
@@ -251,7 +255,7 @@ async def writing(
             services = Services(files, database, settings, clock, running, ledger, secret_store)
             services.recovery = recovery
             await services.open_feed()
-            await services.jobs.deletion.start()
+            await services.deletion.start()
             if running is not None:
                 services.cleanup.start()
             yield services
@@ -279,7 +283,7 @@ async def _close(services: Services | None, engine: "Engine | LaterEngine | None
         if services is not None:
             # First whatever deletes by way of the deletion service.
             await services.cleanup.close()
-            await services.jobs.deletion.close()
+            await services.deletion.close()
     finally:
         try:
             if engine is not None:

@@ -290,9 +290,7 @@ class CredentialService:
 
     async def _delete(self, credential_id: int) -> None:
         found = await self._database.read(
-            lambda connection: next(
-                (each for each in credentials.every(connection) if each.id == credential_id), None
-            )
+            lambda connection: next((each for each in credentials.every(connection) if each.id == credential_id), None)
         )
         if found is None:
             return

@@ -159,7 +159,7 @@ class DefinitionService:
 
         Raises:
             NotFoundError: there is no such definition.
-            NotAllowedError: it is switched off.
+            NotAllowedError: a run of it has not ended, or it is switched off.
             FieldError: something in it makes no sense any more.
         """
         return await to_the_end(self._run(definition_id))

@@ -1,6 +1,6 @@
-"""Jobs: start, list, look into, cancel, pause, resume and delete them."""
+"""Jobs: start, list, look into, cancel, pause and resume them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -8,7 +8,6 @@ import msgspec
 from quaero_desktop.domain import urls
 from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope
 from quaero_desktop.domain.definitions import NO_STEP, Action
-from quaero_desktop.domain.deletion import Deletion, DeletionPlan
 from quaero_desktop.domain.errors import NotAllowedError
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, LogLine, Status, TailLine
 from quaero_desktop.domain.listing import Attempt, GroupedPage, JobFilter, JobPage, RootDetails, SkipPage, SourceName
@@ -19,7 +18,6 @@ from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.services.crawlrequest import CrawlRequest, check_rules, crawl_config, with_rules_of
-from quaero_desktop.services.deletion import DeletionService
 from quaero_desktop.storage import sources
 from quaero_desktop.storage.database import Database
 from quaero_desktop.storage.jobs import steps
@@ -41,7 +39,7 @@ class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobService:
-    """Everything that can be done with jobs.
+    """Everything that can be done with jobs, but for deleting them.
 
     Args:
         database: the open library.
@@ -49,9 +47,6 @@ class JobService:
         clock: for what is told relative to now.
         settings: what a crawl starts with where the request says nothing.
         engine: what runs the jobs in this process, if anything does.
-
-    Attributes:
-        deletion: deletes them; what it does can be asked for here, too.
     """
 
     def __init__(
@@ -67,7 +62,6 @@ class JobService:
         self._settings = settings
         self._clock = clock
         self._engine = engine
-        self.deletion = DeletionService(database, ledger, clock, engine)
 
     async def start_crawl(self, request: CrawlRequest) -> int:
         """Store a new crawl and return the id of its root job. It runs when an engine runs.
@@ -360,22 +354,6 @@ class JobService:
             UsageError: the filter names something that does not exist.
         """
         return await self._database.read(lambda connection: joblist.ids(connection, which))
-
-    async def deletion_plan(self, ids: Sequence[int]) -> DeletionPlan:
-        """Return what a deletion would take along; see :meth:`DeletionService.plan`."""
-        return await self.deletion.plan(ids)
-
-    async def delete(self, ids: Sequence[int], *, cascade: bool = True, purge: bool = False) -> Deletion:
-        """Delete jobs with all below them; see :meth:`DeletionService.delete`."""
-        return await self.deletion.delete(ids, cascade=cascade, purge=purge)
-
-    async def restore(self, ids: Sequence[int]) -> tuple[int, ...]:
-        """Bring deleted jobs back; see :meth:`DeletionService.restore`."""
-        return await self.deletion.restore(ids)
-
-    async def purge_expired(self, progress: Callable[[int, int], None] | None = None) -> Deletion:
-        """Delete for good what has lain in the trash long enough; see :meth:`DeletionService.purge_expired`."""
-        return await self.deletion.purge_expired(progress)
 
     # What is committed must reach the engine, also when the caller is cancelled in between.
 

@@ -69,6 +69,15 @@ def add(
 ) -> int:
     """Store what may be known of a credential; return its id.
 
+    Args:
+        tx: the running transaction.
+        name: what people call it; no other credential's.
+        origin: of the site that asks for it.
+        kind: what it is.
+        tail: the end of its secret, for people to know it by.
+        reference: what the keyring has the secret under; None where only the memory of this process has it.
+        login_url: where one signs in; empty for unknown.
+
     Raises:
         FieldError: the name is taken.
     """

@@ -18,7 +18,7 @@ from quaero_desktop.domain.runplan import check_definition, check_name_free, pla
 from quaero_desktop.domain.text import single_line, storable, storable_integer
 from quaero_desktop.storage import sources
 from quaero_desktop.storage.database import Database, Tx
-from quaero_desktop.storage.fragments import json_list
+from quaero_desktop.storage.fragments import AMONG, json_list
 
 _encode = msgspec.json.Encoder().encode
 _NO_DEFAULTS = CrawlConfig(seeds=())
@@ -63,6 +63,11 @@ class Definitions:
 
     async def save(self, definition: Definition, definition_id: int | None, defaults: CrawlConfig) -> int:
         """Store a new definition, or put it in the place of another one; return its id.
+
+        Args:
+            definition: what is to be stored.
+            definition_id: which one it replaces; None for a new one.
+            defaults: what its crawls begin with where neither it nor their source says anything.
 
         Raises:
             NotFoundError: there is none of that id.
@@ -309,6 +314,9 @@ class _Others:
         Args:
             definition: what is, or will be, stored.
             definition_id: its id; None for a new one.
+
+        Raises:
+            FieldError: it does.
         """
         for field in ("pre_jobs", "post_jobs"):
             for number, each in enumerate(getattr(definition, field), 1):
@@ -365,8 +373,7 @@ def _restore(tx: Tx, deleted: DeletedDefinition) -> None:
         (*deleted.row, tx.now, tx.now),
     )
     tx.execute(
-        "UPDATE jobs SET definition_id = ?, revision = ? WHERE definition_id IS NULL AND id IN"
-        " (SELECT value FROM json_each(?))",
+        f"UPDATE jobs SET definition_id = ?, revision = ? WHERE definition_id IS NULL AND id {AMONG}",
         (deleted.row[0], tx.revision, json_list(deleted.jobs)),
     )
 

@@ -11,6 +11,9 @@ from quaero_desktop.domain.pages import ParsedPage
 from quaero_desktop.domain.urls import origin_of
 from quaero_desktop.storage.database import Tx
 
+SHORT_TITLE = "nullif(substr(title, 1, 300), '')"
+"""So much of a document's title stands beside its job: more is never seen in a list."""
+
 _json = msgspec.json.Encoder()
 
 

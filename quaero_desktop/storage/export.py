@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from quaero_desktop.domain.documents import Document
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.text import storable_integer
@@ -15,9 +13,8 @@ from quaero_desktop.infra.redact import redact_url
 from quaero_desktop.storage import summaries
 from quaero_desktop.storage.errand import Errand
 from quaero_desktop.storage.filters import as_id, like
+from quaero_desktop.storage.fragments import AMONG, json_list
 from quaero_desktop.storage.queries import catalogue, search
-
-_encode = msgspec.json.Encoder().encode
 
 
 class ExportedDocument(Document, frozen=True, kw_only=True):
@@ -81,8 +78,8 @@ class Snapshot:
     def by_url(self, ids: Sequence[int]) -> list[int]:
         """Return *ids* in the order of the documents' URLs."""
         rows = self._connection.execute(
-            "SELECT id FROM documents WHERE id IN (SELECT value FROM json_each(?)) ORDER BY url, id",
-            (_encode(ids).decode(),),
+            f"SELECT id FROM documents WHERE id {AMONG} ORDER BY url, id",
+            (json_list(ids),),
         )
         return [document_id for (document_id,) in rows]
 

@@ -23,7 +23,7 @@ from quaero_desktop.storage.jobs.control import Control
 from quaero_desktop.storage.jobs.leases import Leases
 from quaero_desktop.storage.jobs.outcomes import Outcomes
 from quaero_desktop.storage.jobs.plans import Plans
-from quaero_desktop.storage.jobs.runs import Runs
+from quaero_desktop.storage.jobs.runs import Runs, refuse_second
 from quaero_desktop.storage.jobs.settling import Settling
 from quaero_desktop.storage.material import Material
 from quaero_desktop.storage.queries import pagelist
@@ -76,22 +76,24 @@ class Ledger:
         """
         return await self._database.write(lambda tx: self._outcomes.complete(tx, receipt, outcome))
 
-    async def start_run(self, definition_id: int, defaults: CrawlConfig, *, triggered_by: int | None = None) -> int:
+    async def start_run(self, definition_id: int, defaults: CrawlConfig) -> int:
         """Store a run of a definition as one root, with its first step; return the root's id (J3).
 
         Args:
             definition_id: the definition.
             defaults: what its crawls begin with where neither it nor their source says anything.
-            triggered_by: the root that wanted this run.
 
         Raises:
             NotFoundError: there is no such definition.
-            NotAllowedError: it is switched off, or cannot be read.
+            NotAllowedError: a run of it has not ended; or it is switched off, or cannot be read.
             FieldError: something in it makes no sense any more, or it would run for ever.
         """
-        return await self._database.write(
-            lambda tx: self._settling.start_run(tx, definition_id, defaults, triggered_by)
-        )
+
+        def start(tx: Tx) -> int:
+            refuse_second(tx, definition_id)
+            return self.begin_run(tx, definition_id, defaults)
+
+        return await self._database.write(start)
 
     async def require(self, job_id: int) -> Required:
         """Return the run of the definition that a running job waits for; it is started where there is none yet.
@@ -306,16 +308,16 @@ class Ledger:
         """What documents say in short, and what that is made from."""
         return self._summaries
 
-    # What storage.deletion does in transactions of its own.
+    # What deletion and schedules do in transactions of their own.
 
     @property
     def queue(self) -> Queue:
         """The queue of the jobs."""
         return self._queue
 
-    def begin_run(self, tx: Tx, definition_id: int, defaults: CrawlConfig, *, triggered_by: int | None = None) -> int:
+    def begin_run(self, tx: Tx, definition_id: int, defaults: CrawlConfig) -> int:
         """Start a run of a definition as a part of a transaction; see :meth:`start_run`."""
-        return self._settling.start_run(tx, definition_id, defaults, triggered_by)
+        return self._settling.start_run(tx, definition_id, defaults, None)
 
     def stop_running(self, tx: Tx, roots: Sequence[int], jobs: Sequence[int]) -> list[int]:
         """Put the running jobs among *jobs* and below *roots* back to pending; return them.

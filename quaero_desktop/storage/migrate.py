@@ -11,12 +11,13 @@ from pathlib import Path
 import msgspec
 
 from quaero_desktop.domain.errors import BugError, LibraryTooNewError
+from quaero_desktop.domain.jobs import LOG_LEVELS
 from quaero_desktop.storage import files, sqlite
 
 _log = logging.getLogger(__name__)
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
-_WARN = 2
+_WARN = LOG_LEVELS.index("warn")
 _INCREMENTAL = 2
 
 

@@ -27,11 +27,12 @@ _OLD_ROOT = (
     f"j.parent_id IS NULL AND j.created_at <= :before AND {_ENDED_AT} <= :before AND j.trashed_at IS NULL"
     " AND j.status IN (SELECT value FROM json_each(:statuses))"
 )
+# What an import brought is old from the first day, and nobody would have it come for a day.
+_OURS = "j.origin <> 'legacy'"
 # One look at the first line of most roots; all of its lines only where none is too old yet.
 _ROOTS_WITH_OLD_LINES = (
     f"SELECT j.id FROM jobs j INDEXED BY jobs_roots WHERE j.parent_id IS NULL AND j.created_at < :before"
-    # The logs that an import brought are old from the first day, and nobody would have them come for a day.
-    f" AND j.status IN {_ENDED} AND j.origin <> 'legacy' AND EXISTS ("
+    f" AND j.status IN {_ENDED} AND {_OURS} AND EXISTS ("
     "SELECT 1 FROM job_logs l INDEXED BY job_logs_root WHERE l.root_id = j.id AND l.at < :before)"
 )
 _OLD_LINES = (
@@ -50,17 +51,19 @@ class OldThings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def roots(self, before: int, statuses: Sequence[str]) -> tuple[CleanupRoot, ...]:
+    async def roots(self, before: int, statuses: Sequence[str], *, imported: bool = True) -> tuple[CleanupRoot, ...]:
         """Return the jobs without a parent that ended then or earlier, the oldest first.
 
         Args:
             before: milliseconds UTC.
             statuses: how they ended.
+            imported: also those that an import brought, which are old from the first day.
         """
-        return await self._database.read_interruptibly(partial(_roots, before=before, statuses=statuses))
+        found = partial(_roots, before=before, statuses=statuses, imported=imported)
+        return await self._database.read_interruptibly(found)
 
     async def is_old(self, root_id: int, before: int, statuses: Sequence[str]) -> bool:
-        """Return whether :meth:`roots` would still return that job."""
+        """Return whether :meth:`roots` would still return that job; see there for *before* and *statuses*."""
         sql = f"SELECT 1 FROM jobs j WHERE j.id = :id AND {_OLD_ROOT}"
         parameters = {"before": before, "statuses": json_list(statuses), "id": root_id}
         return await self._database.read(lambda connection: connection.execute(sql, parameters).fetchone() is not None)
@@ -91,10 +94,12 @@ class OldThings:
         return deleted
 
 
-def _roots(connection: sqlite3.Connection, before: int, statuses: Sequence[str]) -> tuple[CleanupRoot, ...]:
+def _roots(
+    connection: sqlite3.Connection, before: int, statuses: Sequence[str], imported: bool
+) -> tuple[CleanupRoot, ...]:
     rows = connection.execute(
         f"SELECT j.id, coalesce(j.name, j.url, j.type), j.status, {_ENDED_AT} FROM jobs j INDEXED BY jobs_roots"
-        f" WHERE {_OLD_ROOT} ORDER BY 4, 1",
+        f" WHERE {_OLD_ROOT}{'' if imported else f' AND {_OURS}'} ORDER BY 4, 1",
         {"before": before, "statuses": json_list(statuses)},
     ).fetchall()
     # A handful of rows for each job with children, however many these are.

@@ -7,14 +7,9 @@ from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.domain.ports import Scheduled, Turn
 from quaero_desktop.storage import definitions
 from quaero_desktop.storage.database import Database, Tx
-from quaero_desktop.storage.fragments import OPEN
-from quaero_desktop.storage.jobs import joblog
+from quaero_desktop.storage.jobs import joblog, runs
 from quaero_desktop.storage.ledger import Ledger
 
-_OPEN_RUN = (
-    "SELECT min(id) FROM jobs WHERE definition_id = ? AND parent_id IS NULL AND trashed_at IS NULL"
-    f" AND status IN {OPEN}"
-)
 _LATE_MS = 120_000
 """From so late on it is said that a run is late: Quaero did not run, or the machine slept."""
 
@@ -58,8 +53,8 @@ class Schedules:
         if scheduled not in _schedules(tx.connection, scheduled.id):
             return None
         tx.execute("UPDATE definitions SET checked_until = ? WHERE id = ?", (now, scheduled.id))
-        running = tx.value(_OPEN_RUN, (scheduled.id,))
-        if running is not None:
+        if (found := runs.open_run(tx, scheduled.id)) is not None:
+            running, _ = found
             message = "The schedule came up again while this run had not ended: it is left out this time."
             last = tx.one("SELECT message FROM job_logs WHERE root_id = ? ORDER BY id DESC LIMIT 1", (running,))
             # One that waits for somebody for weeks need not be told each minute.

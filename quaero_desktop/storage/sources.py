@@ -16,6 +16,7 @@ from quaero_desktop.domain.jobs import JobType
 from quaero_desktop.domain.listing import SourceName
 from quaero_desktop.domain.sources import NewSource, Source, SourceDeletion, SourceRules
 from quaero_desktop.domain.text import storable_integer
+from quaero_desktop.domain.words import counted
 from quaero_desktop.storage import credentials
 from quaero_desktop.storage.database import Tx
 from quaero_desktop.storage.fragments import AMONG, OPEN, OPEN_ROOTS, json_list
@@ -173,7 +174,7 @@ def check_deletable(connection: sqlite3.Connection, source_id: int, *, documents
     plan = plan_deletion(connection, source_id)
     if plan.open_jobs:
         raise NotAllowedError(
-            f"The source “{plan.name}” cannot be deleted while {_count(plan.open_jobs, 'job')} of it"
+            f"The source “{plan.name}” cannot be deleted while {counted(plan.open_jobs, 'job')} of it"
             f" {'has' if plan.open_jobs == 1 else 'have'} not ended.",
             "Cancel them first, or let them end.",
         )
@@ -186,7 +187,7 @@ def check_deletable(connection: sqlite3.Connection, source_id: int, *, documents
         )
     if plan.documents and not documents:
         raise NotAllowedError(
-            f"The source “{plan.name}” has {_count(plan.documents, 'document')}, which would go with it.",
+            f"The source “{plan.name}” has {counted(plan.documents, 'document')}, which would go with it.",
             "Delete it with its documents, or switch it off.",
         )
     return plan
@@ -204,10 +205,10 @@ def delete_documents(tx: Tx, source_id: int) -> int:
     # Its pages completed, and why they have no document must still be said.
     tx.execute(
         "UPDATE jobs SET result = json_set(coalesce(result, '{}'), '$.deleted', json('true')), revision = ?"
-        " WHERE document_id IN (SELECT value FROM json_each(?)) AND type = ?",
+        f" WHERE document_id {AMONG} AND type = ?",
         (tx.revision, some, JobType.CRAWLER_URL),
     )
-    tx.execute("DELETE FROM documents WHERE id IN (SELECT value FROM json_each(?))", (some,))
+    tx.execute(f"DELETE FROM documents WHERE id {AMONG}", (some,))
     return int(tx.value("SELECT count(*) FROM documents WHERE source_id = ?", (source_id,)))
 
 
@@ -249,7 +250,3 @@ def _rules(source_id: int, text: str) -> SourceRules:
         # A source that an import, or another version, wrote must not hide all others.
         _diagnostics.warning("the rules of source %d cannot be read; it goes by the settings", source_id)
         return SourceRules()
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' if number != 1 else ''}"

@@ -10,7 +10,7 @@ from quaero_desktop.domain.outcomes import Summarised
 from quaero_desktop.domain.summaries import CollectedDocument, Collection, Digest, DocumentText, StoredSummary
 from quaero_desktop.domain.urls import path_of
 from quaero_desktop.storage.database import Database, Tx
-from quaero_desktop.storage.fragments import json_list
+from quaero_desktop.storage.fragments import AMONG, json_list
 from quaero_desktop.storage.jobs import stepdocuments
 
 _encode = msgspec.json.Encoder().encode
@@ -95,7 +95,7 @@ def collection(connection: sqlite3.Connection, root_id: int, step: int, most: in
     rows = connection.execute(
         "SELECT d.id, d.title, d.url, d.language, s.summary, s.keywords FROM documents d LEFT JOIN document_summaries s"
         " ON s.document_id = d.id AND s.content_hash = d.content_hash"
-        " WHERE d.id IN (SELECT value FROM json_each(?)) ORDER BY d.id",
+        f" WHERE d.id {AMONG} ORDER BY d.id",
         (json_list(sample),),
     ).fetchall()
     return Collection(

@@ -157,9 +157,8 @@ class Commands(QObject):
             self._spawn(self._delete(selection))
 
     async def _delete(self, selection: Selection) -> None:
-        jobs = self._context.services.jobs
         ids = await self._ids(selection)
-        gone = await jobs.delete(ids)
+        gone = await self._context.services.deletion.delete(ids)
         if gone.failed:
             self._context.notices.post(
                 Notice(
@@ -178,7 +177,7 @@ class Commands(QObject):
         self._context.notices.undo(said, lambda: self._spawn(self._restore(gone.deleted)))
 
     async def _restore(self, ids: Sequence[int]) -> None:
-        restored = await self._context.services.jobs.restore(ids)
+        restored = await self._context.services.deletion.restore(ids)
         if restored:
             self._window.show_job(restored[0])
 

@@ -103,11 +103,16 @@ class RecipeCommands(QObject):
             await self._crawl_sources(selection.sources)
 
     async def _run_definitions(self, ids: list[int]) -> None:
-        job_id = None
+        job_id = refused = None
         for definition_id in ids:
-            job_id = await self._context.services.definitions.run(definition_id)
+            try:
+                job_id = await self._context.services.definitions.run(definition_id)
+            except KnownError as error:
+                refused = error  # one that runs already keeps no other from running
         if job_id is not None:
             self._window.show_job(job_id)
+        if refused is not None:
+            raise refused
 
     def _edit(self, selection: Selection) -> None:
         if selection.definitions:

@@ -16,9 +16,9 @@ from quaero_desktop.domain.definitions import (
 )
 from quaero_desktop.domain.jobs import Cause, Job, Status
 from quaero_desktop.domain.setupwords import SetupLine, SetupPart, in_words
-from quaero_desktop.domain.sources import NewSource, Source, SourceRules
+from quaero_desktop.domain.sources import NewSource, Source
 from quaero_desktop.services.crawlrequest import CrawlRequest
-from quaero_desktop.ui.format import NOTHING, clean, count, count_of, duration, relative
+from quaero_desktop.ui.format import NOTHING, clean, count_of, duration, relative
 
 ACTIONS: dict[str, str] = {
     Action.CRAWL: "Crawl",
@@ -180,28 +180,6 @@ def run_in_words(run: RunConfig) -> tuple[SetupPart, ...]:
             own += [line for part in in_words(step.crawl) for line in part.lines]
         parts.append(SetupPart(f"{number}. {clean(step.name)}", tuple(own)))
     return tuple(parts)
-
-
-def rules_words(rules: SourceRules) -> str:
-    """Return the rules of a source in a line; what is left to the settings is not named."""
-    parts: list[str] = []
-    if rules.scope is not None:
-        parts.append(SCOPES[rules.scope])
-    if rules.depth is not None:
-        parts.append(f"{count_of(rules.depth, 'link')} deep")
-    if rules.max_pages is not None:
-        parts.append(f"at most {count_of(rules.max_pages, 'page')}")
-    for patterns, words in ((rules.include, "only {}"), (rules.exclude, "without {}")):
-        if patterns:
-            more = f" and {len(patterns) - 1} more" if len(patterns) > 1 else ""
-            parts.append(words.format(clean(patterns[0], 40)) + more)
-    if rules.per_host is not None:
-        parts.append(f"{count(rules.per_host)} at once")
-    if rules.delay_ms is not None:
-        parts.append("no pause" if not rules.delay_ms else f"a pause of {rules.delay_ms / 1000:g} s")
-    if rules.obey_robots is False:
-        parts.append("whatever robots.txt says")
-    return ", ".join(parts) or "as in the settings"
 
 
 def waits_for_sign_in(root: Job) -> bool:

@@ -100,6 +100,10 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._context = context
         self._may_close = False
+        self._is_new = False
+        self._words_need = 0
+        self._page_selection = Selection()
+        self._selected_jobs: Sequence[int] = ()
         self.setObjectName("mainWindow")
         self.setWindowTitle(self.tr("Quaero Desktop"))
         self.setWindowIcon(icon)
@@ -349,11 +353,6 @@ class MainWindow(QMainWindow):
 
     # --- making -----------------------------------------------------------------------------------------------------
 
-    _is_new = False
-    _words_need = 0
-    _page_selection = Selection()
-    _selected_jobs: Sequence[int] = ()
-
     def _put_together(self) -> None:
         self._rail = QToolBar(self.tr("Views"), self._central)
         self._rail.setObjectName("rail")
@@ -524,12 +523,3 @@ class MainWindow(QMainWindow):
         else:
             self.splitter.restoreState(splitter)
         self.jobs.restore_state()
-
-
-def shortcuts(actions: Sequence[QAction]) -> list[tuple[str, str]]:
-    """Return the text and the keys of every action that has some."""
-    return [
-        (action.text().rstrip("…"), action.shortcut().toString(QKeySequence.SequenceFormat.NativeText))
-        for action in actions
-        if not action.shortcut().isEmpty()
-    ]

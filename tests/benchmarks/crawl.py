@@ -108,7 +108,7 @@ def library_of_python(name: str, package: str, script: str, python: str, about: 
     def crawl(url: str, folder: Path) -> tuple[Ended, float]:
         # Crawlee would make a folder of its own where it runs, were anything left to be stored there.
         environment = {"CRAWLEE_STORAGE_DIR": str(folder / "storage")}
-        command = [python, str(PEERS / script), url, str(folder / "pages"), "--concurrency", str(WORKERS)]
+        command = [python, str(PEERS / script), url, str(folder / "pages.json"), "--concurrency", str(WORKERS)]
         ended = run(command, environment)
         return ended, ended.answer["seconds"]
 
@@ -180,31 +180,53 @@ def is_html(path: str) -> bool:
     return path.partition("?")[0].endswith((".html", ".htm", "/"))
 
 
-def compare(name: str, rounds: int, others: Sequence[Crawler]) -> Iterator[Figure]:
-    """Let all crawl a site in turns, printing each; yield the ratios of our rate to theirs."""
-    ours = quaero("Quaero")
-    rules = list(chain.from_iterable(RULES.values()))
-    ruled = quaero("Quaero with rules", *(f"--exclude={rule}" for rule in rules))
-    all_of_them = [ours, ruled, *(other for other in others if not other.missing)]
-    runs: dict[str, list[Run]] = {crawler.name: [] for crawler in all_of_them}
+def race(name: str, rounds: int, crawlers: Sequence[Crawler]) -> tuple[dict[str, list[Run]], dict[str, str]]:
+    """Let all crawl a site in turns, printing each; return the runs of each, or why it has none."""
+    runs: dict[str, list[Run]] = {crawler.name: [] for crawler in crawlers}
+    broken: dict[str, str] = {}
     print(f"\n{name}: {WORKERS} requests at once; HTML pages a second by its own clock, and of the whole process")
     with served(name) as site:
         for number in range(rounds):
             # Who begins takes turns, too.
-            first = number % len(all_of_them)
-            for crawler in (*all_of_them[first:], *all_of_them[:first]):
-                one = timed(crawler, site)
+            first = number % len(crawlers)
+            for crawler in (*crawlers[first:], *crawlers[:first]):
+                if crawler.name in broken:
+                    continue
+                try:
+                    one = timed(crawler, site)
+                except RuntimeError as error:
+                    print(f"  {number + 1}  {error}", flush=True)
+                    broken[crawler.name] = str(error).partition("\n")[0]
+                    del runs[crawler.name]
+                    continue
                 runs[crawler.name].append(one)
                 rates = f"{one.rate:7.1f} {one.whole_rate:7.1f}"
                 counts = f"{len(one.pages):,} pages, {one.requests:,} requests"
                 processor = f"{one.process.processor:.1f} s of processor"
                 print(f"  {number + 1}  {crawler.name:20} {rates}   {counts}, {processor}", flush=True)
+    return runs, broken
+
+
+def compare(name: str, rounds: int, others: Sequence[Crawler]) -> Iterator[Figure]:
+    """Yield the ratios of our rate on a site to those of the others.
+
+    Raises:
+        RuntimeError: when a crawl of our own does not end well.
+    """
+    ours = quaero("Quaero")
+    rules = list(chain.from_iterable(RULES.values()))
+    ruled = quaero("Quaero with rules", *(f"--exclude={rule}" for rule in rules))
+    runs, broken = race(name, rounds, [ours, ruled, *(other for other in others if not other.missing)])
+    for own in (ours, ruled):
+        if own.name in broken:
+            raise RuntimeError(broken[own.name])
     title = TITLES[name]
     for other in others:
         what = f"{title}: pages a second, Quaero : {other.name.partition(' ')[0]}"
         least = WANTED[name] if other.name.startswith("Scrapy") else None
-        if other.missing:
-            yield Figure(what=what, at_least=least, detail=other.missing)
+        if other.name not in runs:
+            reason = broken.get(other.name, other.missing)
+            yield Figure(what=what, at_least=least, detail=reason, failed=other.name in broken)
             continue
         yield Figure(
             what=what,

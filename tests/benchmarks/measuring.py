@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # a start of the window is measured by a process that imports
     from quaero_desktop.storage.database import Database, Tx
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 240
+"""How long one process may take: a guard, no measure."""
 TICK_SECONDS = 0.005
 FRAME_MS = 16.0
 """What a frame of the screen lasts, nearly: who waits longer sees it."""
@@ -43,8 +45,10 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        """Return the spread of at least two values."""
-        cuts = statistics.quantiles(values, n=1000, method="inclusive")
+        """Return the spread of some values; zeros for none."""
+        if not values:
+            return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0)
+        cuts = statistics.quantiles((*values, values[0]) if len(values) == 1 else values, n=1000, method="inclusive")
         return cls(cuts[499], cuts[949], cuts[989], cuts[998], max(values), len(values))
 
     def __str__(self) -> str:
@@ -143,15 +147,26 @@ def run(
         well: the exit codes that are no failure.
 
     Raises:
-        RuntimeError: when it does not end well, with what it said.
+        RuntimeError: when it does not end well or not in time, with what it said; its first line is short.
     """
     started, processor = time.perf_counter(), _processor_of_children()
-    done = subprocess.run(
-        command, cwd=CHECKOUT, env=os.environ | (environment or {}), capture_output=True, text=True, check=False
-    )
+    try:
+        done = subprocess.run(
+            command,
+            cwd=CHECKOUT,
+            env=os.environ | (environment or {}),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"{Path(command[0]).name} did not end in {PATIENCE_SECONDS} s\n{error}") from error
     wall, processor = time.perf_counter() - started, _processor_of_children() - processor
     if done.returncode not in well:
-        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
+        last = done.stderr.rstrip().rpartition("\n")[2]
+        short = f"{Path(command[0]).name} ended with exit code {done.returncode}: {last}"
+        raise RuntimeError(f"{short}\n{' '.join(command)}\n{done.stderr}")
     return Ended(done.stdout, wall, processor)
 
 

@@ -105,18 +105,13 @@ def crawl_in_window(url: str, library: Path, workers: int) -> dict[str, Any]:
         told["gaps"] += ticks.stop()
         told["log_lines"] = window.log.model.total
 
-    application = app.make_application()
-    preferences = configuration.read()
-    with app.opened_runner(application, files) as (runner, reporter, collector):
-        desktop = app.Desktop(application, files, preferences, reporter, collector)
+    async def run(desktop: app.Desktop) -> None:
+        watching = asyncio.create_task(watch(desktop))
+        watching.add_done_callback(lambda _: desktop.stop())
+        await desktop.run([])
+        await watching
 
-        async def run() -> None:
-            watching = asyncio.create_task(watch(desktop))
-            watching.add_done_callback(lambda _: desktop.stop())
-            await desktop.run([])
-            await watching
-
-        runner.run(run())
+    app.with_desktop(app.make_application(), files, configuration.read(), run)
     return told
 
 
@@ -187,33 +182,31 @@ def start_window(library: Path) -> dict[str, tuple[float, float]]:
     application = app.make_application()
     preferences = configuration.read()
     files = LibraryFiles(library)
-    with app.opened_runner(application, files) as (runner, reporter, collector):
+
+    async def watch(desktop: app.Desktop) -> None:
+        await desktop.shown.wait()
+        window = desktop.window
+        assert window is not None
+        moments.note("shown")
+        while not (window.jobs.model.rowCount() and "painted" in moments):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        moments.note("full")
+        # It answers when what was queued before is done.
+        for _ in range(3):
+            asked = time.time()
+            await asyncio.sleep(0.005)
+            moments.pop("answers", None)
+            if moments.note("answers") - asked < 0.016:
+                break
+
+    async def run(desktop: app.Desktop) -> None:
         moments.note("application")
-        desktop = app.Desktop(application, files, preferences, reporter, collector)
+        watching = asyncio.create_task(watch(desktop))
+        watching.add_done_callback(lambda _: desktop.stop())
+        await desktop.run([])
+        await watching
 
-        async def watch() -> None:
-            await desktop.shown.wait()
-            window = desktop.window
-            assert window is not None
-            moments.note("shown")
-            while not (window.jobs.model.rowCount() and "painted" in moments):  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
-            moments.note("full")
-            # It answers when what was queued before is done.
-            for _ in range(3):
-                asked = time.time()
-                await asyncio.sleep(0.005)
-                moments.pop("answers", None)
-                if moments.note("answers") - asked < 0.016:
-                    break
-
-        async def run() -> None:
-            watching = asyncio.create_task(watch())
-            watching.add_done_callback(lambda _: desktop.stop())
-            await desktop.run([])
-            await watching
-
-        runner.run(run())
+    app.with_desktop(application, files, preferences, run)
     return moments
 
 

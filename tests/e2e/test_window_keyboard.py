@@ -64,7 +64,7 @@ def test_the_tab_key_leaves_nothing_out_and_goes_from_top_to_bottom(library: Pat
         tools = [tool for tool in window.log.findChildren(QToolButton) if tool.isVisible() and tool.focusPolicy() & tab]
         assert tools
         assert {tool for tool in tools if tool.isEnabled()} <= set(stops)
-        assert window.jobs.filter in stops
+        assert window.jobs.bar.text in stops
         overview = window.detail.overview
         rows = [*overview.failures.rows[0].buttons, *overview.pages.stops]
         places = [stops.index(row) for row in rows]

@@ -420,7 +420,7 @@ def test_all_that_match_are_meant_also_those_one_does_not_see(shown: Shown) -> N
 def test_a_deleted_job_leaves_the_pane(shown: Shown) -> None:
     shown.select_root()
 
-    shown.world.run(shown.world.services.jobs.delete([shown.root_id]))
+    shown.world.run(shown.world.services.deletion.delete([shown.root_id]))
 
     shown.wait(lambda: shown.pane.job_id is None)
     assert shown.pane._nothing.isVisible()

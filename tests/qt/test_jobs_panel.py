@@ -142,7 +142,7 @@ class Shown:
         return self.tree.focusProxy() or self.tree
 
     def type(self, text: str) -> None:
-        self.do(lambda: self.panel.filter.setText(text))
+        self.do(lambda: self.panel.bar.text.setText(text))
         self.until(lambda: self.model.filter.text == text)
 
 
@@ -377,7 +377,7 @@ def test_an_open_root_is_open_again_after_a_filter_that_kept_it(show, jobs):
 def test_what_is_selected_stays_under_a_filter_that_lets_it_go(show, jobs):
     one, two = jobs.root("one.org"), jobs.root("two.org")
     shown = show()
-    shown.do(lambda: shown.panel.chips.findChild(QWidget, "chip_running").click())
+    shown.do(lambda: shown.panel.bar.chips.findChild(QWidget, "chip_running").click())
     shown.select(one)
 
     jobs.change("completed", one)
@@ -397,7 +397,7 @@ def test_a_job_that_the_filter_hides_is_shown_when_it_is_asked_for(show, jobs):
     shown.do(lambda: shown.panel.select_job(hidden, expand=True))
 
     shown.until(lambda: shown.selected() == [hidden])
-    assert shown.panel.filter.text() == ""
+    assert shown.panel.bar.text.text() == ""
     assert shown.names(hidden) == ["/page-1"]
 
 
@@ -456,7 +456,7 @@ def test_only_what_changed_and_is_seen_is_painted_anew(show, jobs):
 def chips(shown: Shown) -> dict[str, str]:
     return {
         chip.objectName().removeprefix("chip_"): chip.accessibleName()
-        for chip in shown.panel.chips._chips.values()
+        for chip in shown.panel.bar.chips._chips.values()
         if chip.isVisible()
     }
 
@@ -468,9 +468,9 @@ def test_chips_say_how_many_there_are(show, jobs):
     shown = show()
     assert chips(shown) == {"running": "running: 1", "failed": "failed: 2"}
 
-    shown.do(shown.panel.chips._chips["failed"].click)
+    shown.do(shown.panel.bar.chips._chips["failed"].click)
     assert shown.names() == ["c.org", "b.org"]
-    shown.do(shown.panel.chips._chips["running"].click)
+    shown.do(shown.panel.bar.chips._chips["running"].click)
     assert shown.names() == ["c.org", "b.org", "a.org"]
 
     shown.type("b.org")
@@ -483,11 +483,11 @@ def test_sources_are_the_sites_that_were_crawled(show, jobs):
     jobs.root("a.org")
     jobs.root("b.org")
     shown = show()
-    assert [shown.panel.sources.itemText(row) for row in range(3)] == ["All sources", "a.org", "b.org"]
+    assert [shown.panel.bar.sources.itemText(row) for row in range(3)] == ["All sources", "a.org", "b.org"]
 
     def choose() -> None:
-        shown.panel.sources.setCurrentIndex(2)
-        shown.panel.sources.activated.emit(2)
+        shown.panel.bar.sources.setCurrentIndex(2)
+        shown.panel.bar.sources.activated.emit(2)
 
     shown.do(choose)
     assert shown.names() == ["b.org", "b.org"]
@@ -514,9 +514,9 @@ def test_the_keyboard_goes_from_the_filter_to_the_rows(show, jobs):
     root = jobs.root("a.org", pages=["completed"])
     shown = show()
     activated = QSignalSpy(shown.panel.activated)
-    shown.do(shown.panel.focus_filter)
-    shown.do(lambda: QTest.keyClicks(shown.panel.filter, "a.org"))
-    shown.do(lambda: QTest.keyClick(shown.panel.filter, Qt.Key.Key_Down))
+    shown.do(shown.panel.bar.focus_text)
+    shown.do(lambda: QTest.keyClicks(shown.panel.bar.text, "a.org"))
+    shown.do(lambda: QTest.keyClick(shown.panel.bar.text, Qt.Key.Key_Down))
 
     assert shown.names() == ["a.org"]
     assert shown.selected() == [root]
@@ -526,8 +526,8 @@ def test_the_keyboard_goes_from_the_filter_to_the_rows(show, jobs):
     shown.key(Qt.Key.Key_Return)
     assert [activated.at(i) for i in range(activated.count())] == [[root + 1]]
 
-    shown.do(lambda: QTest.keyClick(shown.panel.filter, Qt.Key.Key_Escape))
-    assert shown.panel.filter.text() == ""
+    shown.do(lambda: QTest.keyClick(shown.panel.bar.text, Qt.Key.Key_Escape))
+    assert shown.panel.bar.text.text() == ""
 
 
 # --- Columns and menus ----------------------------------------------------------------------------------------------

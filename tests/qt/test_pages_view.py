@@ -412,7 +412,7 @@ def test_all_that_match_stays_so_when_more_come_in(shown: Shown, monkeypatch: py
 def test_a_root_that_was_deleted_is_shown_no_more(shown: Shown) -> None:
     shown.show()
 
-    shown.world.run(shown.world.services.jobs.delete([ROOT]))
+    shown.world.run(shown.world.services.deletion.delete([ROOT]))
     shown.world.wait_until(lambda: shown.view.root_id is None)
 
     assert shown.sentence == "Select a crawl to see its pages."
@@ -423,7 +423,7 @@ def test_a_page_that_was_deleted_leaves_the_list(shown: Shown, monkeypatch: pyte
     shown.show()
     gone = shown.ids()[10]
 
-    shown.world.run(shown.world.services.jobs.delete([gone]))
+    shown.world.run(shown.world.services.deletion.delete([gone]))
     shown.world.wait_until(lambda: gone not in shown.model.ids)
 
     assert shown.model.rowCount() == CHILDREN - 1

@@ -191,7 +191,7 @@ async def test_an_open_crawl_stays_however_old_it_is(services, clock):
 
 async def test_a_crawl_that_was_opened_again_after_the_plan_stays(services, monkeypatch):
     first, second, third = (leave(services, days=days, status="cancelled") for days in (60, 50, 40))
-    purge_ended = services.jobs.deletion.purge_ended
+    purge_ended = services.deletion.purge_ended
 
     async def reopening(ids: Sequence[int], **options):
         if ids == [first]:
@@ -201,7 +201,7 @@ async def test_a_crawl_that_was_opened_again_after_the_plan_stays(services, monk
             await services.jobs.retry(third, ids=[third + 1])
         return await purge_ended(ids, **options)
 
-    monkeypatch.setattr(services.jobs.deletion, "purge_ended", reopening)
+    monkeypatch.setattr(services.deletion, "purge_ended", reopening)
     with contextlib.closing(sqlite3.connect(services.files.database)) as connection, connection:
         connection.execute('UPDATE jobs SET config = \'{"seeds": ["https://left.test/"]}\' WHERE parent_id IS NULL')
     cleanup = await services.cleanup.run(30 * DAY_MS)
@@ -213,9 +213,9 @@ async def test_a_crawl_that_was_opened_again_after_the_plan_stays(services, monk
 
 async def test_what_was_deleted_a_moment_ago_can_still_be_brought_back(services):
     root = leave(services, days=40)
-    await services.jobs.delete([root])
+    await services.deletion.delete([root])
     assert (await services.cleanup.run(0)).roots == ()
-    assert await services.jobs.restore([root]) == (root,)
+    assert await services.deletion.restore([root]) == (root,)
 
 
 async def test_what_cannot_be_deleted_is_named_and_the_others_go(services):

@@ -107,7 +107,7 @@ def job_count(services: Services) -> int:
 async def test_a_running_crawl_is_stopped_at_once_and_deleted(services, server, site, purge):
     async with engine_running(services, workers=3, until_idle=True) as running:
         root = await start(services, server)
-        deletion = await services.jobs.delete([root], purge=purge)
+        deletion = await services.deletion.delete([root], purge=purge)
         assert deletion.deleted[-1] == root
         # Nothing is left to do, the requests under way are dropped, and no other is made.
         await asyncio.wait_for(running, 5)
@@ -132,12 +132,12 @@ async def pages_besides(services: Services) -> list[str]:
 async def test_an_undone_deletion_of_a_running_crawl_lets_it_go_on_to_its_end(services, server, site):
     async with engine_running(services, workers=3) as running:
         root = await start(services, server)
-        await services.jobs.delete([root])
+        await services.deletion.delete([root])
         await server.until(lambda: server.open == 0)
         await assert_sound(services)
         with pytest.raises(NotFoundError):
             await services.jobs.get(root)
-        assert await services.jobs.restore([root]) == (root,)
+        assert await services.deletion.restore([root]) == (root,)
         assert (await services.jobs.get(root)).status == "running"
         site.gate.set()
         await completed(services, root)
@@ -151,7 +151,7 @@ async def test_a_deleted_page_that_runs_is_dropped_and_the_crawl_goes_on_without
         root = await start(services, server)
         pages = await pages_of(services, root)
         victim = pages[requested(server)[0]].id
-        assert (await services.jobs.delete([victim], purge=True)).deleted == (victim,)
+        assert (await services.deletion.delete([victim], purge=True)).deleted == (victim,)
         site.gate.set()
         await asyncio.wait_for(running, 10)
     done = await services.jobs.details(root)
@@ -164,13 +164,13 @@ async def test_the_rest_of_a_running_crawl_can_be_deleted_and_ends_it(services, 
     async with engine_running(services, workers=3, until_idle=True) as running:
         root = await start(services, server)
         rest = await services.jobs.matching(JobFilter(parent=root, status=("pending", "running")))
-        await services.jobs.delete(rest)
+        await services.deletion.delete(rest)
         await asyncio.wait_for(running, 10)
         job = await services.jobs.get(root)
         assert (job.status, job.pages, job.progress_current) == ("completed", 1, 1)
         await assert_sound(services)
     site.gate.set()
-    await services.jobs.restore(rest)
+    await services.deletion.restore(rest)
     assert (await services.jobs.get(root)).status == "running"
     async with engine_running(services, workers=3, until_idle=True) as running:
         await asyncio.wait_for(running, 10)
@@ -184,7 +184,7 @@ async def test_other_crawls_go_on_while_one_is_purged(services, server, site, mo
     site.gate.set()
     crawling = asyncio.create_task(crawl(services, server.url("/"), delay_seconds=0))
     await server.until(lambda: len(requested(server)) > 1)
-    deleted = await services.jobs.delete([victim], purge=True)
+    deleted = await services.deletion.delete([victim], purge=True)
     assert len(deleted.deleted) == 101
     assert (await crawling).root.documents == 1 + len(PATHS)
 
@@ -201,7 +201,7 @@ async def test_what_could_not_be_purged_is_named_by_the_error_and_the_others_are
             " BEGIN SELECT RAISE(ABORT, 'it is wanted'); END"
         )
     with pytest.raises(DeletionError, match=f"job {stubborn[0]}: .*job {stubborn[1]}: ") as raised:
-        await services.jobs.delete([root], purge=True)
+        await services.deletion.delete([root], purge=True)
     assert [failure.id for failure in raised.value.deletion.failed] == stubborn
     assert sorted(raised.value.deletion.deleted) == [root, root + 1, root + 3]
     assert [job_id for (job_id,) in rows(services, "SELECT id FROM jobs ORDER BY id")] == stubborn
@@ -210,15 +210,15 @@ async def test_what_could_not_be_purged_is_named_by_the_error_and_the_others_are
 async def test_without_cascade_nothing_of_a_job_with_children_is_touched(services):
     root = leave(services, 2)
     with pytest.raises(NotAllowedError, match="2 jobs below"):
-        await services.jobs.delete([root], cascade=False, purge=True)
+        await services.deletion.delete([root], cascade=False, purge=True)
     assert (await services.jobs.get(root)).child_count == 2
-    assert await services.jobs.delete([root + 1, root + 2], cascade=False) == Deletion(deleted=(root + 1, root + 2))
+    assert await services.deletion.delete([root + 1, root + 2], cascade=False) == Deletion(deleted=(root + 1, root + 2))
 
 
 async def test_a_plan_counts_what_runs(services, server, site):
     async with engine_running(services, workers=3):
         root = await start(services, server)
-        plan = await services.jobs.deletion_plan([root])
+        plan = await services.deletion.plan([root])
         job = await services.jobs.get(root)
     assert (plan.tops, plan.jobs, plan.running) == ((root,), 1 + job.child_count, 3)
     assert len(plan.ids) == plan.jobs
@@ -231,29 +231,29 @@ async def test_the_trash_is_emptied_when_it_is_time(services, monkeypatch):
     monkeypatch.setattr(deletion_storage, "_TRASH_MS", 150)
     monkeypatch.setattr(deletion_service, "_LENIENCE_SECONDS", 0.02)
     first, second = leave(services, 3), leave(services, 3)
-    await services.jobs.delete([first])
+    await services.deletion.delete([first])
     assert job_count(services) == 8
-    await services.jobs.restore([first])
-    await services.jobs.delete([first])
+    await services.deletion.restore([first])
+    await services.deletion.delete([first])
     await until(lambda: job_count(services) == 4)
-    await services.jobs.delete([second])
+    await services.deletion.delete([second])
     await until(lambda: job_count(services) == 0)
     with pytest.raises(NotFoundError):
-        await services.jobs.restore([second])
+        await services.deletion.restore([second])
 
 
 async def test_what_was_left_in_the_trash_is_purged_at_the_next_start_and_not_before_its_time(tmp_path, parser_here):
     clock = ManualClock()
     async with library(tmp_path / "library", clock=clock) as services:
         old, young = leave(services, 2), leave(services, 2)
-        await services.jobs.delete([old])
+        await services.deletion.delete([old])
         clock.advance(TRASH_SECONDS - 1)
-        await services.jobs.delete([young])
+        await services.deletion.delete([young])
     clock.advance(1)
     async with library(tmp_path / "library", clock=clock) as services:
         with pytest.raises(NotFoundError):
-            await services.jobs.restore([old])
-        assert await services.jobs.restore([young]) == (young,)
+            await services.deletion.restore([old])
+        assert await services.deletion.restore([young]) == (young,)
         await until(lambda: job_count(services) == 3)
 
 
@@ -261,11 +261,11 @@ async def test_expired_trash_can_be_purged_by_hand_with_progress(tmp_path, parse
     clock = ManualClock()
     async with library(tmp_path / "library", clock=clock) as services:
         root = leave(services, 5)
-        await services.jobs.delete([root])
-        assert await services.jobs.purge_expired() == Deletion()
+        await services.deletion.delete([root])
+        assert await services.deletion.purge_expired() == Deletion()
         clock.advance(TRASH_SECONDS)
         told: list[tuple[int, int]] = []
-        purged = await services.jobs.purge_expired(lambda done, total: told.append((done, total)))
+        purged = await services.deletion.purge_expired(lambda done, total: told.append((done, total)))
         assert (len(purged.deleted), purged.deleted[-1], told) == (6, root, [(5, 6), (6, 6)])
 
 
@@ -277,7 +277,7 @@ async def test_closing_does_not_wait_for_a_long_purge_and_the_next_start_goes_on
     clock = ManualClock()
     async with library(tmp_path / "library", clock=clock) as services:
         root = leave(services, 400)
-        await services.jobs.delete([root])
+        await services.deletion.delete([root])
     clock.advance(TRASH_SECONDS)
     async with library(tmp_path / "library", clock=clock) as services:
         await until(lambda: job_count(services) < 401)
@@ -292,7 +292,7 @@ async def test_a_purge_whose_caller_is_cancelled_is_finished_in_the_background(s
     monkeypatch.setattr(trash, "BATCH", 5)
     root = leave(services, 200)
     begun = asyncio.Event()
-    purge = services.jobs.deletion.delete([root], purge=True, progress=lambda done, total: begun.set())
+    purge = services.deletion.delete([root], purge=True, progress=lambda done, total: begun.set())
     task = asyncio.create_task(purge)
     await begun.wait()
     task.cancel()
@@ -306,7 +306,7 @@ async def test_a_deletion_or_its_undoing_that_is_cancelled_anywhere_happened_or_
     chance = random.Random(seed)
     async with engine_running(services, workers=3):
         root = await start(services, server)
-        for change in (services.jobs.delete, services.jobs.restore):
+        for change in (services.deletion.delete, services.deletion.restore):
             task = asyncio.ensure_future(change([root]))
             for _ in range(chance.randrange(8)):
                 await asyncio.sleep(0)
@@ -314,7 +314,7 @@ async def test_a_deletion_or_its_undoing_that_is_cancelled_anywhere_happened_or_
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             await assert_sound(services)
-        await services.jobs.restore([root])
+        await services.deletion.restore([root])
         site.gate.set()
         await completed(services, root)
 
@@ -324,13 +324,13 @@ async def test_the_feed_tells_what_was_deleted_and_what_came_back(services):
     services.feed.watch(frozenset({root}))
     updates = services.feed.updates()
     async with asyncio.timeout(5), contextlib.aclosing(updates):
-        await services.jobs.delete([root + 1])
+        await services.deletion.delete([root + 1])
         update = await anext(updates)
         assert (update.removed, [job.child_count for job in update.roots]) == ((root + 1,), [1])
-        await services.jobs.restore([root + 1])
+        await services.deletion.restore([root + 1])
         update = await anext(updates)
         assert ([job.id for job in update.children], [job.child_count for job in update.roots]) == ([root + 1], [2])
-        await services.jobs.delete([root], purge=True)
+        await services.deletion.delete([root], purge=True)
         removed: set[int] = set()
         while root not in removed:
             removed.update((await anext(updates)).removed)
@@ -339,8 +339,8 @@ async def test_the_feed_tells_what_was_deleted_and_what_came_back(services):
 async def test_an_engine_that_waits_starts_at_once_with_what_came_back(services, server, site):
     site.gate.set()
     root = await services.jobs.start_crawl(CrawlRequest(urls=(server.url("/"),), delay_seconds=0))
-    await services.jobs.delete([root])
+    await services.deletion.delete([root])
     async with engine_running(services, workers=3):
         await until(lambda: engine_of(services) is not None)
-        await services.jobs.restore([root])
+        await services.deletion.restore([root])
         await completed(services, root)

@@ -140,11 +140,11 @@ async def test_what_is_deleted_is_removed_and_what_is_restored_comes_back(plain)
     root_id, other = await start(plain), await start(plain)
     await heard(plain)
 
-    await plain.jobs.delete([root_id])
+    await plain.deletion.delete([root_id])
     (update,) = await heard(plain)
     assert (update.roots, update.removed) == ((), (root_id,))
 
-    await plain.jobs.restore([root_id])
+    await plain.deletion.restore([root_id])
     (update,) = await heard(plain)
     assert ([job.id for job in update.roots], update.removed) == ([root_id], ())
     assert other
@@ -158,7 +158,7 @@ async def test_what_is_purged_at_once_is_removed_too(plain):
 
     before = (await plain.jobs.get(kept)).child_count
 
-    await plain.jobs.delete([root_id, page.id], purge=True)
+    await plain.deletion.delete([root_id, page.id], purge=True)
     updates = [update async for update in _until_quiet(plain)]
 
     assert {job_id for update in updates for job_id in update.removed} == {root_id, page.id}

@@ -8,15 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from quaero_desktop.domain.cleanup import DAY_MS
 from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.domain.importing import ImportReport, Kind, LegacyFileError, reasons
 from quaero_desktop.domain.jobs import MAX_TREE_DEPTH, Status
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.infra.clock import SystemClock
 from quaero_desktop.infra.paths import LibraryFiles
-from quaero_desktop.infra.settings.sections import Settings
+from quaero_desktop.infra.settings.sections import Settings, StorageSettings
 from quaero_desktop.services import compose
 from quaero_desktop.services.importing.reader import NO_KEYRING, SAME_ID
 from quaero_desktop.services.importing.service import look_into
@@ -155,7 +157,7 @@ async def test_an_imported_crawl_can_be_run_again_retried_and_deleted(services, 
     assert await services.jobs.retry(root.id) == 1
     await services.jobs.cancel(root.id)
     await assert_sound(services)
-    deletion = await services.jobs.delete([root.id], purge=True)
+    deletion = await services.deletion.delete([root.id], purge=True)
     assert root.id in deletion.deleted
     assert (await services.library.document(f"{SITE}a")).title == "Title of doc-a", "documents stay"
 
@@ -188,6 +190,20 @@ async def test_the_logs_that_came_are_kept_however_old_they_are(services, old):
 
     assert (await services.cleanup.apply_retention(settings)).log_lines == 0
     assert rows(services, "SELECT count(*) FROM job_logs") == [(2,)]
+
+
+async def test_the_jobs_that_came_are_kept_until_somebody_has_them_deleted(services, old):
+    """O3: the same holds for the jobs; a cleanup by hand takes them like any other."""
+    await services.importing.run(sound(old))
+    settings = msgspec.structs.replace(Settings(), storage=StorageSettings(job_retention_days=1))
+    count = "SELECT count(*) FROM jobs WHERE origin = 'legacy'"
+    [(came,)] = rows(services, count)
+
+    assert (await services.cleanup.apply_retention(settings)).jobs == 0
+    assert rows(services, count) == [(came,)]
+
+    assert (await services.cleanup.run(DAY_MS)).jobs == came > 0
+    assert rows(services, count) == [(0,)]
 
 
 # --- twice, and half-way ----------------------------------------------------------------------------------------------
@@ -337,7 +353,7 @@ async def test_trees_deeper_than_ten_and_circles_are_left_out(services, old):
         ("crawl_jobs", "level-12"): TOO_DEEP,
         **{("crawl_jobs", name): CIRCLE for name in ("egg", "hen", "self")},
     }
-    deletion = await services.jobs.delete([(await job_named(services, "Crawl level-0")).id], purge=True)
+    deletion = await services.deletion.delete([(await job_named(services, "Crawl level-0")).id], purge=True)
     assert not deletion.failed
 
 
@@ -705,6 +721,18 @@ async def test_definitions_that_would_run_each_other_in_a_circle_lose_a_link(ser
     assert stored["a"].definition.post_jobs == (stored["b"].id,)
     assert stored["c"].definition.pre_jobs == ()
     assert [each.id for each in report.left_out] == ["c", "c"]
+
+
+async def test_a_definition_of_ours_that_cannot_be_read_keeps_none_from_coming(services, old):
+    with contextlib.closing(sqlite3.connect(services.files.database, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO definitions (name, body, created_at, updated_at) VALUES ('x', '[]', 0, 0)")
+    with legacy_database(old) as legacy:
+        legacy.definition("a", post_jobs=["b"])
+        legacy.definition("b")
+
+    report = await services.importing.run(old)
+
+    assert (report.imported["definitions"], report.left_out) == (2, ())
 
 
 async def test_names_that_are_taken_get_a_number(services, old):

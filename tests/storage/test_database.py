@@ -88,6 +88,18 @@ def raising(error: BaseException) -> Callable[[Any], None]:
     return function
 
 
+def endless(started: threading.Event) -> Callable[[sqlite3.Connection], None]:
+    """Return a query that ends only when it is interrupted, and tells when it began."""
+
+    def query(connection: sqlite3.Connection) -> None:
+        connection.create_function("started", 0, started.set)
+        connection.execute(
+            "WITH RECURSIVE n (i) AS (SELECT started() UNION ALL SELECT 1 FROM n) SELECT count(*) FROM n"
+        ).fetchone()
+
+    return query
+
+
 def wal_of(database: Database) -> Path:
     return database.path.with_name(database.path.name + "-wal")
 
@@ -490,6 +502,38 @@ async def test_a_long_read_keeps_neither_a_short_one_nor_a_write_waiting(library
     await reading
 
 
+async def test_a_read_goes_to_the_reader_that_has_least_to_do(library):
+    class LongRead:
+        def __init__(self) -> None:
+            self.started, self.go_on = threading.Event(), threading.Event()
+            self.task: asyncio.Task[None] = asyncio.create_task(library.read(self))
+
+        def __call__(self, _: sqlite3.Connection) -> None:
+            self.started.set()
+            assert self.go_on.wait(10)
+
+        async def end(self) -> None:
+            self.go_on.set()
+            await self.task
+
+    for _ in range(2):
+        long = LongRead()
+        await until(long.started.is_set)
+        for _ in range(4):
+            assert await library.read(notes) == [], "the other is free each time"
+        await long.end()
+    first, second = LongRead(), LongRead()
+    await until(lambda: first.started.is_set() and second.started.is_set())
+    behind_the_first, behind_the_second = (asyncio.create_task(library.read(notes)) for _ in range(2))
+    await asyncio.sleep(0)
+    await second.end()
+
+    assert await behind_the_second == []
+    assert not behind_the_first.done()
+    await first.end()
+    assert await behind_the_first == []
+
+
 async def test_a_read_that_raises_leaves_the_reader_usable(library):
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
@@ -505,14 +549,7 @@ async def test_a_reader_cannot_write(library):
 
 async def test_an_interrupted_read_ends(library):
     started = threading.Event()
-
-    def endless(connection: sqlite3.Connection) -> None:
-        connection.create_function("started", 0, started.set)
-        connection.execute(
-            "WITH RECURSIVE n (i) AS (SELECT started() UNION ALL SELECT 1 FROM n) SELECT count(*) FROM n"
-        ).fetchone()
-
-    reading = asyncio.create_task(library.read(endless))
+    reading = asyncio.create_task(library.read(endless(started)))
     await until(started.is_set)
     await library.interrupt_reads()
 
@@ -633,6 +670,19 @@ async def test_nothing_begins_while_the_library_closes(library):
         assert str(refusal.value) == "The library is closed."
     gate.open()
     await asyncio.gather(writing, closing)
+
+
+@pytest.mark.unverified
+async def test_a_question_that_the_end_interrupts_is_told_so(library):
+    started = threading.Event()
+    asking = asyncio.create_task(library.read_interruptibly(endless(started)))
+    await until(started.is_set)
+
+    await library.close()
+
+    with pytest.raises(LibraryError) as told:
+        await asking
+    assert str(told.value) == "The library was closed."
 
 
 @pytest.mark.unverified
@@ -784,10 +834,15 @@ async def test_a_write_that_comes_during_the_idle_checkpoint_is_done_after_it(li
     monkeypatch.setattr(database_module, "_checkpoint", slow)
     await library.write(note("first"))
     await until(entered.is_set)
-    second = asyncio.create_task(library.write(note("second")))
+    gate = Gate("second")
+    second = asyncio.create_task(library.write(gate))
     await asyncio.sleep(0)
+    assert (len(tasks_named("idle checkpoint")), tasks_named("writer")) == (1, [])
     go_on.set()
 
+    await gate.entered()
+    assert (tasks_named("idle checkpoint"), len(tasks_named("writer"))) == ([], 1)
+    gate.open()
     await second
     assert await library.read(notes) == ["first", "second"]
 

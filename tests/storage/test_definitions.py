@@ -335,6 +335,21 @@ async def test_a_late_start_says_how_late(kitchen, minutes, words):
     assert f"Started by its schedule, 0 3 * * *, {words} late" in lines
 
 
+async def test_by_hand_there_are_never_two_at_once_either_and_the_one_that_runs_is_named(kitchen):
+    number = await kitchen.save(recipe())
+    running = await kitchen.ledger.start_run(number, DEFAULTS)
+    with pytest.raises(NotAllowedError, match=f"“Nightly” has a run that has not ended: job {running} is") as refused:
+        await kitchen.ledger.start_run(number, DEFAULTS)
+    assert refused.value.hint == "Wait for its end, or cancel it."
+    await kitchen.ledger.pause(running)
+    with pytest.raises(NotAllowedError, match="is paused") as refused:
+        await kitchen.ledger.start_run(number, DEFAULTS)
+    assert refused.value.hint == "Resume it, or cancel it."
+    assert await kitchen.rows("SELECT count(*) FROM jobs WHERE parent_id IS NULL") == [(1,)]
+    await kitchen.ledger.cancel(running)
+    assert await kitchen.ledger.start_run(number, DEFAULTS) > running
+
+
 async def test_never_two_at_once_and_the_one_that_runs_says_so(kitchen):
     number = await kitchen.save(recipe(schedule="0 3 * * *"))
     running = await kitchen.ledger.start_run(number, DEFAULTS)

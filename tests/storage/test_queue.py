@@ -361,6 +361,16 @@ def test_a_receipt_of_another_owner_is_refused(bench):
         bench.library.run(lambda tx: bench.queue.delete(tx, Receipt(receipt.message_id, receipt.delivery, "another")))
 
 
+def test_nobody_extends_the_lease_of_another_owner(bench):
+    bench.send()
+    delivery = bench.take_one()
+    foreign = Receipt(delivery.receipt.message_id, delivery.receipt.delivery, "another")
+    bench.wait(10)
+
+    assert bench.library.run(lambda tx: bench.queue.extend(tx, [foreign])) == [foreign]
+    assert bench.column("lease_until", foreign.message_id) == delivery.lease_until
+
+
 def test_a_lease_that_ended_is_still_good_while_nobody_else_received_it(bench):
     bench.send()
     delivery = bench.take_one()
@@ -471,13 +481,30 @@ def test_a_revived_dead_letter_has_all_its_tries_again(bench):
     assert bench.dead() == []
 
 
+def test_what_died_with_its_process_starts_all_over_when_it_is_revived(bench):
+    fresh, revived = bench.send(), bench.send(priority=1)
+    crash_with(bench, revived, 4)
+    another = bench.send()
+    bench.bury(another)
+    assert bench.column("state", revived) == "dead"
+
+    assert bench.library.run(lambda tx: bench.queue.revive(tx, revived)) is True
+
+    columns = "state, reason, died_at, ready_at, owner, lease_until, tries, crashes, waiting"
+    rows = bench.library.connection.execute(f"SELECT {columns} FROM messages WHERE id <> ?", (another,)).fetchall()
+    assert rows[0] == rows[1], "but for its number of deliveries it is like one that was just sent"
+    assert bench.take_ids(9) == [revived, fresh]
+    assert [letter.message_id for letter in bench.dead()] == [another]
+
+
 def test_a_discarded_dead_letter_is_gone(bench):
-    message_id = bench.send()
+    message_id, another = bench.send(), bench.send()
     bench.bury(message_id)
+    bench.bury(another)
 
     assert bench.library.run(lambda tx: bench.queue.discard(tx, message_id)) is True
 
-    assert bench.dead() == []
+    assert [letter.message_id for letter in bench.dead()] == [another]
     assert bench.library.run(lambda tx: bench.queue.revive(tx, message_id)) is False
 
 
@@ -935,6 +962,23 @@ def test_dead_letters_and_roots_that_may_not_run_leave_a_queue_idle(bench):
     trashed = bench.root()
     bench.set_root(trashed, trashed_at=1)
     bench.send(root_id=trashed)
+
+    assert bench.is_idle()
+
+
+@pytest.mark.parametrize("busy", [0, 1, 2])
+def test_one_root_with_something_to_do_is_enough(bench, busy):
+    roots = [0, bench.root(), bench.root()]
+    for root in roots:
+        bench.bury(bench.send(root_id=root))
+    bench.send(root_id=roots[busy])
+
+    assert not bench.is_idle()
+
+
+def test_a_root_that_may_not_run_is_idle_also_while_another_runs(bench):
+    bench.send(root_id=bench.root("paused"))
+    bench.root()
 
     assert bench.is_idle()
 

@@ -13,7 +13,7 @@ import pytest
 
 from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.definitions import Definition, ErrorTolerance, FailureAction, OnError, Step
-from quaero_desktop.domain.errors import KnownError, RootClosedError, StaleReceiptError
+from quaero_desktop.domain.errors import KnownError, NotAllowedError, RootClosedError, StaleReceiptError
 from quaero_desktop.domain.jobs import Cause, JobType
 from quaero_desktop.domain.outcomes import CorpusSummary, Failed, Part, Recorded, Summarised, Transformed
 from quaero_desktop.domain.ports import Assignment
@@ -95,7 +95,8 @@ class World:
 
     def start(self) -> None:
         if len(self.ids(f"parent_id IS NULL AND status IN {OPEN}")) < 4:
-            at_once(self.ledger.start_run(self.draw.randint(1, 3), DEFAULTS))
+            with contextlib.suppress(NotAllowedError):  # a run of it has not ended
+                at_once(self.ledger.start_run(self.draw.randint(1, 3), DEFAULTS))
 
     def receive(self) -> None:
         self.running += at_once(self.ledger.receive(self.draw.randint(1, 4), NO_PACE)).assignments

@@ -1,6 +1,7 @@
 """The sentences that the program tells people when something is wrong, as they stand in the code."""
 
 import ast
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ HOLE = "…"
 """Stands for what a sentence fills in."""
 
 _ROOT = "KnownError"
+_CLASS = re.compile(r"^class (\w+)\(([^)]*)\):", re.MULTILINE)
 _LEAST_LETTERS = 8
 """Of a sentence; with less it is made of what it fills in, and nobody could find it."""
 
@@ -35,9 +37,9 @@ class Told:
 def kinds() -> frozenset[str]:
     """Return the names of all classes of errors that are told to people: ``KnownError`` and what is made from it."""
     found = {_ROOT}
-    classes = [node for _, tree in _trees() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    classes = [match for text in _sources().values() for match in _CLASS.findall(text)]
     while True:
-        more = {each.name for each in classes if found & {ast.unparse(base).rpartition(".")[2] for base in each.bases}}
+        more = {name for name, bases in classes if found & set(re.findall(r"\w+", bases))}
         if more <= found:
             return frozenset(found)
         found |= more
@@ -47,8 +49,11 @@ def kinds() -> frozenset[str]:
 def told() -> tuple[Told, ...]:
     """Return every place where the code makes such an error of a sentence that stands there."""
     found = []
-    for file, tree in _trees():
-        for node in ast.walk(tree):
+    called = re.compile(rf"\b(?:{'|'.join(kinds())})\(")
+    for file, source in _sources().items():
+        if not called.search(source):
+            continue  # which spares most files the parser
+        for node in ast.walk(ast.parse(source)):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in kinds():
                 continue
             kind = node.func.id
@@ -62,8 +67,8 @@ def told() -> tuple[Told, ...]:
 
 
 @cache
-def _trees() -> tuple[tuple[Path, ast.Module], ...]:
-    return tuple((file, ast.parse(file.read_text(encoding="utf-8"))) for file in sorted(PACKAGE.rglob("*.py")))
+def _sources() -> dict[Path, str]:
+    return {file: file.read_text(encoding="utf-8") for file in sorted(PACKAGE.rglob("*.py"))}
 
 
 def _text(node: ast.expr) -> str:
@@ -82,3 +87,23 @@ def _text(node: ast.expr) -> str:
         case ast.BinOp(op=ast.Add(), left=left, right=right):
             return _text(left) + _text(right)
     return ""
+
+
+@cache
+def of_pages() -> frozenset[str]:
+    """Return the exact errors of pages: what a request or an answer can be blamed for, each without its status."""
+    found = set()
+    for name in ("failures.py", "fetcher.py"):
+        tree = ast.parse((PACKAGE / "web" / name).read_text(encoding="utf-8"))
+        sentences = tree.body if name == "failures.py" else _refusals(tree)
+        for node in (inner for outer in sentences for inner in ast.walk(outer)):
+            text = _text(node).rstrip(".") if isinstance(node, ast.Constant | ast.JoinedStr) else ""
+            # Docstrings begin with what is done; the parts of a sentence that is filled in end in its middle.
+            if re.match(r"(?:The|No) [^\n]+[^ “]\Z", text):
+                found.add(text)
+    return frozenset(found)
+
+
+def _refusals(tree: ast.Module) -> list[ast.Call]:
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "_RefusedError"]

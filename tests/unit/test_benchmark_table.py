@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,9 @@ import pytest
 from rich.console import Console
 
 from tests.benchmarks import __main__ as bench
+from tests.benchmarks import crawl
 from tests.benchmarks.figures import Figure, Impossible, tell
+from tests.benchmarks.measuring import Ended
 from tests.benchmarks.table import BEGIN, END, Part, Report, inserted, mark, summary, unmeasured
 
 FAST = Figure(what="ratio, ours : theirs", value=4.125, at_least=2.5, detail="236 : 57")
@@ -213,3 +216,35 @@ def test_an_unknown_name_is_refused_with_those_that_there_are(monkeypatch: pytes
         bench.main()
     assert ended.value.code == 2
     assert "no benchmark is called fly; there are crawl queue" in capsys.readouterr().err
+
+
+# --- against peers --------------------------------------------------------------------------------------------------
+
+
+def test_a_peer_that_fails_or_is_not_here_is_a_row_and_the_others_are_compared(monkeypatch: pytest.MonkeyPatch):
+    rates = {"Quaero": 4.0, "Quaero with rules": 3.9, "Scrapy 2": 1.0, "wget 1": 8.0}
+    pages = frozenset(str(number) for number in range(crawl.PAGES["python"]))
+
+    def timed(crawler: crawl.Crawler, site: object) -> crawl.Run:
+        if crawler.name not in rates:
+            raise RuntimeError("crawlee ended with exit code 1: no\nand a traceback")
+        return crawl.Run(pages, 600, len(pages) / rates[crawler.name], Ended("", 200.0, 3.0))
+
+    def not_run(url: str, folder: Path) -> tuple[Ended, float]:
+        raise AssertionError
+
+    monkeypatch.setattr(crawl, "served", lambda name: nullcontext(None))
+    monkeypatch.setattr(crawl, "timed", timed)
+    peers = [crawl.Crawler(name, not_run) for name in ("Scrapy 2", "Crawlee 1", "wget 1")]
+    peers.append(crawl.Crawler("HTTrack", not_run, missing="it is not installed"))
+    figures = list(crawl.compare("python", 2, peers))
+    assert [(figure.value, mark(figure)) for figure in figures] == [
+        (4.0, "yes"),
+        (None, "**FAILED**"),
+        (0.5, ""),
+        (None, "not here"),
+        (pytest.approx(0.975), "yes"),
+        (527, "yes"),
+    ]
+    assert figures[1].measured == "not measured: crawlee ended with exit code 1: no"
+    assert figures[5].detail == "Quaero 527, Scrapy 527, wget 527"

@@ -178,7 +178,13 @@ class StorageSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=0, le=36_500, description="How long the logs of ended jobs are kept, in days; 0 keeps them.")
     ] = 30
     job_retention_days: Annotated[
-        int, Meta(ge=0, le=36_500, description="How long ended jobs are kept, in days; 0 keeps them. Documents stay.")
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="How long ended jobs are kept, in days; 0 keeps them. Documents stay, and so do jobs that were"
+            " imported.",
+        ),
     ] = 0
 
 

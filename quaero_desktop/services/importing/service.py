@@ -8,6 +8,9 @@ from quaero_desktop.domain.importing import ImportPreview, ImportReport
 from quaero_desktop.domain.legacy import UnusableError
 from quaero_desktop.infra.clock import Clock, SystemClock
 from quaero_desktop.infra.secrets import SecretStore
+from quaero_desktop.infra.settings.sections import ParseSettings
+from quaero_desktop.infra.tasks import to_the_end
+from quaero_desktop.services.importing.extraction import Extraction
 from quaero_desktop.services.importing.preview import Preview
 from quaero_desktop.services.importing.reader import Progress, Reader, Teller
 from quaero_desktop.services.importing.transfer import SecretKeeper, Transfer, Writer
@@ -26,13 +29,23 @@ class ImportService:
         database: the open library; None looks into files only.
         secrets: where the secrets of credentials go.
         clock: time.
+        parsing: limits of the process that large documents are parsed in.
         gently: rest between the transactions, so that a crawl that runs gets most of the writer's time.
     """
 
-    def __init__(self, database: Database | None, secrets: SecretStore, clock: Clock, *, gently: bool = False) -> None:
+    def __init__(
+        self,
+        database: Database | None,
+        secrets: SecretStore,
+        clock: Clock,
+        parsing: ParseSettings | None = None,
+        *,
+        gently: bool = False,
+    ) -> None:
         self._database = database
         self._secrets = secrets
         self._clock = clock
+        self._parsing = parsing or ParseSettings()
         self._gently = gently
 
     async def preview(self, path: Path, progress: Progress | None = None) -> ImportPreview:
@@ -80,14 +93,19 @@ class ImportService:
         database = self._database
         now = self._clock.now_ms()
         loop = asyncio.get_running_loop()
+        extraction = Extraction(loop, self._parsing)
 
         def work(work: Errand) -> ImportReport:
             with opening.opened(work, path, database.path) as file:
                 reader = Reader(work, file, now, Teller(loop, progress))
                 store = SecretKeeper(self._secrets, loop, remember=remember)
-                return Transfer(reader, Writer(database, loop, gently=self._gently), store).run(path)
+                writer = Writer(database, loop, gently=self._gently)
+                return Transfer(reader, writer, store, extraction).run(path)
 
-        return await errand.run(work)
+        try:
+            return await errand.run(work)
+        finally:
+            await to_the_end(extraction.aclose())
 
 
 async def look_into(path: Path, progress: Progress | None = None) -> ImportPreview:

@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from quaero_desktop.content import extract
 from quaero_desktop.domain.cjk import split_cjk
 from quaero_desktop.domain.credentials import memory_key
 from quaero_desktop.domain.importing import ImportReport, Kind
 from quaero_desktop.domain.jobs import JobType
 from quaero_desktop.domain.legacy import LegacyDocument
-from quaero_desktop.domain.pages import PageInput
+from quaero_desktop.domain.pages import ParseFailed
 from quaero_desktop.infra.secrets import SecretStore
+from quaero_desktop.services.importing.extraction import Extraction
 from quaero_desktop.services.importing.reader import NO_KEYRING, Reader, SourceIndex, batches, unique
 from quaero_desktop.storage.database import Database, Tx
 from quaero_desktop.storage.importing import legacyfile, writing
@@ -32,6 +32,7 @@ _DOCUMENTS = 100
 _CHARACTERS = 1_000_000
 """The most text of one transaction, which the full-text index has to take in."""
 
+UNREADABLE = "its text cannot be taken in"
 UNTIL_THE_END = "there is no keyring, so its secret is remembered only until Quaero ends"
 
 
@@ -112,12 +113,14 @@ class Transfer:
         reader: what is in the file.
         writer: where it goes.
         store: where secrets go.
+        extraction: works out what documents say.
     """
 
-    def __init__(self, reader: Reader, writer: Writer, store: SecretKeeper) -> None:
+    def __init__(self, reader: Reader, writer: Writer, store: SecretKeeper, extraction: Extraction) -> None:
         self._reader = reader
         self._writer = writer
         self._store = store
+        self._extraction = extraction
         self._secrets = 0
 
     def run(self, path: Path) -> ImportReport:
@@ -184,12 +187,35 @@ class Transfer:
         batch: list[ReadyDocument] = []
         characters = 0
         for found, source_id, url in self._reader.documents(index):
-            batch.append(_ready(found, source_id, url))
+            if (ready := self._ready(found, source_id, url)) is None:
+                continue
+            batch.append(ready)
             characters += len(found.markdown)
             if len(batch) >= pace.batch or characters >= _CHARACTERS:
                 self._writer.later(pace, partial(writing.write_documents, found=batch))
                 batch, characters = [], 0
         self._writer.later(pace, partial(writing.write_documents, found=batch))
+
+    def _ready(self, found: LegacyDocument, source_id: int | None, url: str) -> ReadyDocument | None:
+        """Return a document with what the product itself would have worked out from its markdown."""
+        page = self._extraction.page(url, found.markdown)
+        if isinstance(page, ParseFailed):
+            self._reader.leave_out(legacyfile.DOCUMENTS, found.legacy_id, f"{UNREADABLE}: {page.message.rstrip('.')}")
+            return None
+        title = found.title or page.title
+        return ReadyDocument(
+            legacy=found,
+            source_id=source_id,
+            url=url,
+            title=title,
+            language=found.language or page.language,
+            headings=page.headings,
+            # Its markdown stays as it was, to the letter.
+            content_hash=hashlib.sha256(found.markdown.encode()).hexdigest(),
+            search_title=split_cjk(title),
+            search_text=page.search_text,
+            thin=page.thin,
+        )
 
     def _jobs(self, index: SourceIndex) -> None:
         pace = self._writer.pace(_ROWS)
@@ -224,24 +250,3 @@ class Transfer:
         pace = self._writer.pace(_ROWS)
         for batch in batches(self._reader.seen(), lambda: pace.batch):
             self._writer.later(pace, partial(writing.write_seen, found=batch))
-
-
-def _ready(found: LegacyDocument, source_id: int | None, url: str) -> ReadyDocument:
-    """Return a document with what the product itself would have worked out from its markdown."""
-    page = extract.parse(
-        PageInput(url=url, body=found.markdown.encode(), content_type="text/markdown", charset="utf-8")
-    )
-    title = found.title or page.title
-    return ReadyDocument(
-        legacy=found,
-        source_id=source_id,
-        url=url,
-        title=title,
-        language=found.language or page.language,
-        headings=page.headings,
-        # Its markdown stays as it was, to the letter.
-        content_hash=hashlib.sha256(found.markdown.encode()).hexdigest(),
-        search_title=split_cjk(title),
-        search_text=page.search_text,
-        thin=page.thin,
-    )

@@ -107,10 +107,6 @@ class LegacyFile:
                 f" CROSS JOIN main.{LOGS} t ON t.{self._keys[LOGS]} = l.key WHERE l.place = ? ORDER BY l.key"
             )
 
-    def has(self, table: str) -> bool:
-        """Return whether the file has a table."""
-        return table in self._columns
-
     def count(self, table: str) -> int:
         """Return how many rows a table has; 0 when there is no such table."""
         return self._one(f"SELECT count(*) FROM {table}") if table in self._columns else 0

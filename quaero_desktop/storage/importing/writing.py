@@ -28,6 +28,7 @@ from quaero_desktop.domain.legacy import (
 from quaero_desktop.infra.redact import redact
 from quaero_desktop.storage import audit, documents
 from quaero_desktop.storage.database import Tx
+from quaero_desktop.storage.fragments import AMONG, json_list
 from quaero_desktop.storage.importing import legacyfile
 from quaero_desktop.storage.masking import masked_json
 
@@ -42,7 +43,6 @@ PARENT_LEFT_OUT = "the job above it is left out"
 NO_DOCUMENT = "the old library has no document of it"
 NOTHING_NOTED = "The old Quaero met this address, and noted nothing of what came of it."
 
-_TITLE_CHARACTERS = 300
 _encode = msgspec.json.Encoder().encode
 _body_decoder = msgspec.json.Decoder(Definition)
 _TABLES = {
@@ -129,8 +129,8 @@ class SeenUrl(msgspec.Struct, frozen=True):
 def known(connection: sqlite3.Connection, kind: Kind, legacy_ids: Iterable[str]) -> dict[str, int]:
     """Return which of these came before, with their ids; not a job whose log is unfinished."""
     rows = connection.execute(
-        f"SELECT legacy_id, id FROM {_TABLES[kind]} WHERE legacy_id IN (SELECT value FROM json_each(?))",
-        (_encode(list(legacy_ids)).decode(),),
+        f"SELECT legacy_id, id FROM {_TABLES[kind]} WHERE legacy_id {AMONG}",
+        (json_list(legacy_ids),),
     )
     return dict(rows.fetchall())
 
@@ -140,7 +140,7 @@ def known_pages(connection: sqlite3.Connection, found: Sequence[SeenUrl]) -> int
     (number,) = connection.execute(
         "SELECT count(*) FROM json_each(?) e CROSS JOIN jobs r ON r.legacy_id = e.value ->> 0"
         " CROSS JOIN jobs j ON j.root_id = r.id AND j.step = 0 AND j.url = e.value ->> 1",
-        (_encode([(each.root, each.url) for each in found]).decode(),),
+        (json_list((each.root, each.url) for each in found),),
     ).fetchone()
     return int(number)
 
@@ -169,9 +169,8 @@ class Library:
     def with_secrets(self, legacy_ids: Iterable[str]) -> frozenset[str]:
         """Return of which of these credentials the keyring has the secret."""
         rows = self._connection.execute(
-            "SELECT legacy_id FROM credentials WHERE keyring_id IS NOT NULL"
-            " AND legacy_id IN (SELECT value FROM json_each(?))",
-            (_encode(list(legacy_ids)).decode(),),
+            f"SELECT legacy_id FROM credentials WHERE keyring_id IS NOT NULL AND legacy_id {AMONG}",
+            (json_list(legacy_ids),),
         )
         return frozenset(legacy_id for (legacy_id,) in rows)
 
@@ -236,7 +235,13 @@ def write_credentials(tx: Tx, found: Sequence[LegacyCredential]) -> tuple[Writte
 
 
 def note_secret(tx: Tx, credential_id: int, tail: str, reference: str | None) -> bool:
-    """Note where the secret of a credential is: in the keyring under *reference*, or in the memory of this process.
+    """Note where the secret of a credential is.
+
+    Args:
+        tx: the running transaction.
+        credential_id: the credential.
+        tail: the end of the secret, for people to know it by.
+        reference: what the keyring has it under; None where only the memory of this process has it.
 
     Returns:
         Whether it was noted: somebody may have given it another secret, or deleted it, meanwhile.
@@ -383,10 +388,7 @@ _ADD_JOB = (
     " ON CONFLICT (root_id, step, url) DO NOTHING RETURNING id"
 )
 _ADD_LINE = "INSERT INTO job_logs (job_id, root_id, at, level, message) VALUES (?, ?, ?, ?, ?)"
-_DOCUMENT = (
-    f"SELECT id, nullif(substr(title, 1, {_TITLE_CHARACTERS}), '') FROM documents"
-    " WHERE url = ? AND origin = 'legacy' ORDER BY id LIMIT 1"
-)
+_DOCUMENT = f"SELECT id, {documents.SHORT_TITLE} FROM documents WHERE url = ? AND origin = 'legacy' ORDER BY id LIMIT 1"
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -444,8 +446,8 @@ def write_jobs(tx: Tx, found: Sequence[ReadyJob]) -> Written:
 
 def _places(tx: Tx, legacy_ids: Iterable[str]) -> dict[str, _Place]:
     rows = tx.execute(
-        "SELECT legacy_id, id, coalesce(root_id, id) FROM jobs WHERE legacy_id IN (SELECT value FROM json_each(?))",
-        (_encode(list(legacy_ids)).decode(),),
+        f"SELECT legacy_id, id, coalesce(root_id, id) FROM jobs WHERE legacy_id {AMONG}",
+        (json_list(legacy_ids),),
     )
     return {row[0]: _Place(row[1], row[2]) for row in rows.fetchall()}
 

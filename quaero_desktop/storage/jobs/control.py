@@ -10,10 +10,10 @@ from quaero_desktop.domain.ports import NewRoot
 from quaero_desktop.domain.queue import Receipt
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges, difference
 from quaero_desktop.domain.text import single_line, storable_integer
+from quaero_desktop.domain.words import counted
 from quaero_desktop.storage import trash
 from quaero_desktop.storage.database import Tx
-from quaero_desktop.storage.fragments import OPEN
-from quaero_desktop.storage.jobs import deadlines, joblog, retry, roots, rules, running
+from quaero_desktop.storage.jobs import deadlines, joblog, rerun, retry, roots, rules, running
 from quaero_desktop.storage.jobs.discovery import begin_crawl
 from quaero_desktop.storage.jobs.plans import Plans
 from quaero_desktop.storage.jobs.runs import Runs
@@ -57,43 +57,26 @@ class Control:
         return root_id
 
     def rerun(self, tx: Tx, root_id: int) -> int:
-        """Start a crawl or a run as another one was started; return its id."""
-        if retry.is_run(tx, root_id):
+        """Start a crawl or a run as another one was started, and return its id; see :meth:`Ledger.rerun`."""
+        if rerun.is_run(tx, root_id):
             return self._settling.repeat_run(tx, root_id)
-        return self.start(tx, retry.repeated(tx, root_id))
+        return self.start(tx, rerun.repeated(tx, root_id))
 
     def cancel(self, tx: Tx, job_id: int) -> int:
-        """Cancel a job and everything open below it; return its root."""
+        """Cancel a job and everything open below it, and return its root; see :meth:`Ledger.cancel`."""
         parent_id, root_id, status = _place(tx, job_id)
         if status not in OPEN_STATUSES:
             raise NotAllowedError(f"Job {job_id} is {status} already.")
         if parent_id is None:
             self._settling.stop(tx, root_id, Status.CANCELLED, Cause.CANCELLED, None, "Cancelled")
             return root_id
-        tree = (
-            "WITH RECURSIVE below (id) AS (SELECT :job UNION SELECT jobs.id FROM jobs JOIN below"
-            " ON jobs.parent_id = below.id) SELECT id FROM below"
-        )
-        parameters = {"job": job_id, "now": tx.now, "revision": tx.revision}
-        tx.execute(
-            "INSERT INTO attempts (job_id, attempt, delivery, started_at, ended_at, outcome, cause)"
-            " SELECT j.id, j.attempt, m.delivery, j.started_at, :now, 'cancelled', 'cancelled'"
-            f" FROM messages m JOIN jobs j ON j.id = m.job_id WHERE m.job_id IN ({tree}) AND m.state = 'leased'"
-            " ON CONFLICT DO NOTHING",
-            parameters,
-        )
-        tx.execute(f"DELETE FROM messages WHERE job_id IN ({tree}) AND state <> 'dead'", parameters)
-        tx.execute(
-            "UPDATE jobs SET status = 'cancelled', cause = 'cancelled', completed_at = :now, revision = :revision"
-            f" WHERE id IN ({tree}) AND status IN {OPEN}",
-            parameters,
-        )
+        roots.cancel_below(tx, job_id)
         joblog.write(tx, job_id, root_id, "warn", "Cancelled")
         self._settling.settle(tx, root_id)
         return root_id
 
     def pause(self, tx: Tx, root_id: int, reason: str, cause: Cause | None = None) -> None:
-        """Let no more of a root start; *reason* and *cause* stand as its error until it is resumed."""
+        """Let no more of a root start; see :meth:`Ledger.pause`. *cause* stands beside the reason."""
         parent_id, _, status = _place(tx, root_id)
         if parent_id is not None:
             raise NotAllowedError(f"Job {root_id} is a child; only a whole crawl can be paused.")
@@ -106,7 +89,7 @@ class Control:
         joblog.write(tx, root_id, root_id, "warn" if reason else "info", f"Paused: {reason}" if reason else "Paused")
 
     def resume(self, tx: Tx, root_id: int) -> None:
-        """Undo :meth:`pause`."""
+        """Undo :meth:`pause`; see :meth:`Ledger.resume`."""
         _, _, status = _place(tx, root_id)
         if status != Status.PAUSED:
             raise NotAllowedError(f"Job {root_id} is {status}, not paused.")
@@ -119,7 +102,7 @@ class Control:
         joblog.write(tx, root_id, root_id, "info", "Resumed")
 
     def sign_in_needed(self, tx: Tx, receipt: Receipt, reason: str) -> None:
-        """Give a job back uncounted and pause its root, with *reason* for a person."""
+        """Give a job back uncounted and pause its root; see :meth:`Ledger.sign_in_needed`."""
         delivery = self._queue.release(tx, receipt)
         running.interrupt(tx, self._plans, delivery, "released", single_line(reason))
         status = tx.value("SELECT status FROM jobs WHERE id = ?", (delivery.root_id,))
@@ -150,8 +133,8 @@ class Control:
         revision = rules.Revision(tx, self._queue, root_id, config, step)
         change = revision.apply()
         self._plans.note_scope(root_id, step, revision.scope)
-        withdrawn = joblog.count(change.withdrawn, "queued page")
-        queued = joblog.count(change.queued, "skipped link")
+        withdrawn = counted(change.withdrawn, "queued page")
+        queued = counted(change.queued, "skipped link")
         what = single_line(difference(before, config), 1_000)
         joblog.write(tx, root_id, root_id, "info", f"Rules changed: {what}; {withdrawn} withdrawn, {queued} queued")
         self._settling.settle(tx, root_id)
@@ -159,14 +142,14 @@ class Control:
 
     def retry(self, tx: Tx, root_id: int, which: PageFilter | None, ids: Sequence[int] | None) -> int:
         """Run failed children of a root again; see :meth:`Ledger.retry`."""
-        retry.check_root(tx, root_id, "retried")
+        rerun.check_root(tx, root_id, "retried")
         retried = retry.Retry(tx, self._queue, root_id, self._plans).run(which, ids)
         if retried.queued or retried.withdrawn:
             self._runs.reopened(tx, root_id, retried.steps)
             left_out = f"; {retried.withdrawn:,} withdrawn by the rules of now" if retried.withdrawn else ""
             what = "page" if self._plans.run(tx, root_id) is None else "job"
             joblog.write(
-                tx, root_id, root_id, "info", f"Trying again: {joblog.count(retried.queued, what)} queued{left_out}"
+                tx, root_id, root_id, "info", f"Trying again: {counted(retried.queued, what)} queued{left_out}"
             )
             self._settling.settle(tx, root_id)
         return retried.queued

@@ -19,6 +19,7 @@ from quaero_desktop.domain.queue import NewMessage
 from quaero_desktop.domain.urls import origin_of
 from quaero_desktop.storage import documents
 from quaero_desktop.storage.database import Tx
+from quaero_desktop.storage.fragments import AMONG, json_list
 from quaero_desktop.storage.jobs import joblog
 from quaero_desktop.storage.queue import Queue
 
@@ -61,11 +62,16 @@ class Frontier:
         job_id = self._insert_job(JobType.VALIDATE, Phase.PRE, None, name, {})
         assert job_id is not None
         # No lane: it asks for nothing but robots.txt, which any page would.
-        message = NewMessage(type=JobType.VALIDATE, job_id=job_id, root_id=self._root_id, priority=SOON)
-        self._queue.send(self._tx, message)
+        self._send(JobType.VALIDATE, job_id, None, {}, SOON)
 
     def add(self, found_on: int, depth: int, discovered: Discovered) -> int:
-        """Add what the page of job *found_on*, at *depth*, links to, and return how many pages that adds."""
+        """Add what a page links to, and return how many pages that adds.
+
+        Args:
+            found_on: the job of the page.
+            depth: of the page: its shortest known distance from a seed.
+            discovered: what was found on it.
+        """
         below = depth if discovered.hops else depth + 1
         met = self._refuse(found_on, below, discovered)
         known = self._known(discovered.follow)
@@ -92,14 +98,8 @@ class Frontier:
             " cause = NULL, error = NULL, payload = NULL, revision = ? WHERE id = ?",
             (self._tx.revision, job_id),
         )
-        message = NewMessage(
-            type=JobType.CRAWLER_URL,
-            payload=msgspec.json.decode(payload, type=dict[str, Any]) if payload else {},
-            job_id=job_id,
-            root_id=self._root_id,
-            lane=origin_of(url),
-        )
-        self._queue.send(self._tx, message)
+        again = msgspec.json.decode(payload, type=dict[str, Any]) if payload else {}
+        self._send(JobType.CRAWLER_URL, job_id, url, again)
 
     def pages(self) -> int:
         """Return how many pages the crawl has, but for those that were withdrawn and so never fetched."""
@@ -123,7 +123,7 @@ class Frontier:
         rows = self._tx.execute(
             "SELECT url, jobs.id, depth, document_id FROM json_each(?)"
             " CROSS JOIN jobs ON root_id = ? AND step = ? AND url = value",
-            (_encode(urls).decode(), self._root_id, self._step),
+            (json_list(urls), self._root_id, self._step),
         )
         return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
@@ -150,8 +150,8 @@ class Frontier:
             urls = urls[:room]
         # A URL that was skipped before (too deep then, or out of scope before a redirect widened it) is not a new one.
         met_before = self._tx.execute(
-            "DELETE FROM skips WHERE root_id = ? AND step = ? AND url IN (SELECT value FROM json_each(?))",
-            (self._root_id, self._step, _encode(urls).decode()),
+            f"DELETE FROM skips WHERE root_id = ? AND step = ? AND url {AMONG}",
+            (self._root_id, self._step, json_list(urls)),
         ).rowcount
         for url in urls:
             payload = {"hops": hops} if hops else {}
@@ -172,16 +172,7 @@ class Frontier:
                     self._tx.revision,
                 ),
             ).lastrowid
-            self._queue.send(
-                self._tx,
-                NewMessage(
-                    type=JobType.CRAWLER_URL,
-                    payload=payload,
-                    job_id=job_id,
-                    root_id=self._root_id,
-                    lane=origin_of(url),
-                ),
-            )
+            self._send(JobType.CRAWLER_URL, job_id, url, payload)
         self._pages_added += len(urls)
         met = len(urls) - met_before
         if left_out:
@@ -210,17 +201,21 @@ class Frontier:
             if job_id is None:
                 continue
             room -= 1
-            self._queue.send(
-                self._tx,
-                NewMessage(
-                    type=JobType.SITEMAP,
-                    payload=payload,
-                    job_id=job_id,
-                    root_id=self._root_id,
-                    lane=origin_of(file.url),
-                    priority=SOON,
-                ),
-            )
+            self._send(JobType.SITEMAP, job_id, file.url, payload, SOON)
+
+    def _send(
+        self, job_type: JobType, job_id: int | None, url: str | None, payload: dict[str, Any], priority: int = 0
+    ) -> None:
+        """Queue a job, in the lane of its URL's origin."""
+        message = NewMessage(
+            type=job_type,
+            payload=payload,
+            job_id=job_id,
+            root_id=self._root_id,
+            lane="" if url is None else origin_of(url),
+            priority=priority,
+        )
+        self._queue.send(self._tx, message)
 
     def _insert_job(
         self, job_type: JobType, phase: Phase, url: str | None, name: str | None, payload: dict[str, Any]
@@ -273,7 +268,7 @@ class Frontier:
                 "depth": depth,
                 "found_on": found_on,
                 "now": self._tx.now,
-                "rows": _encode(rows).decode(),
+                "rows": json_list(rows),
             },
         )
         return self._skipped() - before
@@ -324,12 +319,11 @@ class Frontier:
         self._tx.execute(
             "UPDATE skips SET depth = :depth WHERE root_id = :root AND step = :step AND depth > :depth"
             " AND url IN (SELECT value FROM json_each(:links))",
-            {"root": self._root_id, "step": self._step, "depth": depth, "links": _encode(links).decode()},
+            {"root": self._root_id, "step": self._step, "depth": depth, "links": json_list(links)},
         )
         rows: list[Any] = self._tx.execute(
-            "SELECT url FROM skips WHERE root_id = ? AND step = ? AND reason = ?"
-            " AND url IN (SELECT value FROM json_each(?))",
-            (self._root_id, self._step, SkipReason.DEPTH, _encode(links).decode()),
+            f"SELECT url FROM skips WHERE root_id = ? AND step = ? AND reason = ? AND url {AMONG}",
+            (self._root_id, self._step, SkipReason.DEPTH, json_list(links)),
         ).fetchall()
         return self._add([url for (url,) in rows], depth, found_on)
 

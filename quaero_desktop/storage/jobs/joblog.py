@@ -17,8 +17,3 @@ def write_if_there(tx: Tx, root_id: int, level: str, message: str) -> None:
     """Add a line to the log of a root, if there still is one; *level* is one of LOG_LEVELS."""
     if tx.one("SELECT 1 FROM jobs WHERE id = ?", (root_id,)) is not None:
         write(tx, root_id, root_id, level, message)
-
-
-def count(number: int, what: str) -> str:
-    """Return a number with what it counts, like ``1 page`` or ``1,200 pages``."""
-    return f"{number:,} {what}{'s' if number != 1 else ''}"

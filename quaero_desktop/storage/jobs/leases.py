@@ -12,7 +12,7 @@ from quaero_desktop.domain.queue import DeadLetter, Receipt, Turns
 from quaero_desktop.domain.text import single_line
 from quaero_desktop.storage import documents
 from quaero_desktop.storage.database import Tx
-from quaero_desktop.storage.fragments import OPEN, json_list
+from quaero_desktop.storage.fragments import AMONG, OPEN, json_list
 from quaero_desktop.storage.jobs import deadlines, joblog, prerequisites, roots, running
 from quaero_desktop.storage.jobs.plans import Plans
 from quaero_desktop.storage.jobs.settling import Settling
@@ -93,13 +93,13 @@ class Leases:
         lost = self._queue.extend(tx, receipts)
         tx.execute(
             "UPDATE root_progress SET heartbeat_at = ? WHERE root_id IN (SELECT root_id FROM messages"
-            " WHERE id IN (SELECT value FROM json_each(?)))",
+            f" WHERE id {AMONG})",
             (tx.now, json_list(receipt.message_id for receipt in receipts)),
         )
         return lost
 
     def snooze(self, tx: Tx, receipt: Receipt, until: int, reason: str) -> None:
-        """Give a job back uncounted and let its lane rest until *until*, in milliseconds UTC."""
+        """Give a job back uncounted and let its lane rest; see :meth:`Ledger.snooze`."""
         delivery = self._queue.release(tx, receipt)
         reason = single_line(reason)
         self._queue.hold_lane(tx, delivery.lane, until, reason)
@@ -108,7 +108,7 @@ class Leases:
         joblog.write(tx, job.id, job.root_id, "info", f"Waits {seconds:,.3g} s: {reason}")
 
     def park(self, tx: Tx, receipt: Receipt, until: int, reason: str) -> None:
-        """Give a job back uncounted until something else has ended, or *until*, in milliseconds UTC."""
+        """Give a job back uncounted until something else has ended; see :meth:`Ledger.park`."""
         delivery = self._queue.held(tx, receipt)
         assert delivery.job_id is not None
         # What it waits for may have ended since it was asked.
@@ -117,7 +117,7 @@ class Leases:
         running.interrupt(tx, self._plans, delivery, "released", single_line(reason))
 
     def release(self, tx: Tx, receipts: Sequence[Receipt]) -> int:
-        """Give jobs back uncounted; return how many were still held."""
+        """Give jobs back uncounted, and return how many were still held; see :meth:`Ledger.release`."""
         released = 0
         for receipt in receipts:
             try:
@@ -139,7 +139,7 @@ class Leases:
         return [delivery.job_id for delivery in deliveries if delivery.job_id is not None]
 
     def recover(self, tx: Tx) -> Recovery:
-        """Take back what a dead process left running, and recount the counters of open roots."""
+        """Take back what a dead process left running; see :meth:`Ledger.recover`."""
         back, dead = self._queue.recover(tx)
         for delivery in back:
             running.interrupt(tx, self._plans, delivery, "interrupted")

@@ -113,7 +113,7 @@ class Outcomes:
         return Settled(root_id=job.root_id, new_pages=found, root_status=self._settling.settle(tx, job.root_id))
 
     def fail(self, tx: Tx, receipt: Receipt, failure: Failed) -> Settled:
-        """Store a failed try: the message goes back with a backoff, or the job ends."""
+        """Store a failed try: the message goes back with a backoff, or the job ends; see :meth:`Ledger.fail`."""
         delivery = self._queue.held(tx, receipt)
         job = running.wanted(tx, self._plans, delivery)
         if failure.hold_ms is not None:
@@ -154,19 +154,19 @@ class Outcomes:
         return Settled(root_id=job.root_id, dead=dead, root_status=self._settling.settle_failure(tx, job.root_id))
 
     def discover(self, tx: Tx, job_id: int, discovered: Discovered) -> int:
-        """Store a part of what a running job finds; return how many pages are new."""
+        """Store a part of what a running job finds, and return how many are new; see :meth:`Ledger.discover`."""
         job = running.wanted(tx, self._plans, self._queue.held_for(tx, job_id))
         found = self._add_found(tx, job, discovered)
         tx.execute("UPDATE jobs SET revision = ? WHERE id = ?", (tx.revision, job.root_id))
         return found
 
     def spawn(self, tx: Tx, job_id: int, wanted: Sequence[Part], mark: dict[str, Any]) -> int:
-        """Store jobs that a running planner asks for; return how many."""
+        """Store jobs that a running planner asks for, and return how many; see :meth:`Ledger.spawn`."""
         planner = running.wanted(tx, self._plans, self._queue.held_for(tx, job_id))
         return parts.spawn(tx, self._queue, planner, wanted, mark)
 
     def require(self, tx: Tx, job_id: int) -> Required:
-        """Return the run that a running job waits for; it is started where there is none yet."""
+        """Return the run that a running job waits for, started if need be; see :meth:`Ledger.require`."""
         wanted = prerequisites.read(tx, job_id)
         if wanted.run is not None:
             return wanted.run

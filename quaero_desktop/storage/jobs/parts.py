@@ -10,6 +10,7 @@ from quaero_desktop.domain.jobs import Status
 from quaero_desktop.domain.outcomes import CorpusSummary, Part, Summarised, Transformed
 from quaero_desktop.domain.queue import NewMessage
 from quaero_desktop.domain.text import single_line
+from quaero_desktop.domain.words import counted
 from quaero_desktop.storage import documents, summaries
 from quaero_desktop.storage.database import Tx
 from quaero_desktop.storage.jobs import joblog, running
@@ -59,7 +60,7 @@ def complete(tx: Tx, job: RunningJob, outcome: Transformed | Summarised | Corpus
                 "UPDATE jobs SET result = json_patch(coalesce(result, '{}'), ?), revision = ? WHERE id = ?",
                 (_encode(result).decode(), tx.revision, job.root_id),
             )
-            said = f"Summarised {joblog.count(outcome.documents, 'document')}"
+            said = f"Summarised {counted(outcome.documents, 'document')}"
             joblog.write(tx, job.id, job.root_id, "info", said)
 
 

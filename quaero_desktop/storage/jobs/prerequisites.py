@@ -8,6 +8,7 @@ from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.jobs import Status
 from quaero_desktop.domain.ports import DELETED, Required
 from quaero_desktop.storage.database import Tx
+from quaero_desktop.storage.fragments import json_list
 
 _encode = msgspec.json.Encoder().encode
 
@@ -75,6 +76,6 @@ def with_triggered(connection: sqlite3.Connection, only: frozenset[int]) -> froz
     rows = connection.execute(
         "WITH RECURSIVE family (id) AS (SELECT value FROM json_each(?)"
         " UNION SELECT j.id FROM family JOIN jobs j ON j.triggered_by = family.id) SELECT id FROM family",
-        (_encode(sorted(only)).decode(),),
+        (json_list(only),),
     )
     return frozenset(root_id for (root_id,) in rows)

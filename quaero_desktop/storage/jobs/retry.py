@@ -1,34 +1,29 @@
-"""Pages that are run again, and crawls that are started again, inside the ledger's transaction (J10).
+"""Children of a root that are run again, inside the ledger's transaction (J10).
 
 A retry is an attempt of the same job: what the attempt before came to stands in ``attempts``, and the job's row begins
 anew. Whatever its number, the pages of one retry take some ten statements.
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope
-from quaero_desktop.domain.definitions import RunConfig
+from quaero_desktop.domain.crawl import CrawlScope
 from quaero_desktop.domain.documents import Change
-from quaero_desktop.domain.errors import NotAllowedError, NotFoundError, UsageError
+from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.jobs import JobType, SkipReason, Status
 from quaero_desktop.domain.pagelist import PageFilter
-from quaero_desktop.domain.ports import NewRoot
 from quaero_desktop.domain.text import storable_integer
 from quaero_desktop.storage.database import Tx
 from quaero_desktop.storage.filters import as_id, like
+from quaero_desktop.storage.fragments import AMONG, OPEN, json_list
 from quaero_desktop.storage.jobs import rules
 from quaero_desktop.storage.jobs.discovery import SOON
 from quaero_desktop.storage.jobs.plans import Plans
 from quaero_desktop.storage.queue import ALONE_AFTER_CRASHES, Queue
 
-T = TypeVar("T", CrawlConfig, RunConfig)
-
 _CAN_RUN_AGAIN = (Status.FAILED, Status.CANCELLED)
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Retried(msgspec.Struct, frozen=True):
@@ -91,8 +86,8 @@ class Retry:
         return len(ids) - self._withdraw(ids)
 
     def _steps(self, ids: Sequence[int]) -> frozenset[int]:
-        sql = "SELECT DISTINCT step FROM jobs WHERE id IN (SELECT value FROM json_each(?))"
-        return frozenset(step for (step,) in self._tx.execute(sql, (_encode(ids).decode(),)))
+        sql = f"SELECT DISTINCT step FROM jobs WHERE id {AMONG}"
+        return frozenset(step for (step,) in self._tx.execute(sql, (json_list(ids),)))
 
     def _wanted(self, which: PageFilter | None, ids: Sequence[int] | None) -> list[int]:
         parameters: dict[str, Any] = {"root": self._root_id}
@@ -105,16 +100,16 @@ class Retry:
             where += _matching(which, parameters)
         if ids is not None:
             where += " AND id IN (SELECT value FROM json_each(:ids))"
-            parameters["ids"] = _encode([storable_integer(job_id) for job_id in ids]).decode()
-        parameters["statuses"] = _encode(statuses).decode()
+            parameters["ids"] = json_list(map(storable_integer, ids))
+        parameters["statuses"] = json_list(statuses)
         sql = f"SELECT id FROM jobs WHERE {where} AND status IN (SELECT value FROM json_each(:statuses)) ORDER BY id"
         return [job_id for (job_id,) in self._tx.execute(sql, parameters)]
 
     def _failed_checks(self, found: Sequence[int]) -> list[int]:
         rows = self._tx.execute(
             "SELECT id FROM jobs WHERE parent_id = ? AND status = 'failed' AND type = ? AND trashed_at IS NULL"
-            " AND step IN (SELECT step FROM jobs WHERE id IN (SELECT value FROM json_each(?)))",
-            (self._root_id, JobType.VALIDATE, _encode(found).decode()),
+            f" AND step IN (SELECT step FROM jobs WHERE id {AMONG})",
+            (self._root_id, JobType.VALIDATE, json_list(found)),
         )
         known = frozenset(found)
         return [job_id for (job_id,) in rows if job_id not in known]
@@ -122,7 +117,7 @@ class Retry:
     def _queue_again(self, ids: Sequence[int], ready_at: int | None = None) -> None:
         parameters = {
             "ready": ready_at,
-            "ids": _encode(ids).decode(),
+            "ids": json_list(ids),
             "root": self._root_id,
             "queue": self._queue.name,
             "page": JobType.CRAWLER_URL,
@@ -138,9 +133,8 @@ class Retry:
     def _withdraw(self, ids: Sequence[int]) -> int:
         """Withdraw those of the pages just queued that the rules of now leave out; return how many."""
         rows = self._tx.execute(
-            "SELECT step, id, url, depth FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND type = ?"
-            " AND url IS NOT NULL",
-            (_encode(ids).decode(), JobType.CRAWLER_URL),
+            f"SELECT step, id, url, depth FROM jobs WHERE id {AMONG} AND type = ? AND url IS NOT NULL",
+            (json_list(ids), JobType.CRAWLER_URL),
         ).fetchall()
         by_step: dict[int, list[tuple[int, str, int]]] = {}
         for step, *page in rows:
@@ -174,7 +168,7 @@ class Retry:
         opened = self._tx.execute(
             "INSERT INTO attempts (job_id, attempt, delivery, started_at, ended_at, outcome, cause, error)"
             " SELECT id, attempt, 0, started_at, coalesce(completed_at, :now), status, cause, error FROM jobs"
-            " WHERE id = :root AND status NOT IN ('pending', 'running', 'paused')",
+            f" WHERE id = :root AND status NOT IN {OPEN}",
             moment,
         ).rowcount
         if not opened:
@@ -240,103 +234,12 @@ def _matching(which: PageFilter, parameters: dict[str, Any]) -> str:
     ):
         if values:
             sql += f" AND {column} IN (SELECT value FROM json_each(:{name}))"
-            parameters[name] = _encode(values).decode()
+            parameters[name] = json_list(values)
     if which.query:
         # What failed has no document, and so no title.
         sql += " AND (name LIKE :part ESCAPE '\\' OR url LIKE :part ESCAPE '\\' OR id = :id)"
         parameters |= {"part": like(which.query), "id": as_id(which.query)}
     return sql
-
-
-def snapshot(tx: Tx, root_id: int, what: str) -> str:
-    """Return the stored configuration of a root that is to be *what*: retried, say.
-
-    Raises:
-        NotFoundError: there is no such job.
-        NotAllowedError: it is no root, has none, or lies in the trash.
-    """
-    row = tx.one("SELECT parent_id, config, trashed_at, origin FROM jobs WHERE id = ?", (storable_integer(root_id),))
-    if row is None:
-        raise NotFoundError(f"There is no job {root_id}.")
-    parent_id, trashed_at, origin = row[0], row[2], row[3]
-    stored: str | None = row[1]
-    if parent_id is not None:
-        raise NotAllowedError(
-            f"Job {root_id} is a page of job {parent_id}; only a whole crawl can be {what}.",
-            f"Retry the page, or run its crawl, job {parent_id}, again.",
-        )
-    if trashed_at is not None:
-        raise NotAllowedError(f"Job {root_id} is in the trash, so it cannot be {what}.", "Restore it first.")
-    if stored is None:
-        why = "was imported without its set-up" if origin == "legacy" else "is no crawl"
-        raise NotAllowedError(f"Job {root_id} {why}, so it cannot be {what}.", "Start a new crawl of its address.")
-    return stored
-
-
-def crawl_configuration(tx: Tx, root_id: int, what: str) -> CrawlConfig:
-    """Return the configuration of a crawl that is to be *what*: run again, say.
-
-    Raises:
-        NotFoundError: there is no such job.
-        NotAllowedError: it is no crawl, or none that can be read, or lies in the trash.
-    """
-    return _read(snapshot(tx, root_id, what), CrawlConfig, root_id, what, "Start a new crawl of its address.")
-
-
-def run_configuration(tx: Tx, root_id: int, what: str) -> RunConfig:
-    """Return the snapshot of a run that is to be *what*: run again, say.
-
-    Raises:
-        NotFoundError: there is no such job.
-        NotAllowedError: its snapshot cannot be read, or it lies in the trash.
-    """
-    return _read(snapshot(tx, root_id, what), RunConfig, root_id, what, "Run its definition.")
-
-
-def check_root(tx: Tx, root_id: int, what: str) -> None:
-    """Refuse to do something to a root whose configuration is missing or cannot be read.
-
-    Raises:
-        NotFoundError: there is no such job.
-        NotAllowedError: it is no root, or none that can be read, or lies in the trash.
-    """
-    read = run_configuration if is_run(tx, root_id) else crawl_configuration
-    read(tx, root_id, what)
-
-
-def is_run(tx: Tx, root_id: int) -> bool:
-    """Return whether a job is the run of a definition."""
-    row = tx.one("SELECT type, parent_id FROM jobs WHERE id = ?", (storable_integer(root_id),))
-    return row is not None and row[0] == JobType.DEFINITION_RUN and row[1] is None
-
-
-def _read(stored: str, kind: type[T], root_id: int, what: str, hint: str) -> T:
-    try:
-        return msgspec.json.decode(stored, type=kind)
-    except msgspec.MsgspecError as error:
-        raise NotAllowedError(f"The set-up of job {root_id} cannot be read, so it cannot be {what}.", hint) from error
-
-
-def repeated(tx: Tx, root_id: int) -> NewRoot:
-    """Return the root that does what another one was asked to do: its configuration as it is stored, and its links.
-
-    Raises:
-        NotFoundError: there is no such job.
-        NotAllowedError: it is no crawl, or none that can be read, or lies in the trash.
-    """
-    config = crawl_configuration(tx, root_id, "run again")
-    row = tx.one("SELECT type, name, source_id, definition_id FROM jobs WHERE id = ?", (root_id,))
-    assert row is not None
-    checked = tx.one("SELECT 1 FROM child_counts WHERE parent_id = ? AND type = ?", (root_id, JobType.VALIDATE))
-    return NewRoot(
-        type=row[0],
-        name=row[1] or "",
-        config=config,
-        source_id=row[2],
-        definition_id=row[3],
-        rerun_of=root_id,
-        validated=checked is not None,
-    )
 
 
 def check_filter(root_id: int, which: PageFilter | None) -> None:

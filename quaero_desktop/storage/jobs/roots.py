@@ -1,5 +1,7 @@
 """The rows of root jobs: how one begins, how what is open below it is withdrawn, and how it ends."""
 
+from typing import Any
+
 import msgspec
 
 from quaero_desktop.domain.crawl import CrawlConfig
@@ -8,6 +10,7 @@ from quaero_desktop.domain.jobs import HOST_FAULTS, Cause, JobType, Status
 from quaero_desktop.domain.text import single_line, storable
 from quaero_desktop.storage import trash
 from quaero_desktop.storage.database import Tx
+from quaero_desktop.storage.fragments import AMONG, json_list
 from quaero_desktop.storage.jobs import joblog
 
 _encode = msgspec.json.Encoder().encode
@@ -52,7 +55,18 @@ def insert(
     rerun_of: int | None = None,
     triggered_by: int | None = None,
 ) -> int:
-    """Add a root job with its progress; return its id."""
+    """Add a root job with its progress; return its id.
+
+    Args:
+        tx: the running transaction.
+        job_type: of the root.
+        name: what people see it as.
+        config: its snapshot: what it does, whatever is changed elsewhere from now on.
+        source_id: what it collects for, where that is one source.
+        definition_id: whose run it is.
+        rerun_of: the root that it repeats.
+        triggered_by: the root that wanted it.
+    """
     root_id = int(
         tx.value(
             "INSERT INTO jobs (type, status, name, config, source_id, definition_id, rerun_of, triggered_by,"
@@ -90,25 +104,40 @@ def withdraw_open(
         error: the same for a person.
         step: only what belongs to that step of a run; after a retry, others may be under way beside it.
     """
-    parameters = {
-        "step": step,
-        "root": root_id, "status": status, "cause": cause, "error": error and storable(error),
-        "now": tx.now, "revision": tx.revision,
-    }  # fmt: skip
-    which = " AND m.state = 'leased'" if status == Status.CANCELLED else ""
-    of_step = " AND step = :step" if step != NO_STEP else ""
-    of_job = f" AND job_id IN (SELECT id FROM jobs WHERE root_id = :root{of_step})" if of_step else ""
+    of_step = " AND (SELECT step FROM jobs WHERE id = m.job_id) = :step" if step != NO_STEP else ""
+    _withdraw(
+        tx,
+        f"m.root_id = :root{of_step}",
+        "root_id = :root" + (" AND step = :step" if step != NO_STEP else ""),
+        {"root": root_id, "step": step, "status": status, "cause": cause, "error": error and storable(error)},
+    )
+
+
+def cancel_below(tx: Tx, job_id: int) -> None:
+    """Cancel a child of a root, if it is open, and all that is open below it."""
+    tree = (
+        "IN (WITH RECURSIVE below (id) AS (SELECT :job UNION SELECT jobs.id FROM jobs JOIN below"
+        " ON jobs.parent_id = below.id) SELECT id FROM below)"
+    )
+    cancelled = {"job": job_id, "status": Status.CANCELLED, "cause": Cause.CANCELLED, "error": None}
+    _withdraw(tx, f"m.job_id {tree}", f"id {tree}", cancelled)
+
+
+def _withdraw(tx: Tx, messages: str, jobs: str, parameters: dict[str, Any]) -> None:
+    """End what is open of some jobs, which are told by a condition on their ``messages m`` and by one on ``jobs``."""
+    parameters |= {"now": tx.now, "revision": tx.revision}
+    which = " AND m.state = 'leased'" if parameters["status"] == Status.CANCELLED else ""
     tx.execute(
         "INSERT INTO attempts (job_id, attempt, delivery, started_at, ended_at, outcome, cause, error)"
         " SELECT j.id, j.attempt, m.delivery + (m.state <> 'leased'), j.started_at, :now, :status, :cause, :error"
         " FROM messages m JOIN jobs j ON j.id = m.job_id"
-        f" WHERE m.root_id = :root AND m.job_id <> :root AND m.state <> 'dead'{which}{of_step} ON CONFLICT DO NOTHING",
+        f" WHERE {messages} AND j.parent_id IS NOT NULL AND m.state <> 'dead'{which} ON CONFLICT DO NOTHING",
         parameters,
     )
-    tx.execute(f"DELETE FROM messages WHERE root_id = :root AND state <> 'dead'{of_job}", parameters)
+    tx.execute(f"DELETE FROM messages AS m WHERE {messages} AND m.state <> 'dead'", parameters)
     tx.execute(
-        "UPDATE jobs SET status = :status, cause = :cause, error = :error, completed_at = :now,"
-        f" revision = :revision WHERE root_id = :root AND status IN ('pending', 'running'){of_step}",
+        "UPDATE jobs SET status = :status, cause = :cause, error = :error, completed_at = :now, revision = :revision"
+        f" WHERE {jobs} AND status IN ('pending', 'running')",
         parameters,
     )
 
@@ -165,8 +194,8 @@ def why_nothing_was_stored(tx: Tx, root_id: int, step: int = NO_STEP) -> tuple[s
     """Return for a person, and as a cause, why a crawl brought no page."""
     row = tx.one(
         "SELECT error, cause FROM jobs WHERE parent_id = ? AND status = 'failed' AND type = ? AND step = ?"
-        " AND cause IN (SELECT value FROM json_each(?))",
-        (root_id, JobType.VALIDATE, step, _encode(HOST_FAULTS).decode()),
+        f" AND cause {AMONG}",
+        (root_id, JobType.VALIDATE, step, json_list(HOST_FAULTS)),
     )
     if row is not None:
         return row[0], row[1]

@@ -32,6 +32,9 @@ class Revision:
         root_id: the root.
         config: its new configuration.
         step: the step of the root that they belong to.
+
+    Attributes:
+        scope: decides about links from now on.
     """
 
     def __init__(self, tx: Tx, queue: Queue, root_id: int, config: CrawlConfig, step: int = 0) -> None:

@@ -9,11 +9,9 @@ from quaero_desktop.domain.errors import RootClosedError
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Status
 from quaero_desktop.domain.queue import Delivery
 from quaero_desktop.domain.text import storable
+from quaero_desktop.storage import documents
 from quaero_desktop.storage.database import Tx
 from quaero_desktop.storage.jobs.plans import Plans
-
-_TITLE_CHARACTERS = 300
-"""So much of a document's title stands beside its job: more is never seen in a list."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -85,13 +83,26 @@ def end(
     document_id: int | None = None,
     result: dict[str, Any] | None = None,
 ) -> None:
-    """Store how a job ended, in its row and among its attempts."""
+    """Store how a job ended, in its row and among its attempts.
+
+    Args:
+        tx: the running transaction.
+        job: as it was read in it.
+        status: how it ended.
+        cause: why, as a value of :class:`~quaero_desktop.domain.jobs.Cause` or SkipReason.
+        error: the same for a person.
+        http_status: what the server answered.
+        size: the bytes that came over the wire.
+        elapsed_ms: how long the fetch took.
+        document_id: the document that came of it; None keeps the one that the job is about.
+        result: what else is to be known, for programs.
+    """
     error = None if error is None else storable(error)
     tx.execute(
         "UPDATE jobs SET status = ?, completed_at = ?, cause = ?, error = ?, http_status = ?, bytes = ?,"
         # What a part of a step is about stays with it.
         " elapsed_ms = ?, document_id = coalesce(?, document_id), result = ?, revision = ?,"
-        f" title = (SELECT nullif(substr(title, 1, {_TITLE_CHARACTERS}), '') FROM documents WHERE id = ?)"
+        f" title = (SELECT {documents.SHORT_TITLE} FROM documents WHERE id = ?)"
         " WHERE id = ?",
         (
             status,
@@ -119,7 +130,16 @@ def attempt(
     error: str | None = None,
     http_status: int | None = None,
 ) -> None:
-    """Note how one delivery of a job ended."""
+    """Note how one delivery of a job ended.
+
+    Args:
+        tx: the running transaction.
+        job: as it was read in it.
+        outcome: a final status, or retried, released or interrupted.
+        cause: why, as a value of :class:`~quaero_desktop.domain.jobs.Cause` or SkipReason.
+        error: the same for a person.
+        http_status: what the server answered.
+    """
     tx.execute(
         "INSERT INTO attempts (job_id, attempt, delivery, started_at, ended_at, outcome, cause, error, http_status)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

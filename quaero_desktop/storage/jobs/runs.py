@@ -19,13 +19,15 @@ from quaero_desktop.domain.definitions import (
     OnError,
     RunConfig,
 )
+from quaero_desktop.domain.errors import NotAllowedError
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Cause, JobType, Phase, Status
 from quaero_desktop.domain.queue import NewMessage
 from quaero_desktop.domain.text import single_line
+from quaero_desktop.domain.words import counted
 from quaero_desktop.storage import audit, definitions
 from quaero_desktop.storage.database import Tx
-from quaero_desktop.storage.fragments import AMONG, json_list
-from quaero_desktop.storage.jobs import deadlines, joblog, retry, roots
+from quaero_desktop.storage.fragments import AMONG, OPEN, json_list
+from quaero_desktop.storage.jobs import deadlines, joblog, rerun, retry, roots
 from quaero_desktop.storage.jobs.backoff import Backoff
 from quaero_desktop.storage.jobs.discovery import SOON, begin_crawl
 from quaero_desktop.storage.jobs.plans import Plans
@@ -41,7 +43,32 @@ PATIENCE = 15
 PLANNED = frozenset({Action.TRANSFORM, Action.SUMMARISE})
 """Actions whose job asks for a job for each document."""
 
+_OPEN_RUN = (
+    "SELECT id, status FROM jobs WHERE definition_id = ? AND parent_id IS NULL AND trashed_at IS NULL"
+    f" AND status IN {OPEN} ORDER BY id LIMIT 1"
+)
 _encode = msgspec.json.Encoder().encode
+
+
+def open_run(tx: Tx, definition_id: int) -> tuple[int, str] | None:
+    """Return the oldest run of a definition that has not ended, with its status; None when there is none."""
+    row = tx.one(_OPEN_RUN, (definition_id,))
+    return None if row is None else (row[0], row[1])
+
+
+def refuse_second(tx: Tx, definition_id: int) -> None:
+    """Refuse a second run of a definition while one has not ended: they would fetch the same pages at once.
+
+    Raises:
+        NotAllowedError: naming the one that has not ended.
+    """
+    if (found := open_run(tx, definition_id)) is not None:
+        job_id, status = found
+        name = tx.value("SELECT name FROM definitions WHERE id = ?", (definition_id,))
+        raise NotAllowedError(
+            f"“{single_line(name, 60)}” has a run that has not ended: job {job_id} is {status}.",
+            "Wait for its end, or cancel it." if status != Status.PAUSED else "Resume it, or cancel it.",
+        )
 
 
 class Runs:
@@ -63,6 +90,12 @@ class Runs:
     def insert(self, tx: Tx, definition_id: int, defaults: CrawlConfig, triggered_by: int | None) -> int:
         """Add the root of a run, of which nothing has begun yet; return its id.
 
+        Args:
+            tx: the running transaction.
+            definition_id: the definition.
+            defaults: what its crawls begin with where neither it nor their source says anything.
+            triggered_by: the root that wanted this run.
+
         Raises:
             NotFoundError: there is no such definition.
             NotAllowedError: it is switched off, or cannot be read.
@@ -79,7 +112,7 @@ class Runs:
             NotFoundError: there is no such job.
             NotAllowedError: its snapshot cannot be read, or it lies in the trash.
         """
-        run = retry.run_configuration(tx, root_id, "run again")
+        run = rerun.run_configuration(tx, root_id, "run again")
         definition_id = tx.value("SELECT definition_id FROM jobs WHERE id = ?", (root_id,))
         how = f" again, as job {root_id} was"
         return self._insert(tx, run, how, definition_id=definition_id, rerun_of=root_id)
@@ -111,7 +144,7 @@ class Runs:
         if definition_id is not None:
             tx.execute("UPDATE definitions SET last_run = ? WHERE id = ?", (tx.now, definition_id))
         which = "" if definition_id is None else f" (definition {definition_id})"
-        steps = joblog.count(len(run.steps), "step")
+        steps = counted(len(run.steps), "step")
         joblog.write(tx, root_id, root_id, "info", f"Started{how}: “{run.definition}”{which}, {steps}")
         deadlines.set_(tx, root_id, run.timeout_ms)
         Steps(tx, root_id, run).save()
@@ -243,7 +276,7 @@ class Runs:
         which = f"Step {number} of {len(steps)}, “{steps[number].name}”,"
         if verdict.error is None:
             steps.end(number, Status.COMPLETED, documents=verdict.documents)
-            stored = ": " + joblog.count(verdict.documents, "document") if verdict.documents else ""
+            stored = ": " + counted(verdict.documents, "document") if verdict.documents else ""
             joblog.write(tx, root_id, root_id, "info", f"{which} completed{stored}")
         else:
             error = single_line(verdict.error)
@@ -267,8 +300,8 @@ class Runs:
             job_id
             for (job_id,) in tx.execute(
                 "SELECT id FROM jobs WHERE root_id = ? AND step = ? AND trashed_at IS NULL"
-                " AND status IN (SELECT value FROM json_each(?)) ORDER BY id",
-                (root_id, number, _encode(statuses).decode()),
+                f" AND status {AMONG} ORDER BY id",
+                (root_id, number, json_list(statuses)),
             )
         ]
         return retry.Retry(tx, self._queue, root_id, self._plans).again(ids, ready_at)
@@ -347,9 +380,9 @@ class Runs:
             status, message = Status.FAILED, f"Failed: {error}"
         else:
             done = sum(row.status == Status.COMPLETED for row in steps)
-            with_warnings = f" with {joblog.count(warnings, 'warning')}" if warnings else ""
+            with_warnings = f" with {counted(warnings, 'warning')}" if warnings else ""
             status = Status.COMPLETED
-            message = f"Completed{with_warnings}: {done} of {joblog.count(len(steps), 'step')}"
+            message = f"Completed{with_warnings}: {done} of {counted(len(steps), 'step')}"
         return Ending(
             status=status, message=message, error=error, cause=cause, warnings=warnings, result=steps.result()
         )
@@ -433,7 +466,7 @@ class Runs:
         _, failed = roots.open_and_failed(tx, root_id)
         if failed <= tolerance.max_child_failures:
             return None
-        many = f"{joblog.count(failed, 'job')} failed, and no more than {tolerance.max_child_failures} may"
+        many = f"{counted(failed, 'job')} failed, and no more than {tolerance.max_child_failures} may"
         if tolerance.failure_action == FailureAction.STOP_ALL:
             return many
         # Said once: the warnings of a root that runs are only these.

@@ -4,6 +4,7 @@ from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.documents import Change, changes_in_words, is_recrawl
 from quaero_desktop.domain.errors import KnownError
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Cause, Status
+from quaero_desktop.domain.words import counted
 from quaero_desktop.storage.database import Tx
 from quaero_desktop.storage.jobs import deadlines, joblog, roots
 from quaero_desktop.storage.jobs.plans import Plans
@@ -125,8 +126,8 @@ def _end_of_crawl(tx: Tx, root_id: int, failed: int) -> Ending:
     if not stored:
         error, cause = roots.why_nothing_was_stored(tx, root_id)
         return Ending(status=Status.FAILED, message=f"Failed: {error}", error=error, cause=cause, warnings=failed)
-    warnings = f" with {failed} warning{'s' if failed != 1 else ''}" if failed else ""
-    what = f"{stored} page{'s' if stored != 1 else ''} stored"
+    warnings = f" with {counted(failed, 'warning')}" if failed else ""
+    what = f"{counted(stored, 'page')} stored"
     changes = dict(zip(Change, counts, strict=True))
     if is_recrawl(changes):
         what = changes_in_words(changes)

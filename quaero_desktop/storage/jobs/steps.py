@@ -90,7 +90,14 @@ class Steps:
         return row
 
     def end(self, number: int, status: Status, error: str | None = None, **fields: Any) -> StepRow:
-        """Note the end of a step."""
+        """Note the end of a step.
+
+        Args:
+            number: which one.
+            status: how it ended.
+            error: why it failed, for a person.
+            fields: what else is known of it by now; see :class:`StepRow`.
+        """
         fields |= {"completed_at": self._tx.now, "retry_at": None, "is_reopened": False}
         return self.change(number, status=str(status), error=error, **fields)
 

@@ -1,7 +1,7 @@
 """The collected documents: lists of them, one whole, and its versions."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from quaero_desktop.domain.documents import Document, DocumentFilter, DocumentPa
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.text import storable, storable_integer
 from quaero_desktop.storage.filters import as_id, at_most, like
+from quaero_desktop.storage.fragments import AMONG, json_list
 
 _SUMMARY = (
     "id, source_id, url, title, content_type, content_hash, version, duplicate_of, language, truncated, thin,"
@@ -63,10 +64,9 @@ def document(connection: sqlite3.Connection, which: int | str) -> Document:
     if document_id is not None:
         row = connection.execute(f"SELECT {_WHOLE} FROM documents WHERE id = ?", (document_id,)).fetchone()
     else:
-        spellings = msgspec.json.encode([storable(text), urls.identity(text)]).decode()
+        spellings = json_list([storable(text), urls.identity(text)])
         row = connection.execute(
-            f"SELECT {_WHOLE} FROM documents WHERE url IN (SELECT value FROM json_each(?))"
-            " ORDER BY fetched_at DESC, id DESC LIMIT 1",
+            f"SELECT {_WHOLE} FROM documents WHERE url {AMONG} ORDER BY fetched_at DESC, id DESC LIMIT 1",
             (spellings,),
         ).fetchone()
     if row is None:
@@ -83,20 +83,23 @@ def document(connection: sqlite3.Connection, which: int | str) -> Document:
 
 
 def hosts(connection: sqlite3.Connection) -> list[str]:
-    """Return the hosts that there are documents of, with their ports where those are unusual, from A to Z.
+    """Return the hosts that there are documents of, with their ports where those are unusual, from A to Z."""
+    found = {urls.host_of(url) for url, origin in origins(connection) if origin}
+    return sorted(found)
 
-    One seek in the index of URLs for each origin, however many documents there are.
+
+def origins(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """Yield the first URL of each origin that there are documents of, and the origin; that is empty where it has none.
+
+    One seek in the index of URLs for each, however many documents there are.
     """
-    found = set()
     (url,) = connection.execute("SELECT min(url) FROM documents").fetchone()
     while url is not None:
         slash = url.find("/", url.find("://") + 3)
-        if slash >= 0:
-            found.add(urls.host_of(url))
+        yield url, url[: max(slash, 0)]
         # "0" follows "/": all URLs of the origin lie before it.
         start = f"{url}\x01" if slash < 0 else f"{url[:slash]}0"
         (url,) = connection.execute("SELECT min(url) FROM documents WHERE url >= ?", (start,)).fetchone()
-    return sorted(found)
 
 
 def versions(connection: sqlite3.Connection, document_id: int) -> list[DocumentVersion]:
@@ -122,7 +125,7 @@ def documents_of_jobs(connection: sqlite3.Connection, job_ids: Sequence[int]) ->
         "WITH which (id) AS (SELECT value FROM json_each(?))"
         " SELECT document_id FROM jobs WHERE id IN which AND document_id IS NOT NULL"
         " UNION SELECT document_id FROM jobs WHERE root_id IN which AND document_id IS NOT NULL ORDER BY 1",
-        (msgspec.json.encode([storable_integer(job_id) for job_id in job_ids]).decode(),),
+        (json_list(map(storable_integer, job_ids)),),
     )
     return [row[0] for row in rows.fetchall()]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from quaero_desktop.domain.events import FeedUpdate
-from quaero_desktop.storage.fragments import json_list
+from quaero_desktop.storage.fragments import AMONG, OPEN, json_list
 from quaero_desktop.storage.queries import jobrows
 
 MOST = 2_000
@@ -64,7 +64,7 @@ def since(
         roots.update(root for root, _ in below)
         if parents:
             found = connection.execute(
-                "SELECT id FROM jobs WHERE revision > ? AND +parent_id IN (SELECT value FROM json_each(?))",
+                f"SELECT id FROM jobs WHERE revision > ? AND +parent_id {AMONG}",
                 (before.revision, json_list(parents)),
             )
             children.update(row[0] for row in found)
@@ -73,14 +73,14 @@ def since(
         found = connection.execute(
             # Whatever changed below an open root changed its counts; it may not bear the revision itself.
             "SELECT id FROM jobs WHERE parent_id IS NULL AND (+revision > ? OR id IN"
-            " (SELECT id FROM jobs WHERE parent_id IS NULL AND status IN ('pending', 'running', 'paused')))",
+            f" (SELECT id FROM jobs WHERE parent_id IS NULL AND status IN {OPEN}))",
             (before.revision,),
         )
         roots.update(row[0] for row in found)
     removed = set(now.trash - before.trash)
     if now.trash != before.trash:
         moved = connection.execute(
-            "SELECT id, parent_id, coalesce(root_id, id) FROM jobs WHERE id IN (SELECT value FROM json_each(?))",
+            f"SELECT id, parent_id, coalesce(root_id, id) FROM jobs WHERE id {AMONG}",
             (json_list(now.trash ^ before.trash),),
         )
         for job_id, parent_id, root_id in moved.fetchall():

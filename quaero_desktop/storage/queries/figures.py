@@ -13,7 +13,7 @@ from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.jobs import OPEN_STATUSES, JobType, Status
 from quaero_desktop.domain.listing import RootDetails, Statistics, Waiting
 from quaero_desktop.domain.pagelist import PREPARATIONS
-from quaero_desktop.storage.fragments import json_list
+from quaero_desktop.storage.fragments import AMONG, json_list
 from quaero_desktop.storage.jobs import steps
 from quaero_desktop.storage.queries import jobrows, skips
 from quaero_desktop.storage.queries.hidden import Hidden
@@ -93,7 +93,7 @@ def _pace_of_step(
     ended, left = connection.execute(
         "SELECT coalesce(sum(n) FILTER (WHERE status NOT IN ('pending', 'running')), 0),"
         " coalesce(sum(n) FILTER (WHERE status IN ('pending', 'running')), 0) FROM child_counts"
-        " WHERE parent_id = ? AND step = ? AND type NOT IN (SELECT value FROM json_each(?))",
+        f" WHERE parent_id = ? AND step = ? AND type NOT {AMONG}",
         (root_id, under_way.number, json_list(PREPARATIONS)),
     ).fetchone()
     seconds = max(0, now - under_way.started_at) / 1000
@@ -130,7 +130,7 @@ def statistics(connection: sqlite3.Connection) -> Statistics:
     pages, queued, running = connection.execute(
         "SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER (WHERE status = 'pending'), 0),"
         " coalesce(sum(n) FILTER (WHERE status = 'running'), 0) FROM child_counts"
-        " WHERE type = ? AND parent_id NOT IN (SELECT value FROM json_each(?))",
+        f" WHERE type = ? AND parent_id NOT {AMONG}",
         (JobType.CRAWLER_URL, json_list(hidden.inner)),
     ).fetchone()
     (page_count,) = connection.execute("PRAGMA page_count").fetchone()

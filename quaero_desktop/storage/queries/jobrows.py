@@ -9,7 +9,7 @@ from quaero_desktop.domain.listing import Attempt
 from quaero_desktop.domain.pagelist import PREPARATIONS
 from quaero_desktop.infra.redact import redact
 from quaero_desktop.storage import sqlite
-from quaero_desktop.storage.fragments import json_list
+from quaero_desktop.storage.fragments import AMONG, json_list
 from quaero_desktop.storage.masking import masked_json
 from quaero_desktop.storage.queries.hidden import Hidden
 
@@ -89,8 +89,7 @@ def by_id(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[tuple[Job
     warning = None
     try:
         rows = connection.execute(
-            "SELECT parent_id, type, status, sum(n) FROM child_counts"
-            " WHERE parent_id IN (SELECT value FROM json_each(?)) GROUP BY 1, 2, 3",
+            f"SELECT parent_id, type, status, sum(n) FROM child_counts WHERE parent_id {AMONG} GROUP BY 1, 2, 3",
             (wanted,),
         ).fetchall()
         for parent_id, *row in rows:
@@ -99,9 +98,7 @@ def by_id(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[tuple[Job
         if sqlite.is_interrupt(error):
             raise
         warning = NO_COUNTS
-    found = connection.execute(
-        f"SELECT {_COLUMNS} FROM jobs j WHERE j.id IN (SELECT value FROM json_each(?))", (wanted,)
-    ).fetchall()
+    found = connection.execute(f"SELECT {_COLUMNS} FROM jobs j WHERE j.id {AMONG}", (wanted,)).fetchall()
     known = {row[0]: _job(row, counts.get(row[0])) for row in found}
     return tuple(known[job_id] for job_id in ids if job_id in known), warning
 

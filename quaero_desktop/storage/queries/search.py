@@ -13,9 +13,9 @@ from operator import itemgetter
 import msgspec
 
 from quaero_desktop.domain.documents import SearchHit, SearchResults, check_window
-from quaero_desktop.domain.searchquery import And, Node, Not, Or, Term, parse, wanted_terms
+from quaero_desktop.domain.searchquery import And, Node, Not, Or, SearchQuery, Term, parse, wanted_terms
 from quaero_desktop.domain.text import storable_integer
-from quaero_desktop.storage.fragments import json_list
+from quaero_desktop.storage.fragments import AMONG, json_list
 from quaero_desktop.storage.queries.searchsql import Match, Where, compiled
 from quaero_desktop.storage.queries.snippets import Wanted, snippet, words_of
 
@@ -47,12 +47,7 @@ def search(connection: sqlite3.Connection, query: str, limit: int = 20, offset: 
     asked = parse(query)
     if asked.words is None and asked.conditions is None:
         return SearchResults(results=(), total_count=0, took_ms=_ms_since(started), hint=asked.hint)
-    where = Where(connection, asked.conditions)
-    match = compiled(asked.words, as_typed=False) if asked.words is not None else None
-    if asked.words is None or match is None or match.all_but:
-        total, ranked = _newest(connection, match, where, limit, offset)
-    else:
-        total, ranked = _best(connection, asked.words, match.expression, where, limit, offset)
+    total, ranked = _found(connection, asked, limit, offset)
     hint = asked.hint
     if not total and not hint and isinstance(asked.words, And):
         hint = "No page has all of this. Put OR between words to find pages with any of them."
@@ -65,12 +60,7 @@ def every(connection: sqlite3.Connection, query: str) -> list[int]:
     asked = parse(query)
     if asked.words is None and asked.conditions is None:
         return []
-    where = Where(connection, asked.conditions)
-    match = compiled(asked.words, as_typed=False) if asked.words is not None else None
-    if asked.words is None or match is None or match.all_but:
-        _, ranked = _newest(connection, match, where, _ALL, 0)
-    else:
-        _, ranked = _best(connection, asked.words, match.expression, where, _ALL, 0)
+    _, ranked = _found(connection, asked, _ALL, 0)
     return [document_id for document_id, _ in ranked]
 
 
@@ -81,6 +71,15 @@ def _ms_since(started: float) -> int:
 # --- Finding and ranking --------------------------------------------------------------------------------------------
 
 _Ranked = list[tuple[int, float]]
+
+
+def _found(connection: sqlite3.Connection, asked: SearchQuery, limit: int, offset: int) -> tuple[int, _Ranked]:
+    """Return the count and a page of what is asked for: the best first, or the newest where nothing can be ranked."""
+    where = Where(connection, asked.conditions)
+    match = compiled(asked.words, as_typed=False) if asked.words is not None else None
+    if asked.words is None or match is None or match.all_but:
+        return _newest(connection, match, where, limit, offset)
+    return _best(connection, asked.words, match.expression, where, limit, offset)
 
 
 def _newest(
@@ -196,7 +195,7 @@ def _by_title(connection: sqlite3.Connection, scores: dict[int, float], terms: t
     """Return documents by score and by how well their titles fit; a duplicate comes after its original."""
     wanted = [Wanted(term) for term in terms]
     rows = connection.execute(
-        "SELECT id, title, duplicate_of IS NOT NULL FROM documents WHERE id IN (SELECT value FROM json_each(?))",
+        f"SELECT id, title, duplicate_of IS NOT NULL FROM documents WHERE id {AMONG}",
         (json_list(scores),),
     )
     ranked = [
@@ -246,7 +245,7 @@ def _agreement(name: str, wanted: list[Wanted]) -> float:
 
 def _hits(connection: sqlite3.Connection, ranked: _Ranked, terms: tuple[Term, ...]) -> tuple[SearchHit, ...]:
     rows = connection.execute(
-        "SELECT id, url, title, substr(search_text, 1, ?) FROM documents WHERE id IN (SELECT value FROM json_each(?))",
+        f"SELECT id, url, title, substr(search_text, 1, ?) FROM documents WHERE id {AMONG}",
         (_READ_LENGTH, json_list(document_id for document_id, _ in ranked)),
     )
     found = {row[0]: row[1:] for row in rows.fetchall()}

@@ -11,6 +11,7 @@ from quaero_desktop.domain.cjk import split_cjk
 from quaero_desktop.domain.searchquery import After, And, Before, Language, Node, Not, Or, Site, Term, UrlPart, forms
 from quaero_desktop.domain.urls import host_of
 from quaero_desktop.storage.fragments import json_list
+from quaero_desktop.storage.queries import catalogue
 
 # --- Words ----------------------------------------------------------------------------------------------------------
 
@@ -23,7 +24,12 @@ class Match(NamedTuple):
 
 
 def compiled(node: Node, *, as_typed: bool) -> Match:
-    """Return the expression of a tree of words; with *as_typed* it wants the words in no other form (see `forms`)."""
+    """Return the expression of a tree of words.
+
+    Args:
+        node: the words.
+        as_typed: whether they are wanted in no other form; see :func:`~quaero_desktop.domain.searchquery.forms`.
+    """
     match node:
         case Term():
             return Match(_term(node, (node.text,) if as_typed else forms(node)))
@@ -132,21 +138,12 @@ class Where:
 
 def _ranges_of(connection: sqlite3.Connection, host: str) -> list[tuple[str, str]]:
     """Return the ranges of URLs that belong to *host* and its sub-domains: one seek for each origin in the library."""
-    ranges = []
-    url = _first_url_from(connection, "")
-    while url is not None:
-        slash = url.find("/", url.find("://") + 3)
-        origin = url if slash < 0 else url[:slash]
-        # "0" follows "/": all URLs of the origin lie between them.
-        if slash >= 0 and _belongs(host_of(url), host):
-            ranges.append((f"{origin}/", f"{origin}0"))
-        url = _first_url_from(connection, f"{url}\x01" if slash < 0 else f"{origin}0")
-    return ranges
-
-
-def _first_url_from(connection: sqlite3.Connection, start: str) -> str | None:
-    row = connection.execute("SELECT min(url) FROM documents WHERE url >= ?", (start,)).fetchone()
-    return None if row is None else row[0]
+    # "0" follows "/": all URLs of the origin lie between them.
+    return [
+        (f"{origin}/", f"{origin}0")
+        for url, origin in catalogue.origins(connection)
+        if origin and _belongs(host_of(url), host)
+    ]
 
 
 _PORT = re.compile(r":\d+$")

@@ -296,10 +296,6 @@ class PageTable(QAbstractTableModel):
         shown = self._shown.get(job_id)
         return None if shown is None else shown.row
 
-    def learn(self, rows: Iterable[PageRow]) -> None:
-        """Keep rows that somebody else has read."""
-        self._keep(rows)
-
     # --- Qt's questions ---------------------------------------------------------------------------------------------
 
     def rowCount(self, parent: Index = _NOTHING) -> int:  # noqa: N802 (Qt's name)

@@ -13,12 +13,12 @@ from PySide6.QtWidgets import QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 from quaero_desktop.domain.errors import KnownError, NotFoundError
 from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, Status
-from quaero_desktop.domain.pagelist import FailureGroup, PageFilter
+from quaero_desktop.domain.pagelist import FailureGroup
 from quaero_desktop.services.jobs import JobDetails
 from quaero_desktop.ui.actions import ActionId, Selection, Target
 from quaero_desktop.ui.context import Context
-from quaero_desktop.ui.format import count_of
 from quaero_desktop.ui.views.attempts import AttemptsView
+from quaero_desktop.ui.views.groupretry import GroupRetry, why
 from quaero_desktop.ui.views.header import Header
 from quaero_desktop.ui.views.many import ManyView
 from quaero_desktop.ui.views.overview import RootOverview
@@ -28,6 +28,7 @@ from quaero_desktop.ui.views.setup import SetupView
 from quaero_desktop.ui.views.skipped import SkippedView
 from quaero_desktop.ui.widgets.focus import pass_on
 from quaero_desktop.ui.widgets.labels import EmptyState, Line
+from quaero_desktop.ui.widgets.place import Place
 
 TICK_MS = 1_000
 READ_EVERY_MS = 1_000
@@ -106,7 +107,6 @@ class DetailPane(QWidget):
         self._read_took = 0.0
         self._asked_at = 0.0
         self._counted = _Counted(0, 0.0, {})
-        self._retrying: set[tuple[str | None, int | None]] = set()
         self._pages_view: Any = None
         self._pages_root: int | None = None
         self._document_view: Any = None
@@ -140,13 +140,13 @@ class DetailPane(QWidget):
         self._overviews = QStackedWidget()
         self._overviews.addWidget(self.overview)
         self._overviews.addWidget(self.page_overview)
-        self._pages_place = _Place()
+        self._pages_place = Place()
         self.skipped = SkippedView(context)
         self.skipped.page_wanted.connect(self.open_job)
         self.setup = SetupView(theme)
         self.setup.job_wanted.connect(self.open_job)
         self.attempts = AttemptsView(theme)
-        self._document_place = _Place()
+        self._document_place = Place()
         self.tabs = QTabWidget()
         self.tabs.setObjectName("detailTabs")
         self.tabs.setAccessibleName(self.tr("About the job"))
@@ -175,6 +175,9 @@ class DetailPane(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._stack)
 
+        self._retry = GroupRetry(context, self)
+        self._retry.busy_changed.connect(self.overview.failures.set_busy)
+        self._retry.retried.connect(self._retried)
         self._tick = QTimer(self, interval=TICK_MS)
         self._tick.timeout.connect(self._on_tick)
         self._read_timer = QTimer(self, singleShot=True)
@@ -396,7 +399,7 @@ class DetailPane(QWidget):
             row=row,
             attempts=details.attempts,
             found_on=details.found_on,
-            group=before if before is not None and _key(before) == alike else None,
+            group=before if before is not None and why(before) == alike else None,
             root_name=root.name,
             seeds=root.seeds,
         )
@@ -406,7 +409,7 @@ class DetailPane(QWidget):
         self._show_details()
         if job.status == Status.FAILED:
             groups = await services.pages.failure_groups(job.root_id)
-            group = next((group for group in groups if _key(group) == alike), None)
+            group = next((group for group in groups if why(group) == alike), None)
             self._page = msgspec.structs.replace(page, group=group)
             self._show_details()
 
@@ -463,8 +466,7 @@ class DetailPane(QWidget):
             row = page.row
             title = row.title if row is not None and row.document_id is not None else ""
             self.header.show_page(page.job, title, page.line, page.root_name)
-            busy = page.group is not None and (page.group.cause, page.group.code) in self._retrying
-            self.page_overview.show_details(page, now, busy=busy)
+            self.page_overview.show_details(page, now, busy=self._retry.is_busy(page.group))
             self.attempts.show_attempts(page.attempts)
             has_document = row is not None and row.document_id is not None
             self.tabs.setTabEnabled(Tab.DOCUMENT, has_document)
@@ -626,71 +628,13 @@ class DetailPane(QWidget):
 
     def _retry_page(self) -> None:
         if self._job_id is not None and self._root_id is not None:
-            self._context.tasks.spawn(self._retry(self._root_id, [self._job_id]), name="retry a page")
+            self._retry.retry_page(self._root_id, self._job_id)
 
     def _retry_group(self, group: FailureGroup) -> None:
-        key = (group.cause, group.code)
-        if self._root_id is not None and key not in self._retrying:
-            self._retrying.add(key)
-            self.overview.failures.set_busy(group, True)
-            self._context.tasks.spawn(self._retry_alike(self._root_id, group), name="retry pages that failed alike")
+        if self._root_id is not None:
+            self._retry.retry_group(self._root_id, group)
 
-    async def _retry_alike(self, root_id: int, group: FailureGroup) -> None:
-        try:
-            await self._retry(root_id, await self._ids_of(root_id, group))
-        finally:
-            self._retrying.discard((group.cause, group.code))
-            self.overview.failures.set_busy(group, False)
-
-    async def _ids_of(self, root_id: int, group: FailureGroup) -> list[int]:
-        """Return the pages of a group: the very same that were counted, no others of its cause."""
-        pages = self._context.services.pages
-        which = PageFilter(root_id=root_id, status=(str(Status.FAILED),))
-        if group.cause is not None:
-            which = which.without(cause=(group.cause,))
-        if group.code is not None:
-            which = which.without(code=(group.code,))
-        ids = list(await pages.ids(which))
-        if group.cause is not None and group.code is not None:
-            return ids
-        # A filter cannot ask for "none": what has one is taken away.
-        alike = [other for other in await pages.failure_groups(root_id) if (other.cause, other.code) != _key(group)]
-        others: set[int] = set()
-        for other in alike:
-            if group.cause not in (None, other.cause) or group.code not in (None, other.code):
-                continue
-            if other.cause is None and other.code is None:
-                continue
-            also = PageFilter(root_id=root_id, status=(str(Status.FAILED),))
-            if other.cause is not None:
-                also = also.without(cause=(other.cause,))
-            if other.code is not None:
-                also = also.without(code=(other.code,))
-            others.update(await pages.ids(also))
-        return [job_id for job_id in ids if job_id not in others]
-
-    async def _retry(self, root_id: int, ids: list[int]) -> None:
-        number = await self._context.services.jobs.retry(root_id, ids=ids)
-        if number:
-            self._context.notices.show(self.tr("%s queued again.") % count_of(number, "page"), kind="success")
-        else:
-            self._context.notices.show(self.tr("None of these pages is failed any more."))
+    def _retried(self) -> None:
+        """Show at once what became of it."""
         self._read_at = 0.0
         self._schedule()
-
-
-class _Place(QWidget):
-    """Where a widget will be that is not made before somebody looks."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-
-    def fill(self, widget: QWidget) -> None:
-        """Put it there."""
-        self._layout.addWidget(widget)
-
-
-def _key(group: FailureGroup) -> tuple[str | None, int | None]:
-    return group.cause, group.code

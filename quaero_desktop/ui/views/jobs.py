@@ -6,22 +6,17 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from PySide6.QtCore import (
-    QEvent,
     QItemSelection,
     QItemSelectionModel,
     QModelIndex,
-    QObject,
     QPoint,
     Qt,
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QFocusEvent, QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
-    QComboBox,
-    QHBoxLayout,
-    QLineEdit,
     QMenu,
     QStackedLayout,
     QVBoxLayout,
@@ -35,20 +30,17 @@ from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.ui.actions import ActionId, Selection, Target
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.models.jobnode import Column
-from quaero_desktop.ui.models.joborder import Filter
 from quaero_desktop.ui.models.jobtree import ID_ROLE, MOST_CHILDREN, JobTreeModel
 from quaero_desktop.ui.tasks import Tasks
-from quaero_desktop.ui.theme import SPACE
+from quaero_desktop.ui.views.jobfilterbar import JobFilterBar
 from quaero_desktop.ui.views.jobtreeview import Anchor, JobTreeView
 from quaero_desktop.ui.widgets.focus import pass_on
 from quaero_desktop.ui.widgets.labels import EmptyState
-from quaero_desktop.ui.widgets.statuschips import StatusChips
 
 CHUNK = 500
 """So many roots are read at a time."""
 _OVERLAP = 50
 _TICK_MS = 1_000
-_FILTER_MS = 80
 _AGAIN_MS = 300
 _MANY = 100
 _QUIET_TICKS = 20
@@ -93,15 +85,13 @@ class JobsPanel(QWidget):
 
         self._model = JobTreeModel(self)
         self.tree = JobTreeView(self._model, context.theme, self)
-        self.filter = QLineEdit(self)
-        self.chips = StatusChips(context.theme, self)
-        self.sources = QComboBox(self)
+        self.bar = JobFilterBar(context.theme, self)
         self._empty = EmptyState(
             context.theme,
             "funnel",
             self.tr("No job matches the filter."),
             self.tr("Clear filter"),
-            self.clear_filter,
+            self.bar.clear,
             self,
         )
         self._none = EmptyState(
@@ -116,8 +106,6 @@ class JobsPanel(QWidget):
         self._connect()
         self._tick = QTimer(self, interval=_TICK_MS)
         self._tick.timeout.connect(self._on_tick)
-        self._filter_later = QTimer(self, interval=_FILTER_MS, singleShot=True)
-        self._filter_later.timeout.connect(self._apply_filter)
         self._pin_later = QTimer(self, interval=0, singleShot=True)
         self._pin_later.timeout.connect(self._pin)
         self._close_later = QTimer(self, interval=0, singleShot=True)
@@ -156,18 +144,6 @@ class JobsPanel(QWidget):
         """
         self._run("select", self._select(job_id, expand))
 
-    def focus_filter(self) -> None:
-        """Let the person type what to filter by."""
-        self.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self.filter.selectAll()
-
-    def clear_filter(self) -> None:
-        """Show every job."""
-        self.filter.clear()
-        self.chips.set_checked(())
-        self.sources.setCurrentIndex(0)
-        self._apply_filter()
-
     def save_state(self) -> None:
         """Remember the columns, their widths and the order."""
         self._context.state.set("jobs/header", self.tree.header().saveState())
@@ -185,41 +161,20 @@ class JobsPanel(QWidget):
     # --- How it is made ---------------------------------------------------------------------------------------------
 
     def _put_together(self) -> None:
-        self.filter.setObjectName("jobFilter")
-        self.filter.setPlaceholderText(self.tr("Filter jobs"))
-        self.filter.setAccessibleName(self.tr("Filter jobs"))
-        self.filter.setClearButtonEnabled(True)
-        self.filter.installEventFilter(self)
-        self.sources.setObjectName("jobSource")
-        self.sources.setAccessibleName(self.tr("Source"))
-        self.sources.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.sources.setMinimumContentsLength(12)
-        self.sources.addItem(self.tr("All sources"), "")
-        first = QHBoxLayout()
-        first.setSpacing(2 * SPACE)
-        first.addWidget(self.filter, 3)
-        first.addWidget(self.sources, 1)
-        bar = QVBoxLayout()
-        bar.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
-        bar.setSpacing(2 * SPACE)
-        bar.addLayout(first)
-        bar.addWidget(self.chips)
         self._stack = QStackedLayout()
         for widget in (self.tree, self._empty, self._none):
             self._stack.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(bar)
+        layout.addWidget(self.bar)
         layout.addLayout(self._stack, 1)
-        QWidget.setTabOrder(self.filter, self.sources)
-        QWidget.setTabOrder(self.sources, self.chips)
-        QWidget.setTabOrder(self.chips, self.tree)
+        QWidget.setTabOrder(self.bar.chips, self.tree)
 
     def _connect(self) -> None:
         model, tree = self._model, self.tree
         model.children_wanted.connect(self._load_children)
-        model.census_changed.connect(self._show_census)
+        model.census_changed.connect(lambda: self.bar.show_census(model.census, model.sites))
         model.about_to_change.connect(self._hold)
         model.changed.connect(self._let_go)
         model.modelAboutToBeReset.connect(self._keep)
@@ -234,9 +189,8 @@ class JobsPanel(QWidget):
         tree.customContextMenuRequested.connect(self._show_menu)
         tree.header().customContextMenuRequested.connect(self._show_header_menu)
         tree.header().sortIndicatorChanged.connect(lambda *_: self._load_more())
-        self.filter.textChanged.connect(lambda _: self._filter_later.start())
-        self.chips.changed.connect(lambda _: self._apply_filter())
-        self.sources.activated.connect(lambda _: self._apply_filter())
+        self.bar.changed.connect(self._apply_filter)
+        self.bar.left.connect(self._enter_rows)
         self._context.feed.updated.connect(self._update)
 
     # --- Reading ----------------------------------------------------------------------------------------------------
@@ -384,7 +338,7 @@ class JobsPanel(QWidget):
         if not self._model.knows(job.root_id):
             self._model.add_roots([job if job.is_root else await jobs.get(job.root_id)])
         if not self._model.index_of(job.root_id).isValid():
-            self.clear_filter()
+            self.bar.clear()
         path: list[Job] = []
         above = job
         while above.parent_id is not None:
@@ -443,30 +397,15 @@ class JobsPanel(QWidget):
     # --- Filter -----------------------------------------------------------------------------------------------------
 
     def _apply_filter(self) -> None:
-        self._filter_later.stop()
-        self._model.set_filter(
-            Filter(
-                text=self.filter.text().strip(),
-                status=frozenset(self.chips.checked),
-                site=self.sources.currentData() or "",
-            )
-        )
+        self._model.set_filter(self.bar.wanted)
         self._show_state()
         self._load_more()
 
-    def _show_census(self) -> None:
-        self.chips.set_counts(self._model.census)
-        sites = sorted(self._model.sites)
-        shown = [self.sources.itemData(row) for row in range(1, self.sources.count())]
-        chosen = self.sources.currentData()
-        if sites != shown and not self.sources.view().isVisible():
-            self.sources.clear()
-            self.sources.addItem(self.tr("All sources"), "")
-            for site in sites:
-                self.sources.addItem(site, site)
-            self.sources.setCurrentIndex(max(0, self.sources.findData(chosen)))
-            if self.sources.currentData() != chosen:
-                self._apply_filter()
+    def _enter_rows(self) -> None:
+        if self._model.rowCount():
+            if not self.tree.selectionModel().hasSelection():
+                self.tree.select_alone(self._model.index(0, 0))
+            self.tree.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_state(self) -> None:
         """Show the tree, or say why there is nothing in it."""
@@ -483,21 +422,6 @@ class JobsPanel(QWidget):
         self._stack.setCurrentWidget(shown)
         if follow and shown is self.tree:
             self.tree.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Go from the filter to the rows with Down or Enter, and clear it with Esc."""
-        if watched is self.filter and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-                self._apply_filter()
-                if self._model.rowCount():
-                    if not self.tree.selectionModel().hasSelection():
-                        self.tree.select_alone(self._model.index(0, 0))
-                    self.tree.setFocus(Qt.FocusReason.OtherFocusReason)
-                return True
-            if event.key() == Qt.Key.Key_Escape and self.filter.text():
-                self.filter.clear()
-                return True
-        return super().eventFilter(watched, event)
 
     # --- Keeping the place ------------------------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 """The log console: what the jobs say while they run, live, and what they said."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QPoint, QSize, Qt, QTimer, Signal
@@ -8,32 +7,28 @@ from PySide6.QtGui import QAction, QFocusEvent, QGuiApplication, QHideEvent, QKe
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QMenu,
-    QPlainTextEdit,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from quaero_desktop.domain.jobs import TailLine
 from quaero_desktop.ui import format
 from quaero_desktop.ui.context import Context
-from quaero_desktop.ui.logfile import write_log
 from quaero_desktop.ui.models.log import LEVEL_WORDS, Column, LogModel
 from quaero_desktop.ui.models.logtail import LogScope, LogTail
 from quaero_desktop.ui.theme import ROW, SPACE, Theme
+from quaero_desktop.ui.views.logdetail import LogDetail
+from quaero_desktop.ui.views.logexport import LogExport
 from quaero_desktop.ui.views.logtable import LogTable
 from quaero_desktop.ui.widgets.focus import pass_on
 from quaero_desktop.ui.widgets.labels import ElidedLabel, EmptyState, Figures, Line, muted
 
 _ENOUGH_MATCHES = 200
 """With a filter older lines are fetched until so many match, or the console is full."""
-_DETAIL_LINES = 4
-_EXPORT_PAGE = 2_000
 _ROOM_FOR_COUNT = 220 * SPACE
 _COUNT_MS = 500
 
@@ -59,16 +54,13 @@ class LogConsole(QWidget):
         # Each new text lays out the row of tools anew, which is too much for each batch of lines.
         self._count_timer = QTimer(self, singleShot=True)
         self._count_timer.timeout.connect(self._say_count)
-        self._exporting = False
         self._latest = ""
         self.model = LogModel(self)
         self.tail = LogTail(context, self.model, self)
         self._make_tools()
         self._table = LogTable(context.theme, self.model, self)
         self._empty = EmptyState(context.theme, "terminal-window", "", parent=self)
-        self._detail_line = Line(context.theme, self)
-        self._detail = QPlainTextEdit(self)
-        self._make_detail()
+        self._detail = LogDetail(context.theme, self)
         self._pages = QStackedWidget(self)
         self._pages.addWidget(self._table)
         self._pages.addWidget(self._empty)
@@ -78,7 +70,6 @@ class LogConsole(QWidget):
         layout.addLayout(self._tools)
         layout.addWidget(Line(context.theme, self))
         layout.addWidget(self._pages, 1)
-        layout.addWidget(self._detail_line)
         layout.addWidget(self._detail)
         state = context.state
         self._level.setCurrentIndex(max(0, self._level.findData(state.text("log/level", "info"))))
@@ -142,7 +133,7 @@ class LogConsole(QWidget):
         self._pause.setCheckable(True)
         self._clear = self._button("eraser", self.tr("Clear the view; the library keeps the lines"))
         self._copy = self._button("copy", self.tr("Copy the selected lines, or all that are shown"))
-        self._export = self._button("download-simple", "")
+        self._export = LogExport(self._context, self._chosen, self)
         self._tools = QHBoxLayout()
         self._tools.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, SPACE)
         self._tools.setSpacing(2 * SPACE)
@@ -167,16 +158,6 @@ class LogConsole(QWidget):
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return button
 
-    def _make_detail(self) -> None:
-        self._detail.setReadOnly(True)
-        self._detail.setTabChangesFocus(True)
-        self._detail.setObjectName("logDetail")
-        self._detail.setAccessibleName(self.tr("The whole of the selected line"))
-        self._detail.setFrameShape(QPlainTextEdit.Shape.NoFrame)
-        self._detail.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._detail.document().setDocumentMargin(2 * SPACE)
-        self._show_detail_pane(False)
-
     def _connect(self) -> None:
         self._level.currentIndexChanged.connect(self._tools_changed)
         self._children.toggled.connect(self._tools_changed)
@@ -186,7 +167,6 @@ class LogConsole(QWidget):
         self._pause.toggled.connect(self.tail.set_paused)
         self._clear.clicked.connect(lambda _=False: self.tail.clear())
         self._copy.clicked.connect(lambda _=False: self.copy())
-        self._export.clicked.connect(lambda _=False: self._export_clicked())
         self._all_jobs.clicked.connect(lambda _=False: self.show_job(None, None))
         self.tail.changed.connect(self._say)
         self.tail.replaced.connect(self._replaced)
@@ -322,26 +302,13 @@ class LogConsole(QWidget):
         chosen = self._table.selectionModel().selectedRows()
         row = self.model.row(current.row()) if current.isValid() and len(chosen) == 1 else None
         text = row.message if row is not None else ""
-        cut = bool(text) and self._table.is_cut(text)
-        if not cut:
-            self._show_detail_pane(False)
+        if not text or not self._table.is_cut(text):
+            self._detail.hide()
             return
-        if self._detail.toPlainText() != text:
-            self._detail.setPlainText(text)
-        line = self._detail.fontMetrics().lineSpacing()
-        wide = max(1, self.width() - 6 * SPACE)
-        lines = -(-self._detail.fontMetrics().horizontalAdvance(text) // wide)
-        # Words are never broken: one line more than the letters need.
-        height = min(_DETAIL_LINES, lines + 1) * line + 4 * SPACE
-        if self._detail.height() != height:
-            self._detail.setFixedHeight(height)
-        if not self._detail.isVisible():
-            self._show_detail_pane(True)
+        was_hidden = self._detail.isHidden()
+        self._detail.show_text(text, self.width())
+        if was_hidden:
             self._table.later(lambda: self._table.scrollTo(self._table.currentIndex()))
-
-    def _show_detail_pane(self, shown: bool) -> None:
-        self._detail_line.setVisible(shown)
-        self._detail.setVisible(shown)
 
     # --- what it says -------------------------------------------------------------------------------------------
 
@@ -367,10 +334,6 @@ class LogConsole(QWidget):
             self._pause.setToolTip(tip)
             self._pause.setAccessibleName(tip)
             self._pause.setIcon(self._context.theme.icon(icon))
-        if not self._exporting:
-            tip = self.tr("Export the log…")
-            self._export.setToolTip(tip)
-            self._export.setAccessibleName(tip)
         self._say_count()
         self._say_lines()
 
@@ -424,13 +387,13 @@ class LogConsole(QWidget):
 
     def _paint(self) -> None:
         theme = self._context.theme
-        for button in (self._all_jobs, self._pause, self._clear, self._copy, self._export):
+        for button in (self._all_jobs, self._pause, self._clear, self._copy):
             button.setIcon(theme.icon(str(button.property("icon_name"))))
         self._filter.actions()[0].setIcon(theme.icon("funnel"))
         self._follow.setIcon(theme.icon("caret-down"))
         self._table.viewport().update()
 
-    # --- copy and export ----------------------------------------------------------------------------------------
+    # --- copy ---------------------------------------------------------------------------------------------------
 
     def copy(self) -> None:
         """Copy the selected lines, or all that are shown, as text."""
@@ -440,55 +403,10 @@ class LogConsole(QWidget):
 
     def export_to(self, file: Path) -> None:
         """Write every line of what is chosen (job, level, filter) to a text file, not only those that are held."""
-        self._context.tasks.latest(("log export", id(self)), self._write(file))
+        self._export.export_to(file)
 
-    def _export_clicked(self) -> None:
-        if self._exporting:
-            self._context.tasks.cancel(("log export", id(self)))
-            return
-        dialog = QFileDialog(self, self.tr("Export the log"))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilter(self.tr("Text files (*.txt)"))
-        dialog.setDefaultSuffix("txt")
-        dialog.selectFile("quaero-log.txt")
-        dialog.fileSelected.connect(lambda name: self.export_to(Path(name)))
-        dialog.open()
-
-    async def _write(self, file: Path) -> None:
-        scope = self.tail.scope
-        jobs = self._context.services.jobs
-
-        async def fetch(after_id: int) -> Sequence[TailLine]:
-            return await jobs.log_tail(
-                root_id=scope.root_id,
-                job_id=scope.job_id,
-                children=scope.children,
-                minimum=scope.minimum,
-                after_id=after_id,
-                limit=_EXPORT_PAGE,
-            )
-
-        def tell(written: int) -> None:
-            self._export.setToolTip(self.tr("Stop exporting (%s so far)") % format.count_of(written, "line"))
-
-        self._set_exporting(True)
-        try:
-            written = await write_log(
-                file, fetch, after_id=self.tail.floor, containing=self.model.filter_text, progress=tell
-            )
-        finally:
-            self._set_exporting(False)
-        said = self.tr("%s of the log written to %s") % (format.count_of(written, "line"), file)
-        self._context.notices.show(said, kind="success")
-
-    def _set_exporting(self, exporting: bool) -> None:
-        self._exporting = exporting
-        icon = "x-circle" if exporting else "download-simple"
-        self._export.setProperty("icon_name", icon)
-        self._export.setIcon(self._context.theme.icon(icon))
-        self._export.setAccessibleName(self.tr("Stop exporting") if exporting else self.tr("Export the log…"))
-        self._say()
+    def _chosen(self) -> tuple[LogScope, int, str]:
+        return self.tail.scope, self.tail.floor, self.model.filter_text
 
     def _open_menu(self, at: QPoint) -> None:
         rows = self._table.chosen()

@@ -18,8 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QActionGroup
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from quaero_desktop.domain.errors import KnownError, NotFoundError
 from quaero_desktop.domain.events import FeedUpdate
@@ -31,6 +30,7 @@ from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.models.pagetable import ORDERS, PageColumn, PageTable, is_beginning
 from quaero_desktop.ui.theme import SPACE, Theme
 from quaero_desktop.ui.views.pagefilterbar import PageFilterBar
+from quaero_desktop.ui.views.pagemenu import FOUND, PageMenu, is_order, order_words, usually_descends
 from quaero_desktop.ui.views.pagetableview import PageTableView, Span
 from quaero_desktop.ui.widgets.labels import EmptyState, Line, muted
 
@@ -48,20 +48,6 @@ _ANCHORS = 50
 _SLICE = 50_000
 """So many ids are looked through before the window has its turn: 2 ms."""
 _HEADER_KEY, _ORDER_KEY, _WAY_KEY = "pages/header.1", "pages/order", "pages/descending"
-
-_ORDER_WORDS = {
-    "found": ("in the order found", "newest first"),
-    "status": ("by status, trouble first", "by status, trouble last"),
-    "code": ("by code, lowest first", "by code, highest first"),
-    "title": ("by title", "by title, Z to A"),
-    "url": ("by address", "by address, Z to A"),
-    "depth": ("by depth", "by depth, deepest first"),
-    "size": ("by size, smallest first", "by size, largest first"),
-    "time": ("by time, fastest first", "by time, slowest first"),
-    "reason": ("by reason", "by reason, Z to A"),
-    "type": ("by type", "by type, Z to A"),
-    "finished": ("by end, oldest first", "by end, newest first"),
-}
 
 
 class _Remembered(NamedTuple):
@@ -117,10 +103,10 @@ class PagesView(QWidget):
         self._failures_took = 0.0
         self._lost = False
         """Whether something may be gone from the list: then it does not do to ask for what is new."""
-        self._order = context.state.text(_ORDER_KEY, "found")
+        self._order = context.state.text(_ORDER_KEY, FOUND)
         self._descending = context.state.flag(_WAY_KEY, False)
-        if self._order not in _ORDER_WORDS:
-            self._order, self._descending = "found", False
+        if not is_order(self._order):
+            self._order, self._descending = FOUND, False
         self._make()
         self._connect()
         self._say()
@@ -211,8 +197,9 @@ class PagesView(QWidget):
         layout.addWidget(content, 1)
         layout.addWidget(Line(theme, self))
         layout.addLayout(foot)
-        self._menu = QMenu(self)
-        self._menu.aboutToShow.connect(self._fill_menu)
+        self._menu = PageMenu(self._view, self)
+        self._menu.sort_wanted.connect(self._sort)
+        self._menu.column_wanted.connect(self._show_column)
         self._bar.menu_button.setMenu(self._menu)
 
     def _connect(self) -> None:
@@ -370,7 +357,7 @@ class PagesView(QWidget):
     async def _positions(self, ids: "array[int]", wanted: set[int]) -> dict[int, int]:
         """Return where these jobs stand in a list, without keeping the window waiting."""
         assert self._which is not None
-        if self._which.order == "found":
+        if self._which.order == FOUND:
             sign = -1 if self._which.downwards else 1
             found = {}
             for job_id in wanted:
@@ -416,7 +403,7 @@ class PagesView(QWidget):
         """Bring the list up to date; the row at the top of the table stays where it is."""
         ids = self._table.ids
         started = time.monotonic()
-        if which.is_whole and which.order == "found" and not which.downwards and not self._lost:
+        if which.is_whole and which.order == FOUND and not which.downwards and not self._lost:
             new = await self._service.ids(which, after=ids[-1] if ids else None)
             self._took = time.monotonic() - started
             self._grow(new)
@@ -584,13 +571,13 @@ class PagesView(QWidget):
     def _column_clicked(self, column: int) -> None:
         """Sort by a column: its usual way, then the other, then no more."""
         order = ORDERS[PageColumn(column)]
-        usual = PageFilter(root_id=0, order=order).downwards
+        usual = usually_descends(order)
         if order != self._order:
             self._sort(order, usual)
         elif self._descending == usual:
             self._sort(order, not usual)
         else:
-            self._sort("found", False)
+            self._sort(FOUND, False)
 
     def _sort(self, order: str, descending: bool) -> None:
         self._order, self._descending = order, descending
@@ -602,43 +589,11 @@ class PagesView(QWidget):
     def _show_order(self) -> None:
         column = next(column for column, order in ORDERS.items() if order == self._order)
         way = Qt.SortOrder.DescendingOrder if self._descending else Qt.SortOrder.AscendingOrder
-        plain = self._order == "found" and not self._descending
+        plain = self._order == FOUND and not self._descending
         self._view.horizontalHeader().setSortIndicator(-1 if plain else column, way)
+        self._menu.show_order(self._order, self._descending)
 
-    def _fill_menu(self) -> None:
-        """Offer the orders and the columns, for the keyboard too."""
-        self._menu.clear()
-        orders = QActionGroup(self._menu)
-        self._menu.addSection(self.tr("Sort by"))
-        names = {
-            order: str(self._table.headerData(column, Qt.Orientation.Horizontal)) for column, order in ORDERS.items()
-        }
-        for order in ("found", *(order for order in names if order != "found")):
-            action = QAction(self.tr("Order found") if order == "found" else names[order], self._menu)
-            action.setCheckable(True)
-            action.setChecked(order == self._order)
-            action.triggered.connect(
-                lambda _=False, order=order: self._sort(order, PageFilter(root_id=0, order=order).downwards)
-            )
-            orders.addAction(action)
-            self._menu.addAction(action)
-        self._menu.addSeparator()
-        reverse = self._menu.addAction(self.tr("Reverse"))
-        reverse.setCheckable(True)
-        reverse.setChecked(self._descending != PageFilter(root_id=0, order=self._order).downwards)
-        reverse.triggered.connect(lambda _=False: self._sort(self._order, not self._descending))
-        self._menu.addSection(self.tr("Columns"))
-        header = self._view.horizontalHeader()
-        for column in PageColumn:
-            action = QAction(str(self._table.headerData(column, Qt.Orientation.Horizontal)), self._menu)
-            action.setCheckable(True)
-            action.setChecked(not header.isSectionHidden(column))
-            # Without its address and title a row says nothing.
-            action.setEnabled(column != PageColumn.URL)
-            action.toggled.connect(lambda on, column=column: self._show_column(column, on))
-            self._menu.addAction(action)
-
-    def _show_column(self, column: PageColumn, on: bool) -> None:
+    def _show_column(self, column: int, on: bool) -> None:
         self._view.keep_columns()
         self._view.horizontalHeader().setSectionHidden(column, not on)
         self.save_state()
@@ -688,7 +643,7 @@ class PagesView(QWidget):
                 all_work = written.count_of(sum(self._counts.pages.values()) + others, "job" if others else "page")
                 first = self.tr("%s of %s") % (written.count(rows), all_work)
         parts = [first] if first else []
-        parts.append(_ORDER_WORDS[which.order][which.downwards])
+        parts.append(order_words(which.order, which.downwards))
         if self._selection.count:
             parts.append(self.tr("%s selected") % written.count(self._selection.count))
         return parts
@@ -696,7 +651,7 @@ class PagesView(QWidget):
 
 def _match(which: PageFilter) -> PageFilter:
     """Return what a filter lets through, whatever its order."""
-    return which.without(order="found", descending=None)
+    return which.without(order=FOUND, descending=None)
 
 
 def _spans(rows: Iterable[int]) -> list[Span]:

@@ -93,11 +93,6 @@ class Welcome(QWidget):
         layout.addStretch(3)
         self.setFocusProxy(self._field)
 
-    def set_text(self, text: str) -> None:
-        """Put an address into the field."""
-        self._field.setText(text)
-        self._field.setFocus()
-
     def show_problem(self, message: str) -> None:
         """Say what is wrong with the address; empty when nothing is."""
         self._problem.setText(message)
