@@ -8,7 +8,7 @@
     python3 packaging/dev.py test [PYTEST ...]   every linter, then all tests (or what pytest is told to run)
     python3 packaging/dev.py screenshots DIR     draw every view of the window, in light and dark
     python3 packaging/dev.py screenshots --docs  draw the pictures of the documentation anew
-    python3 packaging/dev.py bench [--help]      measure, and print all figures as one table
+    python3 packaging/dev.py bench [NAME ...]    measure, and print all figures as one table
     python3 packaging/dev.py mutants [--help]    break the queue and the writer on purpose; list what no test notices
     python3 packaging/dev.py bundle [--package]  build the folder that people download, and its .deb, and try it
     python3 packaging/dev.py lock                pin the dependencies of pyproject.toml anew (needs uv)

@@ -120,6 +120,7 @@ class Loop:
         self._processes = processes
         self._seconds: dict[pytest.Item, float] = {}
         self._tests_of: dict[str, list[pytest.Item]] = collections.defaultdict(list)
+        self._killers: dict[str, dict[str, int]] = collections.defaultdict(dict)
         self._failed: pytest.TestReport | None = None
         self._answer: int | None = None
         self.verdicts: dict[str, dict[str, str]] = {}
@@ -174,7 +175,10 @@ class Loop:
             tests.sort(key=self._seconds.__getitem__)
 
     def _tests(self, name: str) -> list[pytest.Item]:
-        return self._tests_of.get(mangled_name_from_mutant_name(name), [])
+        """Return the tests of what the mutant changed: first those that noticed another one there, then the fast."""
+        function = mangled_name_from_mutant_name(name)
+        killers = self._killers[function]
+        return sorted(self._tests_of.get(function, []), key=lambda item: -killers.get(item.nodeid, 0))
 
     def _most_seconds(self, name: str) -> float:
         return sum(self._seconds[item] for item in self._tests(name))
@@ -208,6 +212,9 @@ class Loop:
 
     def _settle(self, mutant: dict[str, str], verdict: dict[str, str], counts: Any, total: int) -> None:
         self.verdicts[mutant["name"]] = mutant | verdict
+        if verdict.get("by"):
+            killers = self._killers[mangled_name_from_mutant_name(mutant["name"])]
+            killers[verdict["by"]] = killers.get(verdict["by"], 0) + 1
         counts[verdict["status"]] += 1
         done = counts.total()
         if verdict["status"] not in ("killed", "timeout") or done % 25 == 0:

@@ -106,6 +106,7 @@ async def _edit(options: Options, given: argparse.Namespace) -> int:
 
 async def _test(options: Options, credential_id: int, url: str) -> int:
     async with options.reading() as services:
+        await _take_files(services)
         if not options.json:
             await ask_for(options, services, [await services.credentials.get(credential_id)], keep=False)
         result = await services.credentials.test(credential_id, url)
@@ -134,17 +135,24 @@ async def _delete(options: Options, credential_id: int) -> int:
 
 
 async def ask_for_secrets(options: Options, services: Services, root_ids: Sequence[int] | None = None) -> None:
-    """Ask for the secrets that crawls need and nobody keeps, where there is a person to ask; before they start.
+    """Take the secrets that were handed over as files, and ask for those that crawls need and nobody has.
 
-    Without an answer the crawl pauses and says why.
+    It is done before they start, and asked where there is a person to ask. Without an answer the crawl pauses and says
+    why.
 
     Args:
         options: with ``--json`` nothing is asked.
         services: the open library.
         root_ids: the roots that are about to run; None for all that are open.
     """
+    await _take_files(services)
     if not options.json and secretprompt.can_ask():
         await ask_for(options, services, await services.credentials.missing(root_ids), keep=True)
+
+
+async def _take_files(services: Services) -> None:
+    for problem in await services.credentials.lend_files():
+        complain(problem.message, problem.hint)
 
 
 async def ask_for(options: Options, services: Services, which: Sequence[Credential], *, keep: bool) -> None:

@@ -179,6 +179,8 @@ def _print_details(details: JobDetails) -> None:
         ]
     else:
         rows.append(("depth", output.count(job.depth, "link") + " from the start"))
+        if (found_on := details.found_on) is not None:
+            rows.append(("found on", f"{found_on.url or found_on.name} (job {found_on.id})"))
         for attempt in details.attempts:
             why = f": {attempt.error}" if attempt.error else ""
             again = f"run {attempt.attempt}, " if job.attempt > 1 else ""

@@ -62,7 +62,7 @@ class SettingsError(KnownError):
 
 
 class SecretError(KnownError):
-    """The keyring does not give, keep or delete a secret."""
+    """The keyring, or a file that is to be read in its place, does not give, keep or delete a secret."""
 
 
 class ExportError(KnownError):

@@ -1,16 +1,18 @@
 """Credentials of sites, and their secrets (J5, J8)."""
 
+import os
 import secrets as random_names
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from quaero_desktop.domain import pasting, urls
 from quaero_desktop.domain.credentials import Credential, CredentialKind, CredentialTest, NewCredential, memory_key
-from quaero_desktop.domain.errors import FieldError, SecretError, UsageError
+from quaero_desktop.domain.errors import FieldError, KnownError, SecretError, UsageError
 from quaero_desktop.domain.pasting import Pasted
 from quaero_desktop.domain.secrets import Secret
+from quaero_desktop.infra import secretfiles
 from quaero_desktop.infra.clock import Clock
 from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.infra.settings.sections import Settings
@@ -149,6 +151,45 @@ class CredentialService:
             await to_the_end(self._change(before, before, pasted))
         else:
             self._store.lend(before.key, pasted.secret.reveal())
+
+    async def lend_files(self, environ: Mapping[str, str] | None = None) -> tuple[KnownError, ...]:
+        """Use the secrets of the files in the folder that ``QUAERO_SECRETS`` names: for a start with nobody to ask.
+
+        Only this process has them, and they go before what the keyring has. A file is called by the number or the name
+        of its credential, and holds what a person would paste.
+
+        Args:
+            environ: the environment.
+
+        Returns:
+            What of it cannot be used, and why.
+        """
+        try:
+            folder = secretfiles.folder(os.environ if environ is None else environ)
+        except SecretError as error:
+            return (error,)
+        if folder is None:
+            return ()
+        problems: list[KnownError] = []
+        found = False
+        for credential in await self.list():
+            try:
+                secret = secretfiles.read(folder, str(credential.id)) or secretfiles.read(folder, credential.name)
+                if secret is not None:
+                    found = True
+                    await self.provide(credential.id, secret, keep=False)
+            except UsageError as error:
+                problems.append(UsageError(f"The file for “{credential.name}”: {error.message}", error.hint))
+            except SecretError as error:
+                problems.append(error)
+        if not found and not problems:
+            problems.append(
+                SecretError(
+                    f"No file in “{folder}” is called like a credential.",
+                    "Call each by the number or the name that quaero credentials list shows.",
+                )
+            )
+        return tuple(problems)
 
     async def delete(self, credential_id: int) -> None:
         """Delete a credential and its secret; sources that had it have none then (X5). What is gone is a success.

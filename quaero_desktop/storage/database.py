@@ -375,8 +375,6 @@ class _Outcome:
 def _tell(batch: list[_Waiting[Any]], outcomes: list[_Outcome]) -> None:
     """Hand each waiting caller what became of its function."""
     for waiting, outcome in zip(batch, outcomes, strict=True):
-        if waiting.future.cancelled():
-            continue
         if outcome.error is None:
             waiting.future.set_result(outcome.value)
             continue

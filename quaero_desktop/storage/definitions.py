@@ -152,7 +152,8 @@ def plan(connection: sqlite3.Connection, definition_id: int, defaults: CrawlConf
         raise NotAllowedError(f"The definition “{row[1]}” cannot be run: {definition}", "Make it anew.")
     if not definition.enabled:
         raise NotAllowedError(
-            f"The definition “{definition.name}” is switched off.", f"quaero definitions enable {definition_id}"
+            f"The definition “{definition.name}” is switched off.",
+            f"Switch it on first: quaero definitions enable {definition_id}",
         )
     if definition.pre_jobs or definition.post_jobs:
         _Others(connection).check_circle(definition, definition_id)

@@ -331,10 +331,10 @@ class Actions(QObject):
         self._reasons: dict[ActionId, str] = {}
         self._actions: dict[ActionId, QAction] = {}
         for name, spec in _SPECS.items():
-            action = QAction(self.tr(spec.text), self)
+            action = QAction(spec.text, self)
             action.setObjectName(f"action_{name}")
             # Tool buttons show this one: they keep their width while menus say how many pages are meant.
-            action.setIconText(self.tr(spec.text.rstrip("…")))
+            action.setIconText(spec.text.rstrip("…"))
             action.setData(str(name))
             if spec.shortcut:
                 action.setShortcut(QKeySequence(spec.shortcut))
@@ -376,7 +376,7 @@ class Actions(QObject):
                 reason = self._reasons.get(name, "")
             action.setEnabled(not reason)
             keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            what = self.tr(reason or spec.tip or spec.text.rstrip("…"))
+            what = reason or spec.tip or spec.text.rstrip("…")
             action.setToolTip(f"{what} ({keys})" if keys else what)
             action.setStatusTip(what)
         self._actions[ActionId.RETRY_FAILED].setText(self._retry_text())

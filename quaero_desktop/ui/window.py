@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
     QHBoxLayout,
-    QLineEdit,
     QMainWindow,
     QMenu,
     QSizePolicy,
@@ -36,6 +35,7 @@ from quaero_desktop.ui.actions import ActionId, Selection
 from quaero_desktop.ui.addresses import database_in, urls_in, urls_in_mime
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.theme import SPACE
+from quaero_desktop.ui.toolbar import ToolBar
 from quaero_desktop.ui.views.detail import DetailPane
 from quaero_desktop.ui.views.jobs import JobsPanel
 from quaero_desktop.ui.views.log import LogConsole
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 SIZE = QSize(1280, 800)
 _NARROW = 1000
 _LAYOUT_VERSION = 1
-_SEARCH_WIDTH = 320
 
 _MENUS: tuple[tuple[str, tuple[ActionId | None, ...]], ...] = (
     ("&File", (ActionId.NEW_CRAWL, ActionId.NEW_DEFINITION, ActionId.NEW_SOURCE, None, ActionId.EXPORT, ActionId.IMPORT,
@@ -66,10 +65,6 @@ _MENUS: tuple[tuple[str, tuple[ActionId | None, ...]], ...] = (
     ("&View", (ActionId.SHOW_JOBS, ActionId.SHOW_LIBRARY, ActionId.SHOW_DEFINITIONS, ActionId.SHOW_SOURCES,
                ActionId.SHOW_LOG)),
     ("&Help", (ActionId.SHORTCUTS, ActionId.ABOUT)),
-)  # fmt: skip
-_TOOLS: tuple[ActionId | None, ...] = (
-    ActionId.NEW_CRAWL, None, ActionId.RERUN, ActionId.RETRY_FAILED, None,
-    ActionId.PAUSE, ActionId.RESUME, ActionId.CANCEL, None, ActionId.DELETE,
 )  # fmt: skip
 
 
@@ -101,7 +96,6 @@ class MainWindow(QMainWindow):
         self._context = context
         self._may_close = False
         self._is_new = False
-        self._words_need = 0
         self._page_selection = Selection()
         self._selected_jobs: Sequence[int] = ()
         self.setObjectName("mainWindow")
@@ -121,8 +115,8 @@ class MainWindow(QMainWindow):
         self.detail = DetailPane(context, self.splitter)
         self.dock = QDockWidget(self.tr("Log"), self)
         self.log = LogConsole(context, self.dock)
-        self._tools = QToolBar(self.tr("Tools"), self)
-        self.search = QLineEdit(self._tools)
+        self._tools = ToolBar(context, self)
+        self.search = self._tools.search
 
         self.splitter.setObjectName("jobsSplitter")
         self.splitter.addWidget(self.jobs)
@@ -142,7 +136,8 @@ class MainWindow(QMainWindow):
 
         self._put_together()
         self._make_menus()
-        self._make_tool_bar()
+        self.addToolBar(self._tools)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self._make_dock()
         self.status = StatusLine(context, self.statusBar())
         self._connect()
@@ -343,13 +338,7 @@ class MainWindow(QMainWindow):
         wanted = Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal
         if self.splitter.orientation() != wanted:
             self.splitter.setOrientation(wanted)
-        # Without room for words beside the icons the field to search in would be the first to go.
-        beside, only = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
-        if self._tools.toolButtonStyle() == beside:
-            self._words_need = self._tools.sizeHint().width()
-        style = only if self.width() < self._words_need else beside
-        if self._tools.toolButtonStyle() != style:
-            self._tools.setToolButtonStyle(style)
+        self._tools.fit(self.width())
 
     # --- making -----------------------------------------------------------------------------------------------------
 
@@ -390,7 +379,7 @@ class MainWindow(QMainWindow):
     def _make_menus(self) -> None:
         actions = self._context.actions
         for title, names in _MENUS:
-            menu = QMenu(self.tr(title), self)
+            menu = QMenu(title, self)
             menu.setToolTipsVisible(True)
             for name in names:
                 if name is None:
@@ -401,36 +390,6 @@ class MainWindow(QMainWindow):
         # Those that stand in no menu have shortcuts, too.
         self.addActions(actions.all())
         QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self, self.paste)
-
-    def _make_tool_bar(self) -> None:
-        actions = self._context.actions
-        bar = self._tools
-        bar.setObjectName("tools")
-        bar.setMovable(False)
-        bar.setIconSize(QSize(16, 16))
-        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        for name in _TOOLS:
-            if name is None:
-                bar.addSeparator()
-            else:
-                bar.addAction(actions.action(name))
-        space = QWidget(bar)
-        space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        bar.addWidget(space)
-        self.search.setObjectName("librarySearch")
-        self.search.setPlaceholderText(self.tr("Search library"))
-        self.search.setAccessibleName(self.tr("Search the library"))
-        self.search.setToolTip(self.tr('Words, "a phrase", -not, prefix*, title: site: lang: … (Ctrl+F)'))
-        self.search.setClearButtonEnabled(True)
-        self.search.setMaximumWidth(_SEARCH_WIDTH)
-        self.search.setMinimumWidth(_SEARCH_WIDTH // 2)
-        self._search_icon = self.search.addAction(
-            self._context.theme.icon("magnifying-glass"), QLineEdit.ActionPosition.LeadingPosition
-        )
-        bar.addWidget(self.search)
-        self.addToolBar(bar)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
 
     def _make_dock(self) -> None:
         dock = self.dock
@@ -447,7 +406,6 @@ class MainWindow(QMainWindow):
         self.resizeDocks([dock], [180], Qt.Orientation.Vertical)
 
     def _connect(self) -> None:
-        context = self._context
         self.jobs.selected.connect(self._jobs_selected)
         self.jobs.all_pages_wanted.connect(self.detail.show_pages)
         self.jobs.activated.connect(lambda _: self.detail.setFocus())
@@ -460,10 +418,6 @@ class MainWindow(QMainWindow):
         self.search.returnPressed.connect(self._go_to_results)
         self.welcome.url_given.connect(self.crawl_wanted)
         self.welcome.more_wanted.connect(lambda text: self.urls_given.emit([text] if text else []))
-        context.theme.changed.connect(self._paint)
-
-    def _paint(self) -> None:
-        self._search_icon.setIcon(self._context.theme.icon("magnifying-glass"))
 
     def _jobs_selected(self, selection: Selection) -> None:
         # The tree says it again whenever a selected job changes: the pages selected beside it stay selected.

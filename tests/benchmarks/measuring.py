@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # a start of the window is measured by a process that imports
     from quaero_desktop.storage.database import Database, Tx
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 240
+PATIENCE_SECONDS = 400
 """How long one process may take: a guard, no measure."""
 TICK_SECONDS = 0.005
 FRAME_MS = 16.0
@@ -75,13 +75,15 @@ async def lateness() -> AsyncIterator[list[float]]:
 
 @contextlib.asynccontextmanager
 async def meanwhile(coroutine: Any) -> AsyncIterator[None]:
-    """Run something that never ends beside the block."""
+    """Run something that never ends beside the block; when it did end, by an error, so does the block."""
     task = asyncio.ensure_future(coroutine)
     try:
         yield
     finally:
         task.cancel()
         await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
 
 
 @contextlib.asynccontextmanager

@@ -276,10 +276,11 @@ def run(children: int, kept: Path | None = None) -> Iterator[Figure]:
         with qt_world(library) as world:
             # The guard of a test against hanging is too short here.
             yield from world._runner.run(measure(world, children))
-            for bug in world.bugs:
-                print(f"a bug: {bug!r}", file=sys.stderr)
+            bugs = [repr(bug) for bug in world.bugs]
             world.bugs.clear()
         del application
+        if bugs:
+            raise RuntimeError(f"the window reported: {', '.join(bugs)}")
 
 
 def figures(quick: bool) -> Iterator[Figure]:

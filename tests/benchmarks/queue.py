@@ -1,7 +1,7 @@
 """What the queue costs: ``python -m tests.benchmarks.queue``.
 
-Sends, claims and acknowledges messages of 4 roots with 10 lanes each, in a library on disk (WAL, synchronous FULL):
-first with nothing else stored, then with 1,000,000 messages of which 100,000 are delayed. Prints microseconds a
+Sends, claims and acknowledges messages of 4 roots with 10 lanes each, in libraries on disk (WAL, synchronous FULL): one
+with nothing else stored and one with 1,000,000 messages of which 100,000 are delayed, in turns. Prints microseconds a
 message (medians): each operation in a committed transaction of its own, in committed batches of 50, and the bare SQL
 without its commit, which is the disk's. Ends with 1 when the SQL of a claim among a million takes more than 1.5 times
 what it takes alone.
@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from quaero_desktop.domain.queue import NewMessage, Receipt
@@ -27,7 +27,7 @@ EACH_DELAYED = 10
 ROOTS = 4
 LANES = 10
 BATCH = 50
-ROUNDS = 400
+TURNS, ROUNDS = 4, 100
 MOST_RATIO = 1.5
 NOW = 1_700_000_000_000
 
@@ -47,6 +47,18 @@ class Timer:
     def microseconds(self) -> dict[str, float]:
         """Return the median of each operation."""
         return {operation: statistics.median(times) * 1e6 for operation, times in self.rounds.items()}
+
+
+def make(path: Path, stored: int) -> sqlite3.Connection:
+    """Make a library with so many messages and return a connection that writes it."""
+    migrate.create(path, NOW)
+    connection = sqlite.connect_writer(path)
+    connection.executemany(
+        "INSERT INTO jobs (type, status, created_at, revision) VALUES (?, 'running', 0, 0)", [("crawl",)] * ROOTS
+    )
+    if stored:
+        fill(connection, stored)
+    return connection
 
 
 def fill(connection: sqlite3.Connection, stored: int) -> None:
@@ -72,10 +84,9 @@ def grow_wal(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(RESTART)")
 
 
-def measure(connection: sqlite3.Connection, batch: int, *, commit: bool) -> dict[str, float]:
-    """Return microseconds a message for send, claim and ack."""
+def measure(connection: sqlite3.Connection, batch: int, timer: Timer, *, commit: bool) -> None:
+    """Time some rounds of send, claim and ack."""
     queue = Queue(owner="benchmark")
-    timer = Timer()
     number = 0
 
     def run(operation: str, function: Callable[[Tx], None]) -> None:
@@ -115,27 +126,23 @@ def measure(connection: sqlite3.Connection, batch: int, *, commit: bool) -> dict
         run("ack", acknowledge)
     if not commit:
         connection.execute("ROLLBACK")
-    return timer.microseconds()
 
 
 def run(stored: int) -> Iterator[Figure]:
     """Print the table and yield what a message costs among so many, and whether the claim stayed flat."""
     ways = {"alone, committed": (1, True), f"{BATCH}, committed": (BATCH, True), "alone, bare SQL": (1, False)}
     ways[f"{BATCH}, bare SQL"] = (BATCH, False)
-    found: dict[int, dict[str, dict[str, float]]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "library.db"
-        migrate.create(path, NOW)
-        connection = sqlite.connect_writer(path)
-        connection.executemany(
-            "INSERT INTO jobs (type, status, created_at, revision) VALUES (?, 'running', 0, 0)", [("crawl",)] * ROOTS
-        )
-        for rows in (0, stored):
-            if rows:
-                fill(connection, rows)
-            found[rows] = {name: measure(connection, batch, commit=commit) for name, (batch, commit) in ways.items()}
-            connection.execute("DELETE FROM messages WHERE id > ?", (rows and rows * 2,))
-        connection.close()
+    found: dict[int, dict[str, dict[str, float]]] = {0: {}, stored: {}}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
+        libraries = {rows: opened.enter_context(closing(make(Path(folder, f"{rows}.db"), rows))) for rows in found}
+        for name, (batch, commit) in ways.items():
+            timers = {rows: Timer() for rows in libraries}
+            for _ in range(TURNS):
+                for rows, connection in libraries.items():
+                    measure(connection, batch, timers[rows], commit=commit)
+                libraries[0].execute("DELETE FROM messages")
+            for rows, timer in timers.items():
+                found[rows][name] = timer.microseconds()
     print(f"{'microseconds a message':<24}{'stored':>10}{'send':>9}{'claim':>9}{'ack':>9}")
     for name in ways:
         for rows, table in found.items():

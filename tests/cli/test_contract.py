@@ -1,6 +1,7 @@
 """The command line contract: what each command answers to a program and to a person."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -143,6 +144,9 @@ def test_a_job_shows_everything_about_it(quaero: Quaero, library: Path):
     shown = quaero("jobs", "show", child["id"], "--library", library)
     assert child["url"] in shown.out
     assert child["error"] in shown.out
+    found_on = re.search(r"found on +(\S+) \(job (\d+)\)", shown.out)
+    assert found_on is not None
+    assert quaero("jobs", "show", found_on[2], "--library", library, "--json").json["url"] == found_on[1]
 
 
 def test_every_skipped_link_is_told_with_its_reason_and_rule(quaero: Quaero, site: SiteProcess, tmp_path: Path):

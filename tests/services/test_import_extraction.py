@@ -62,7 +62,7 @@ async def test_one_that_cannot_be_extracted_is_left_out_and_said(services, old, 
     report = await services.importing.run(old)
 
     assert report.imported[Kind.DOCUMENTS] == 2
-    assert [(each.table, each.id, each.why) for each in report.left_out] == [
+    assert [(each.table, each.id, each.reason) for each in report.left_out] == [
         ("documents", "large", "its text cannot be taken in: It took longer than 20 s")
     ]
 

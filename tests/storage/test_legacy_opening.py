@@ -122,7 +122,7 @@ def test_without_room_for_the_copy_that_is_said(crashed: Path, monkeypatch: pyte
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(opening.shutil, "copyfile", full)
+    monkeypatch.setattr(shutil, "copyfile", full)
     refused(crashed, "cannot be copied to be read: No space left on device")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from quaero_desktop.domain.errors import NotFoundError, UsageError
-from quaero_desktop.storage.queries.logs import tail as log_tail
+from quaero_desktop.storage.queries import logs
 from tests.support.plain_library import PlainLibrary
 
 LEVELS = {"debug": 0, "info": 1, "warn": 2, "error": 3}
@@ -48,11 +48,11 @@ def connection() -> Iterator[sqlite3.Connection]:
 
 
 def ids(connection: sqlite3.Connection, **which: Any) -> list[int]:
-    return [line.id for line in log_tail(connection, **which)]
+    return [line.id for line in logs.tail(connection, **which)]
 
 
 def test_a_line_says_whose_it_is(connection):
-    lines = {line.id: line for line in log_tail(connection)}
+    lines = {line.id: line for line in logs.tail(connection)}
     assert (lines[4].job_id, lines[4].root_id, lines[4].at, lines[4].level) == (OTHER_PAGE, DOCS, 1004, "error")
     assert (lines[4].message, lines[4].name) == ("line 4", "https://docs.quaero.org/b")
     assert (lines[1].name, lines[8].name, lines[5].name) == ("docs", "branch", "transform")
@@ -106,7 +106,7 @@ def test_what_is_in_the_trash_has_no_log(connection):
     assert ids(connection, minimum="error") == [7]
     for hidden in (DOCS, PAGE, LEAF):
         with pytest.raises(NotFoundError):
-            log_tail(connection, job_id=hidden)
+            logs.tail(connection, job_id=hidden)
 
 
 def test_a_page_in_the_trash_takes_its_lines_along(connection):
@@ -117,16 +117,16 @@ def test_a_page_in_the_trash_takes_its_lines_along(connection):
 
 def test_what_makes_no_sense_is_refused(connection):
     with pytest.raises(NotFoundError):
-        log_tail(connection, root_id=99)
+        logs.tail(connection, root_id=99)
     with pytest.raises(UsageError, match="Unknown level “fatal”"):
-        log_tail(connection, minimum="fatal")
+        logs.tail(connection, minimum="fatal")
     with pytest.raises(UsageError):
-        log_tail(connection, limit=-1)
+        logs.tail(connection, limit=-1)
 
 
 def test_a_secret_in_a_line_stays_hidden(connection):
     connection.execute("UPDATE job_logs SET message = 'Authorization: Bearer abcdef123456'")
-    assert "abcdef" not in repr(log_tail(connection))
+    assert "abcdef" not in repr(logs.tail(connection))
 
 
 @pytest.mark.parametrize("place", [{}, {"after_id": 5}, {"before_id": 5}], ids=["newest", "after", "before"])
@@ -147,7 +147,7 @@ def test_a_secret_in_a_line_stays_hidden(connection):
 def test_no_question_sorts_or_reads_lines_it_does_not_want(connection, which, place, index):
     statements: list[str] = []
     connection.set_trace_callback(statements.append)
-    log_tail(connection, **which, **place)
+    logs.tail(connection, **which, **place)
     connection.set_trace_callback(None)
     (statement,) = (each for each in statements if "FROM job_logs" in each)
     plan = [step[3] for step in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]

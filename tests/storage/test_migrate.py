@@ -1,5 +1,6 @@
 """Migrations: a library is at one version or at the next, never between, whatever happens to the process."""
 
+import importlib.resources
 import logging
 import os
 import sqlite3
@@ -334,7 +335,7 @@ def installed(tmp_path, monkeypatch):
     """The folder of an installation's migrations."""
     folder = tmp_path / "migrations"
     folder.mkdir()
-    monkeypatch.setattr(migrate.importlib.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(importlib.resources, "files", lambda _: tmp_path)
     return folder
 
 

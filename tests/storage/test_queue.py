@@ -482,9 +482,9 @@ def test_a_revived_dead_letter_has_all_its_tries_again(bench):
 
 
 def test_what_died_with_its_process_starts_all_over_when_it_is_revived(bench):
-    fresh, revived = bench.send(), bench.send(priority=1)
+    revived = bench.send()
     crash_with(bench, revived, 4)
-    another = bench.send()
+    fresh, another = bench.send(), bench.send()
     bench.bury(another)
     assert bench.column("state", revived) == "dead"
 
@@ -829,6 +829,18 @@ def test_a_shorter_rest_does_not_cut_a_longer_one_short(bench):
     assert bench.take() == []
 
 
+def test_the_longest_rest_stays_with_the_reason_that_was_given_first(bench):
+    def hold(ms: int, reason: str) -> list[Any]:
+        until = bench.now + ms
+        bench.library.run(lambda tx: bench.queue.hold_lane(tx, "slow", until, reason))
+        return bench.library.connection.execute("SELECT * FROM lanes").fetchall()
+
+    assert hold(100, "a short rest") == [("slow", bench.now + 100, "a short rest")]
+    assert hold(5_000, "a long one") == [("slow", bench.now + 5_000, "a long one")]
+    assert hold(5_000, "as long") == [("slow", bench.now + 5_000, "a long one")]
+    assert hold(4_999, "a shorter one") == [("slow", bench.now + 5_000, "a long one")]
+
+
 def test_three_hundred_resting_lanes_do_not_hide_the_one_behind_them(bench):
     root = bench.root()
     for i in range(300):
@@ -1137,6 +1149,17 @@ def test_a_message_that_was_running_at_four_crashes_is_dead(bench):
 
     assert (back, [letter.message_id for letter in dead]) == ([], [suspect])
     assert [letter.reason for letter in bench.dead()] == ["the process died 4 times while this ran"]
+
+
+def test_one_that_is_dead_does_not_keep_the_others_from_being_taken_back(bench):
+    suspect, other = bench.send(), bench.send()
+    bench.take(2)
+    bench.library.run(lambda tx: tx.execute("UPDATE messages SET crashes = 3 WHERE id = ?", (suspect,)))
+
+    back, dead = bench.die_and_recover()
+
+    assert [letter.message_id for letter in dead] == [suspect]
+    assert [delivery.receipt.message_id for delivery in back] == [other]
 
 
 def test_a_crash_counts_for_what_was_running_and_not_for_what_waited(bench):

@@ -45,6 +45,12 @@ _SETTLE_SECONDS = 0.6
 """Pictures are for people: what is drawn may lag behind what is known by a few frames."""
 
 
+class _Keyring(FakeKeyring):
+    """Keeps nothing for anybody, but is called as that of a Linux desktop is."""
+
+    __module__ = "keyring.backends.SecretService"
+
+
 class Album:
     """Draws widgets into files, each view in light and dark.
 
@@ -367,7 +373,7 @@ def main() -> int:
     scale = os.environ.get("QT_SCALE_FACTOR", "1")
     suffix = "" if scale == "1" else f"@{scale}x"
     application = make_application()
-    keyring.set_keyring(FakeKeyring())
+    keyring.set_keyring(_Keyring())
     with tempfile.TemporaryDirectory(prefix="quaero-screenshots-") as name:
         home = Path(name)
         files = LibraryFiles(home / "library")

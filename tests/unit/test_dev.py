@@ -164,6 +164,24 @@ def test_a_part_of_the_tests_runs_in_one_process_and_without_coverage(dev: Any, 
     assert pytest_calls == [["tests/unit", "-x"]]
 
 
+@pytest.mark.parametrize(
+    ("asked", "drawn"), [("pictures", [("pictures", "1"), ("pictures", "2")]), ("--docs", [("--docs", "1")])]
+)
+def test_screenshots_are_drawn_in_two_resolutions_and_those_of_the_documentation_in_one(
+    dev: Any, monkeypatch: pytest.MonkeyPatch, asked: str, drawn: list[tuple[str, str]]
+):
+    calls: list[tuple[str, str]] = []
+
+    def note(command: list[str], *, env: dict[str, str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+        calls.append((Path(command[-1]).name, env["QT_SCALE_FACTOR"]))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.chdir(dev.ROOT)
+    monkeypatch.setattr(dev.subprocess, "run", note)
+    assert dev.main(["screenshots", asked]) == 0
+    assert calls == drawn
+
+
 def test_a_linter_that_fails_fails_the_whole_after_the_tests(
     dev: Any, pytest_calls: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys
 ):

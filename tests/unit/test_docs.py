@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtGui import QColor, QImage
 
 from quaero_desktop.cli import ending
 from quaero_desktop.cli.syntax import commandline
@@ -14,10 +15,10 @@ from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.domain.jobs import SkipReason
 from quaero_desktop.domain.words import REASONS
 from quaero_desktop.infra import paths
-from tests.support import errortexts, reference
+from tests.support import docpictures, errortexts, reference
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*docpictures.documents(), ROOT / "CHANGELOG.md"]
 ERRORS = ROOT / "docs" / "errors.md"
 MOST_PICTURE_BYTES = 2_000_000
 
@@ -113,7 +114,7 @@ def test_every_exit_code_is_documented(page: str) -> None:
 
 
 def test_every_variable_of_the_environment_is_documented() -> None:
-    named = {node.value for tree in _trees() for node in ast.walk(tree) if _is_variable(node)}
+    named = {found for tree in _trees() for node in ast.walk(tree) if (found := _variable(node))}
     text = read(ROOT / "docs" / "settings.md")
 
     assert {paths.LIBRARY_VARIABLE, paths.CONFIG_VARIABLE} <= named
@@ -124,12 +125,10 @@ def _trees() -> list[ast.Module]:
     return [ast.parse(read(file)) for file in sorted((ROOT / "quaero_desktop" / "infra").rglob("*.py"))]
 
 
-def _is_variable(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
-        and re.fullmatch(r"QUAERO_[A-Z_]*[A-Z]", node.value) is not None
-    )
+def _variable(node: ast.AST) -> str:
+    """Return the name of a variable of the environment that stands in the code, or nothing."""
+    text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+    return text if re.fullmatch(r"QUAERO_[A-Z_]*[A-Z]", text) else ""
 
 
 def test_the_guide_leads_to_each_of_its_pages() -> None:
@@ -175,6 +174,20 @@ def test_every_picture_is_shown_and_all_of_them_are_small() -> None:
 
     assert pictures - shown == set()
     assert sum(picture.stat().st_size for picture in pictures) < MOST_PICTURE_BYTES
+
+
+def test_pictures_are_made_small_without_changing_the_colours_of_plain_areas() -> None:
+    whole = QImage(120, 80, QImage.Format.Format_RGB32)
+    for column in range(120):
+        for row in range(80):
+            # A thousand colours beside two plain ones.
+            blended = QColor(2 * column, 3 * row, 40) if column < 30 and row < 40 else QColor("#f3f5f7")
+            whole.setPixelColor(column, row, QColor("#2563eb") if row > 60 else blended)
+
+    small = docpictures.reduced(whole)
+
+    assert small.format() == QImage.Format.Format_Indexed8
+    assert {small.pixelColor(100, 20).name(), small.pixelColor(5, 70).name()} == {"#f3f5f7", "#2563eb"}
 
 
 def test_every_command_line_can_be_parsed(monkeypatch: pytest.MonkeyPatch) -> None:

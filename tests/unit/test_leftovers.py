@@ -174,43 +174,22 @@ def test_what_ends_in_time_is_fine(run_tests):
 # --- what must be covered whole ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def run_covered(run_tests, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
-    """Run tests of a module ``store/shelf.py`` whose one branch they take or not, all of which must be covered."""
+@pytest.mark.parametrize(
+    ("files", "line"), [("store/*", "store/shelf.py * 2->4*"), ("shop/*", "No data to report.*")], ids=["part", "none"]
+)
+def test_a_session_that_leaves_lines_uncovered_fails_and_names_them_before_its_summary(
+    run_tests, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, files: str, line: str
+):
     monkeypatch.delenv("COVERAGE_FILE", raising=False)
     pytester.makepyprojecttoml("[tool.coverage.run]\nbranch = true")
-    pytester.mkpydir("store").joinpath("shelf.py").write_text(
-        "def half(n):\n    if n % 2:\n        n += 1\n    return n / 2\n"
-    )
-
-    def run(numbers: str, files: str = "store/*") -> pytest.RunResult:
-        code = f"""
+    shelf = pytester.mkpydir("store") / "shelf.py"
+    shelf.write_text("def half(n):\n    if n % 2:\n        n += 1\n    return n / 2\n", encoding="utf-8")
+    test = """
         from store.shelf import half
+
         def test_half():
-            for number in {numbers}:
-                half(number)
+            assert half(1) == 1
         """
-        options = ("--cov=store", "--cov-report=term", f"--cover-whole={files}", "--numprocesses=1", "-W", "ignore")
-        return run_tests(code, *options)
-
-    return run
-
-
-def test_what_must_be_covered_whole_and_is_changes_nothing(run_covered):
-    result = run_covered("[1, 2]")
-    assert result.ret == pytest.ExitCode.OK
-    result.stdout.no_fnmatch_line("*not covered whole*")
-
-
-@pytest.mark.parametrize(
-    ("numbers", "files", "line"),
-    [
-        ("[1]", "store/*", "store/shelf.py * 2->4*"),
-        ("[2]", "store/*", "store/shelf.py * 3*"),
-        ("[1, 2]", "shop/*", "No data to report.*"),
-    ],
-)
-def test_otherwise_the_session_fails_and_names_the_lines_before_the_summary(run_covered, numbers, files, line):
-    result = run_covered(numbers, files)
+    result = run_tests(test, "--cov=store", f"--cover-whole={files}", "-W", "ignore")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines([f"*not covered whole: {files}*", line, "ERROR: *", "*1 passed*"])

@@ -15,6 +15,11 @@ from quaero_desktop.domain.cleanup import parse_age
 from quaero_desktop.domain.crawl import CrawlConfig
 from quaero_desktop.domain.errors import UsageError
 
+WITHOUT_KEYRING = (
+    "Without a keyring, secrets are asked for at each start. Where there is nobody to ask, let QUAERO_SECRETS of the"
+    "\nenvironment name a folder with a file for each: called by the number or the name of its credential, and"
+    "\nreadable by you alone (chmod 600). Quaero only reads it."
+)
 _WIDEST = 100
 _DEFAULTS = CrawlConfig(seeds=())
 _ARGUMENT = re.compile(r"argument (?P<name>[^:]+): (?P<what>.*)", re.DOTALL)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from quaero_desktop.cli.syntax.base import add_command, add_rules, identifier, seconds, whole_number
+from quaero_desktop.cli.syntax.base import WITHOUT_KEYRING, add_command, add_rules, identifier, seconds, whole_number
 from quaero_desktop.domain.crawl import CrawlConfig
 
 _DEFAULTS = CrawlConfig(seeds=())
@@ -69,6 +69,7 @@ def _add_work(commands: Any) -> None:
         "work",
         "Run whatever is queued, after a crash or a quit, each crawl with its own settings.",
         "quaero work --until-idle",
+        more=WITHOUT_KEYRING,
     )
     work.add_argument(
         "--until-idle", action="store_true", help="End when nothing is left to do. [default: wait until Ctrl-C]"

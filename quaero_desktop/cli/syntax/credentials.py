@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from quaero_desktop.cli.syntax.base import Parser, add_command, add_group, identifier
+from quaero_desktop.cli.syntax.base import WITHOUT_KEYRING, Parser, add_command, add_group, identifier
 from quaero_desktop.domain.credentials import CredentialKind
 
 _WHERE_FROM = (
@@ -21,7 +21,7 @@ def add_syntax(commands: Any) -> None:
             "quaero credentials test 1",
             usage="ACTION",
             more="A secret goes to the keyring of this computer, is shown to its one site and to nobody else, and is"
-            "\nnever an argument: others can read those.",
+            f"\nnever an argument: others can read those.\n\n{WITHOUT_KEYRING}",
         ),
         "action",
     )

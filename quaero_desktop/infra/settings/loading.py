@@ -12,7 +12,7 @@ from typing import Any, get_origin
 import msgspec
 
 from quaero_desktop.domain.text import single_line
-from quaero_desktop.infra.paths import CONFIG_VARIABLE, LIBRARY_VARIABLE
+from quaero_desktop.infra.paths import CONFIG_VARIABLE, LIBRARY_VARIABLE, SECRETS_VARIABLE
 from quaero_desktop.infra.settings.info import (
     FIELDS,
     PREFIX,
@@ -34,6 +34,8 @@ from quaero_desktop.infra.settings.sections import Settings
 MAX_FILE_BYTES = 65_536
 _MAX_STATEMENT_LINES = 50
 _TOML_ERROR = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column \d+|end of document)\)", re.DOTALL)
+# Variables of ours that are no settings.
+_OTHERS = frozenset({LIBRARY_VARIABLE, CONFIG_VARIABLE, SECRETS_VARIABLE})
 _YES_AND_NO = {"yes": True, "on": True, "no": False, "off": False}
 
 
@@ -213,7 +215,7 @@ def _take_environment(
     environ: Mapping[str, str], values: dict[str, dict[str, Any]], problems: list[SettingsProblem]
 ) -> None:
     for variable, text in sorted(environ.items()):
-        if not variable.startswith(PREFIX) or not text or variable in (LIBRARY_VARIABLE, CONFIG_VARIABLE):
+        if not variable.startswith(PREFIX) or not text or variable in _OTHERS:
             continue
         if variable in VARIABLES:
             section, key = VARIABLES[variable]

@@ -5,10 +5,13 @@ import asyncio
 from quaero_desktop.content import extract
 from quaero_desktop.content.runner import ParseRunner
 from quaero_desktop.domain.pages import PageInput, ParseResult
-from quaero_desktop.infra.settings.sections import ParseSettings
+from quaero_desktop.storage.errand import Errand
 
 _LARGE_BYTES = 100_000
 """A document of this size takes 15 ms."""
+_SECONDS = 300.0
+"""A document of 20 MB takes 4 s where nothing else runs. Nobody asks a server meanwhile, so there is no hurry."""
+_LOOK_SECONDS = 0.1
 
 
 class Extraction:
@@ -19,28 +22,39 @@ class Extraction:
 
     Args:
         loop: that of the library.
-        limits: of the process, which is made for the first large document.
+        memory_mb: how much memory the process may take. It is made for the first large document.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: ParseSettings) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, memory_mb: int) -> None:
         self._loop = loop
-        self._limits = limits
+        self._memory_bytes = memory_mb * 1024 * 1024
         self._runner: ParseRunner | None = None
 
-    def page(self, url: str, markdown: str) -> ParseResult:
-        """Return what is in *markdown*, or why that cannot be told; not on the event loop."""
+    def page(self, work: Errand, url: str, markdown: str) -> ParseResult:
+        """Return what is in *markdown*, or why that cannot be told; not on the event loop.
+
+        Args:
+            work: the errand that this is part of; when nobody waits for it any more, nothing is waited for here.
+            url: the document's address.
+            markdown: all of it.
+
+        Raises:
+            concurrent.futures.CancelledError: the errand was stopped.
+        """
         page = PageInput(url=url, body=markdown.encode(), content_type="text/markdown", charset="utf-8")
         if len(page.body) < _LARGE_BYTES:
             return extract.parse(page)
-        return asyncio.run_coroutine_threadsafe(self._in_a_process(page), self._loop).result()
+        asked = asyncio.run_coroutine_threadsafe(self._in_a_process(page), self._loop)
+        while True:
+            try:
+                return asked.result(_LOOK_SECONDS)
+            except TimeoutError:
+                if work.stopped:
+                    asked.cancel()
 
     async def _in_a_process(self, page: PageInput) -> ParseResult:
         if self._runner is None:
-            self._runner = ParseRunner(
-                processes=1,
-                timeout=self._limits.timeout_seconds,
-                memory_bytes=self._limits.memory_mb * 1024 * 1024,
-            )
+            self._runner = ParseRunner(processes=1, timeout=_SECONDS, memory_bytes=self._memory_bytes)
         return await self._runner.parse(page)
 
     async def aclose(self) -> None:

@@ -29,7 +29,7 @@ class ImportService:
         database: the open library; None looks into files only.
         secrets: where the secrets of credentials go.
         clock: time.
-        parsing: limits of the process that large documents are parsed in.
+        parsing: what the process may take that large documents are extracted in.
         gently: rest between the transactions, so that a crawl that runs gets most of the writer's time.
     """
 
@@ -93,14 +93,14 @@ class ImportService:
         database = self._database
         now = self._clock.now_ms()
         loop = asyncio.get_running_loop()
-        extraction = Extraction(loop, self._parsing)
+        extraction = Extraction(loop, self._parsing.memory_mb)
 
         def work(work: Errand) -> ImportReport:
             with opening.opened(work, path, database.path) as file:
                 reader = Reader(work, file, now, Teller(loop, progress))
                 store = SecretKeeper(self._secrets, loop, remember=remember)
                 writer = Writer(database, loop, gently=self._gently)
-                return Transfer(reader, writer, store, extraction).run(path)
+                return Transfer(work, reader, writer, store, extraction).run(path)
 
         try:
             return await errand.run(work)

@@ -20,6 +20,7 @@ from quaero_desktop.infra.secrets import SecretStore
 from quaero_desktop.services.importing.extraction import Extraction
 from quaero_desktop.services.importing.reader import NO_KEYRING, Reader, SourceIndex, batches, unique
 from quaero_desktop.storage.database import Database, Tx
+from quaero_desktop.storage.errand import Errand
 from quaero_desktop.storage.importing import legacyfile, writing
 from quaero_desktop.storage.importing.writing import ReadyDocument, ReadyJob, StoredCredential, Written
 from quaero_desktop.storage.pace import Pace
@@ -110,13 +111,17 @@ class Transfer:
     """One import.
 
     Args:
+        work: the errand that this is.
         reader: what is in the file.
         writer: where it goes.
         store: where secrets go.
         extraction: works out what documents say.
     """
 
-    def __init__(self, reader: Reader, writer: Writer, store: SecretKeeper, extraction: Extraction) -> None:
+    def __init__(
+        self, work: Errand, reader: Reader, writer: Writer, store: SecretKeeper, extraction: Extraction
+    ) -> None:
+        self._work = work
         self._reader = reader
         self._writer = writer
         self._store = store
@@ -198,7 +203,7 @@ class Transfer:
 
     def _ready(self, found: LegacyDocument, source_id: int | None, url: str) -> ReadyDocument | None:
         """Return a document with what the product itself would have worked out from its markdown."""
-        page = self._extraction.page(url, found.markdown)
+        page = self._extraction.page(self._work, url, found.markdown)
         if isinstance(page, ParseFailed):
             self._reader.leave_out(legacyfile.DOCUMENTS, found.legacy_id, f"{UNREADABLE}: {page.message.rstrip('.')}")
             return None

@@ -45,7 +45,7 @@ class LimitsEdit(QWidget):
         self._action.setObjectName("failureAction")
         self._action.setAccessibleName(self.tr("What follows when more fail"))
         for value, words in FAILURE_ACTIONS.items():
-            self._action.addItem(self.tr(words), str(value))
+            self._action.addItem(words, str(value))
         self._about_tolerance = Remark(theme, self)
         self.auto_start_box = QCheckBox(self.tr("Also run it each time &Quaero starts"), self)
         self.auto_start_box.setObjectName("autoStart")

@@ -1,7 +1,6 @@
 """The field for a schedule: chosen from the usual ones or written as cron, in plain words, with the next runs."""
 
 import re
-import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -9,6 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, QTime, QTimer, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QTimeEdit, QVBoxLayout, QWidget
 
 from quaero_desktop.domain.errors import FieldError
+from quaero_desktop.ui import clock
 from quaero_desktop.ui.dialogs.fields import Remark
 from quaero_desktop.ui.format import exact
 from quaero_desktop.ui.recipewords import in_a_while
@@ -55,7 +55,7 @@ class ScheduleEdit(QWidget):
         schedules: Schedules,
         parent: QWidget | None = None,
         *,
-        now: Callable[[], int] = lambda: round(time.time() * 1000),
+        now: Callable[[], int] = clock.now,
     ) -> None:
         super().__init__(parent)
         self._schedules = schedules
@@ -79,7 +79,7 @@ class ScheduleEdit(QWidget):
         self.days.setAccessibleName(self.tr("On which day of the week"))
         names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
         for number, name in enumerate(names, 1):
-            self.days.addItem(self.tr(name), number % 7)
+            self.days.addItem(name, number % 7)
         self.day = QSpinBox(self)
         self.day.setObjectName("scheduleDate")
         self.day.setRange(1, 28)

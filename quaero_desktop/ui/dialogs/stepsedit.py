@@ -68,13 +68,14 @@ class StepForm(QScrollArea):
         self.on_error.setObjectName("onError")
         self.on_error.setAccessibleName(self.tr("If the step fails"))
         for value, words in ON_ERROR.items():
-            self.on_error.addItem(self.tr(words), str(value))
+            self.on_error.addItem(words, str(value))
         if self.on_error.findData(step.on_error) < 0:
             self.on_error.addItem(clean(step.on_error, 40), step.on_error)
         self.on_error.setCurrentIndex(self.on_error.findData(step.on_error))
         self.options = OptionsForm(theme, OPTIONS.get(step.action, ()), self)
         self.options.set_options(step.config)
-        about = QLabel(self.tr(ABOUT_ACTIONS.get(step.action, "Nobody knows how to do this: take the step out.")), self)
+        nobody = self.tr("Nobody knows how to do this: take the step out.")
+        about = QLabel(ABOUT_ACTIONS.get(step.action, nobody), self)
         about.setWordWrap(True)
         form = QFormLayout()
         form.setHorizontalSpacing(3 * SPACE)
@@ -286,8 +287,8 @@ class StepsEdit(QWidget):
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         for action, words in ACTIONS.items():
-            entry = menu.addAction(self.tr(words))
-            entry.setToolTip(self.tr(ABOUT_ACTIONS[action]))
+            entry = menu.addAction(words)
+            entry.setToolTip(ABOUT_ACTIONS[action])
             entry.setData(str(action))
             entry.triggered.connect(lambda _=False, action=action: self._add_and_go(str(action)))
         return menu

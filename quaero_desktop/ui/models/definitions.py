@@ -1,6 +1,5 @@
 """The definitions as Qt sees them: one row each, by name."""
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any
@@ -10,6 +9,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Qt
 
 from quaero_desktop.domain.definitions import StoredDefinition
 from quaero_desktop.domain.jobs import Job
+from quaero_desktop.ui import clock
 from quaero_desktop.ui.format import clean, exact, relative, status_words
 from quaero_desktop.ui.models.switchtable import SwitchTable
 from quaero_desktop.ui.recipewords import does, next_run, step_details
@@ -49,9 +49,7 @@ class DefinitionModel(SwitchTable[DefinitionRow]):
         now: the time in milliseconds UTC.
     """
 
-    def __init__(
-        self, theme: Theme, parent: QObject | None = None, *, now: Callable[[], int] = lambda: round(time.time() * 1000)
-    ) -> None:
+    def __init__(self, theme: Theme, parent: QObject | None = None, *, now: Callable[[], int] = clock.now) -> None:
         tr = QCoreApplication.translate
         titles = (
             tr("DefinitionModel", "On"),

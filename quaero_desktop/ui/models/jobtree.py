@@ -5,30 +5,27 @@ Texts are written when a row is first painted and kept until it changes: applyin
 painting only what is seen.
 """
 
-import html
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt, QTimer, Signal
 
 from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.domain.jobs import Job, Status
-from quaero_desktop.domain.words import CAUSES, status_words
+from quaero_desktop.ui import clock
 from quaero_desktop.ui import format as written
 from quaero_desktop.ui.actions import Target
+from quaero_desktop.ui.models.cells import NOWHERE, NUMBERS, WORDS, Index
 from quaero_desktop.ui.models.jobnode import MOST_FIRST, NUMERIC, Column, Node, runs
 from quaero_desktop.ui.models.joborder import Filter, Order
+from quaero_desktop.ui.models.jobtips import job_tip
 
 MOST_CHILDREN = 2_000
 """How many children of a job the tree shows: a view lays out every row of what is open. All of them are in Pages."""
 SLICE_SECONDS = 0.008
 """The longest that the model keeps the window waiting at a time."""
 
-Index = QModelIndex | QPersistentModelIndex
-_NOWHERE = QModelIndex()
-_NUMBERS = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-_WORDS = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 # A view asks twice for each row whenever it lays them out, and joining flags takes longer than all the rest.
 _PARENT = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 _LEAF = _PARENT | Qt.ItemFlag.ItemNeverHasChildren
@@ -65,9 +62,9 @@ class JobTreeModel(QAbstractItemModel):
     about_to_change = Signal()
     changed = Signal(bool)
 
-    def __init__(self, parent: QObject | None = None, *, now: Callable[[], int] | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, now: Callable[[], int] = clock.now) -> None:
         super().__init__(parent)
-        self._now = now or (lambda: int(time.time() * 1000))
+        self._now = now
         self._top = Node.top()
         self._roots: dict[int, Node] = {}
         self._nodes: dict[int, Node] = {0: self._top}
@@ -341,7 +338,7 @@ class JobTreeModel(QAbstractItemModel):
 
     # --- Qt's questions -------------------------------------------------------------------------------------------
 
-    def index(self, row: int, column: int, parent: Index = _NOWHERE) -> QModelIndex:
+    def index(self, row: int, column: int, parent: Index = NOWHERE) -> QModelIndex:
         """Return the index of a row below *parent*."""
         node = self.node(parent)
         if node is None or parent.column() > 0 or not 0 <= column <= _LAST:
@@ -350,25 +347,25 @@ class JobTreeModel(QAbstractItemModel):
             return QModelIndex()
         return self.createIndex(row, column, node.id)
 
-    def parent(self, index: Index = _NOWHERE) -> QModelIndex:  # type: ignore[override]
+    def parent(self, index: Index = NOWHERE) -> QModelIndex:  # type: ignore[override]
         """Return the index of a row's parent."""
         if not index.isValid():
             return QModelIndex()
         node = self._nodes[index.internalId()]
         return QModelIndex() if node.parent is None else self.createIndex(node.row, 0, node.parent.id)
 
-    def rowCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802 (Qt's name)
+    def rowCount(self, parent: Index = NOWHERE) -> int:  # noqa: N802 (Qt's name)
         """Return how many rows there are below *parent*."""
         if parent.column() > 0:
             return 0
         node = self.node(parent)
         return 0 if node is None else len(node.children) + (node.more > 0)
 
-    def columnCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802
+    def columnCount(self, parent: Index = NOWHERE) -> int:  # noqa: N802
         """Return how many columns there are, everywhere."""
         return len(Column)
 
-    def hasChildren(self, parent: Index = _NOWHERE) -> bool:  # noqa: N802
+    def hasChildren(self, parent: Index = NOWHERE) -> bool:  # noqa: N802
         """Return whether *parent* can be opened."""
         if parent.column() > 0:
             return False
@@ -395,13 +392,13 @@ class JobTreeModel(QAbstractItemModel):
                 return self._rest_text(self._nodes[index.internalId()]) if column == Column.NAME else ""
             return self.texts(node)[column]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _NUMBERS if column in NUMERIC else _WORDS
+            return NUMBERS if column in NUMERIC else WORDS
         if node is None:
             return None
         if role == ID_ROLE:
             return node.id
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tool_tip(node, Column(column))
+            return job_tip(node, Column(column))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{self._headers[column]}: {self.texts(node)[column]}" if column else self.texts(node)[0]
         return None
@@ -415,7 +412,7 @@ class JobTreeModel(QAbstractItemModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._headers[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _NUMBERS if section in NUMERIC else _WORDS
+            return NUMBERS if section in NUMERIC else WORDS
         if role == Qt.ItemDataRole.InitialSortOrderRole:
             return Qt.SortOrder.DescendingOrder if section in MOST_FIRST else Qt.SortOrder.AscendingOrder
         return None
@@ -703,34 +700,3 @@ class JobTreeModel(QAbstractItemModel):
 
     def _rest_text(self, node: Node) -> str:
         return self.tr("%s more: show all pages") % written.count(node.more)
-
-    def _tool_tip(self, node: Node, column: Column) -> str:
-        """Return more about a cell; as rich text, since what is not marked so would be taken for it at times."""
-        job = node.job
-        lines: list[str] = []
-        match column:
-            case Column.NAME:
-                lines = [job.name] if job.url is None else [job.url]
-                if job.is_root:
-                    lines += [seed for seed in job.seeds if seed != job.name][:5]
-            case Column.STATUS:
-                words = status_words(job.status, job.warnings)
-                cause = CAUSES.get(job.cause or "", "")
-                lines = [f"{words}: {cause}" if cause and cause != words.partition(" ")[2] else words]
-                if job.error:
-                    lines.append(job.error)
-            case Column.PROGRESS if node.job.child_count:
-                done, failed, left = node.parts
-                lines = [
-                    self.tr("%s done, %s failed, %s left")
-                    % (written.count(done), written.count(failed), written.count(left))
-                ]
-            case Column.RATE if node.rate is not None and job.status != Status.RUNNING:
-                lines = [self.tr("%s on average") % written.rate(node.rate)]
-            case Column.CREATED:
-                lines = [written.exact(job.created_at)]
-            case Column.STARTED:
-                lines = [written.exact(job.started_at)]
-            case _:
-                return ""
-        return "<qt>" + "<br>".join(html.escape(written.clean(line, 500)) for line in lines) + "</qt>"

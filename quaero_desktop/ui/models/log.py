@@ -7,16 +7,14 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QObject, Qt
 
 from quaero_desktop.domain.jobs import TailLine
 from quaero_desktop.ui import format
+from quaero_desktop.ui.models.cells import NOWHERE, Index
 
 CAPACITY = 50_000
 """The most lines that the console keeps; older ones are in the library."""
-
-Index = QModelIndex | QPersistentModelIndex
-_NOWHERE = QModelIndex()
 
 
 class Column(IntEnum):
@@ -157,7 +155,7 @@ class LogModel(QAbstractTableModel):
         shown = self._matching(rows)
         if shown:
             first = len(self._shown)
-            self.beginInsertRows(_NOWHERE, first, first + len(shown) - 1)
+            self.beginInsertRows(NOWHERE, first, first + len(shown) - 1)
         self._all.extend(rows)
         if self._shown is not self._all:
             self._shown.extend(shown)
@@ -173,7 +171,7 @@ class LogModel(QAbstractTableModel):
             self._drop_last(over)
         shown = self._matching(rows)
         if shown:
-            self.beginInsertRows(_NOWHERE, 0, len(shown) - 1)
+            self.beginInsertRows(NOWHERE, 0, len(shown) - 1)
         self._all[:0] = rows
         if self._shown is not self._all:
             self._shown[:0] = shown
@@ -208,7 +206,7 @@ class LogModel(QAbstractTableModel):
         if self._shown is not self._all:
             gone = bisect_right(self._shown, self._all[number - 1].id, key=_id_of)
         if gone:
-            self.beginRemoveRows(_NOWHERE, 0, gone - 1)
+            self.beginRemoveRows(NOWHERE, 0, gone - 1)
         del self._all[:number]
         if self._shown is not self._all:
             del self._shown[:gone]
@@ -223,7 +221,7 @@ class LogModel(QAbstractTableModel):
             stays = bisect_left(self._shown, self._all[keep].id, key=_id_of)
         gone = len(self._shown) - stays
         if gone:
-            self.beginRemoveRows(_NOWHERE, stays, len(self._shown) - 1)
+            self.beginRemoveRows(NOWHERE, stays, len(self._shown) - 1)
         del self._all[keep:]
         if self._shown is not self._all:
             del self._shown[stays:]
@@ -232,11 +230,11 @@ class LogModel(QAbstractTableModel):
 
     # --- for Qt -------------------------------------------------------------------------------------------------
 
-    def rowCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802 (Qt's name)
+    def rowCount(self, parent: Index = NOWHERE) -> int:  # noqa: N802 (Qt's name)
         """Return how many lines are shown."""
         return 0 if parent.isValid() else len(self._shown)
 
-    def columnCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802
+    def columnCount(self, parent: Index = NOWHERE) -> int:  # noqa: N802
         """Return the number of columns."""
         return 0 if parent.isValid() else len(Column)
 

@@ -4,23 +4,22 @@ The list of ids is 8 bytes a row. A row is read when it is first painted, togeth
 “…” until then; what it says in a column is written when that is first asked for, and kept.
 """
 
-import html
 from array import array
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from enum import IntEnum
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer
+from PySide6.QtCore import QAbstractTableModel, QObject, Qt, QTimer
 from PySide6.QtGui import QColor
 
 from quaero_desktop.domain.jobs import OPEN_STATUSES, JobType
 from quaero_desktop.domain.pagelist import PageRow
 from quaero_desktop.domain.words import CAUSES, REASONS, status_words
 from quaero_desktop.ui import format as written
+from quaero_desktop.ui.models.cells import NOWHERE, NUMBERS, WORDS, Index
 from quaero_desktop.ui.tasks import Tasks
 from quaero_desktop.ui.theme import Theme
 
-Index = QModelIndex | QPersistentModelIndex
 ReadRows = Callable[[Sequence[int]], Coroutine[Any, Any, tuple[PageRow, ...]]]
 
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -34,9 +33,6 @@ _MOST_KEPT = 8_192
 """So many rows are kept; then those that were read longest ago go."""
 _COMPARED = 16_384
 """So many ids of two lists are compared at a time: they stay in the processor's cache."""
-_NOTHING = QModelIndex()
-_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _PENDING_TEXT = "…"
 
 
@@ -60,7 +56,7 @@ ORDERS: dict[PageColumn, str] = {column: column.name.lower() for column in PageC
 """By what a column is sorted: one of :data:`quaero_desktop.domain.pagelist.PAGE_ORDERS`."""
 HIDDEN_AT_FIRST = (PageColumn.TYPE, PageColumn.FOUND, PageColumn.FINISHED)
 NUMERIC = frozenset({PageColumn.CODE, PageColumn.DEPTH, PageColumn.SIZE, PageColumn.TIME})
-_ALIGNMENTS = tuple(_RIGHT if column in NUMERIC else _LEFT for column in PageColumn)
+_ALIGNMENTS = tuple(NUMBERS if column in NUMERIC else WORDS for column in PageColumn)
 _COLUMNS = len(PageColumn)
 _TYPES: dict[str, str] = {
     JobType.CRAWLER_URL: "page",
@@ -251,11 +247,11 @@ class PageTable(QAbstractTableModel):
             return
         # First come or go the places at the end, with all rows as they were, and then the rows are others.
         if after > before:
-            self.beginInsertRows(_NOTHING, before, after - 1)
+            self.beginInsertRows(NOWHERE, before, after - 1)
             self._count = after
             self.endInsertRows()
         elif after < before:
-            self.beginRemoveRows(_NOTHING, after, before - 1)
+            self.beginRemoveRows(NOWHERE, after, before - 1)
             self._ids = known[:after]
             self._count = after
             self.endRemoveRows()
@@ -268,7 +264,7 @@ class PageTable(QAbstractTableModel):
     def append(self, ids: "array[int]") -> None:
         """Add rows at the end."""
         if ids:
-            self.beginInsertRows(_NOTHING, self._count, self._count + len(ids) - 1)
+            self.beginInsertRows(NOWHERE, self._count, self._count + len(ids) - 1)
             self._ids.extend(ids)
             self._count = len(self._ids)
             self.endInsertRows()
@@ -298,11 +294,11 @@ class PageTable(QAbstractTableModel):
 
     # --- Qt's questions ---------------------------------------------------------------------------------------------
 
-    def rowCount(self, parent: Index = _NOTHING) -> int:  # noqa: N802 (Qt's name)
+    def rowCount(self, parent: Index = NOWHERE) -> int:  # noqa: N802 (Qt's name)
         """Return how many rows there are."""
         return 0 if parent.isValid() else self._count
 
-    def columnCount(self, parent: Index = _NOTHING) -> int:  # noqa: N802
+    def columnCount(self, parent: Index = NOWHERE) -> int:  # noqa: N802
         """Return how many columns there are."""
         return 0 if parent.isValid() else _COLUMNS
 
@@ -406,8 +402,7 @@ class PageTable(QAbstractTableModel):
                 text = written.clean(row.error or "") or shown.text(PageColumn.REASON)
             case _:
                 return None
-        # Escaped and marked as rich text, so that it is wrapped and says nothing but itself.
-        return f"<qt/>{html.escape(text)}".replace("\n", "<br>") if text else None
+        return written.tool_tip(text) or None
 
     def _miss(self, row: int) -> None:
         self._missed[row] = None

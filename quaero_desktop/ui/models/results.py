@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractListModel, QObject, Qt
 
 from quaero_desktop.domain.documents import HIGHLIGHT_END, HIGHLIGHT_START, DocumentSummary, SearchHit
 from quaero_desktop.ui import found
 from quaero_desktop.ui.format import clean
+from quaero_desktop.ui.models.cells import NOWHERE, Index
 
 Span = tuple[int, int]
 
 RESULT_ROLE = int(Qt.ItemDataRole.UserRole)
 """Under this role an index gives its :class:`Result`."""
-
-_NO_PARENT = QModelIndex()
 
 
 class Result(NamedTuple):
@@ -131,7 +130,7 @@ class ResultModel(QAbstractListModel):
         self.taken += len(rows)
         if new:
             first = len(self._rows)
-            self.beginInsertRows(_NO_PARENT, first, first + len(new) - 1)
+            self.beginInsertRows(NOWHERE, first, first + len(new) - 1)
             self._rows += new
             self._ids.update(row.document_id for row in new)
             self.endInsertRows()
@@ -142,11 +141,11 @@ class ResultModel(QAbstractListModel):
             return None
         return next((row for row, result in enumerate(self._rows) if result.document_id == document_id), None)
 
-    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _NO_PARENT) -> int:  # noqa: N802 (Qt's name)
+    def rowCount(self, parent: Index = NOWHERE) -> int:  # noqa: N802 (Qt's name)
         """Return how many rows are there."""
         return 0 if parent.isValid() else len(self._rows)
 
-    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a row shows, or says to a screen reader."""
         if not index.isValid():
             return None

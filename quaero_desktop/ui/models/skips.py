@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QObject, Qt, Signal
 
 from quaero_desktop.domain.advice import skip_sentence
 from quaero_desktop.domain.listing import Skip
-from quaero_desktop.ui.format import clean
-
-Index = QModelIndex | QPersistentModelIndex
+from quaero_desktop.ui.format import clean, tool_tip
+from quaero_desktop.ui.models.cells import NOWHERE, NUMBERS, WORDS, Index
 
 
 class Column(IntEnum):
@@ -21,9 +20,6 @@ class Column(IntEnum):
     RULE = 1
     DEPTH = 2
     FOUND_ON = 3
-
-
-_TITLES = ("Address", "Why not", "Depth", "Found on")
 
 
 class SkipModel(QAbstractTableModel):
@@ -42,6 +38,7 @@ class SkipModel(QAbstractTableModel):
         self._names: dict[int, str] = {}
         self._total = 0
         self._is_waiting = False
+        self._titles = (self.tr("Address"), self.tr("Why not"), self.tr("Depth"), self.tr("Found on"))
 
     @property
     def total(self) -> int:
@@ -82,7 +79,7 @@ class SkipModel(QAbstractTableModel):
         self._total = total if more else len(self._skips)
         if more:
             first = len(self._skips)
-            self.beginInsertRows(QModelIndex(), first, first + len(more) - 1)
+            self.beginInsertRows(NOWHERE, first, first + len(more) - 1)
             self._skips += more
             self._shown += [self._texts(skip) for skip in more]
             self.endInsertRows()
@@ -100,7 +97,7 @@ class SkipModel(QAbstractTableModel):
         wanted = {skip.url: skip for skip in skips}
         for row in range(len(self._skips) - 1, -1, -1):
             if self._skips[row].url not in wanted:
-                self.beginRemoveRows(QModelIndex(), row, row)
+                self.beginRemoveRows(NOWHERE, row, row)
                 del self._skips[row], self._shown[row]
                 self.endRemoveRows()
         here = {skip.url for skip in self._skips}
@@ -113,7 +110,7 @@ class SkipModel(QAbstractTableModel):
             run = [new[index]]
             while index + len(run) < len(new) and (after is None or new[index + len(run)].url < after):
                 run.append(new[index + len(run)])
-            self.beginInsertRows(QModelIndex(), row, row + len(run) - 1)
+            self.beginInsertRows(NOWHERE, row, row + len(run) - 1)
             self._skips[row:row] = run
             self._shown[row:row] = [self._texts(skip) for skip in run]
             self.endInsertRows()
@@ -121,11 +118,11 @@ class SkipModel(QAbstractTableModel):
 
     # --- Qt's side ----------------------------------------------------------------------------------------------------
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802 (Qt's name and default)
+    def rowCount(self, parent: Index = NOWHERE) -> int:  # noqa: N802 (Qt's name)
         """Return how many rows are here."""
         return 0 if parent.isValid() else len(self._skips)
 
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802
+    def columnCount(self, parent: Index = NOWHERE) -> int:  # noqa: N802
         """Return how many columns there are."""
         return 0 if parent.isValid() else len(Column)
 
@@ -143,11 +140,12 @@ class SkipModel(QAbstractTableModel):
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
         """Return the title of a column."""
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole and 0 <= section < 4:
-            return self.tr(_TITLES[section])
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if section == Column.DEPTH else Qt.AlignmentFlag.AlignLeft
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
+        if orientation is not Qt.Orientation.Horizontal or not 0 <= section < len(self._titles):
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._titles[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return NUMBERS if section == Column.DEPTH else WORDS
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -158,17 +156,12 @@ class SkipModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._shown[row][column]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tip(row, column)
+            return tool_tip(self._shown[row][column])
         if role == Qt.ItemDataRole.TextAlignmentRole and column == Column.DEPTH:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            return NUMBERS
         return None
 
     def _texts(self, skip: Skip) -> tuple[str, ...]:
         # Once for each row: a repaint asks for each cell many times.
         name = "" if skip.found_on is None else self._names.get(skip.found_on, "")
         return clean(skip.url), clean(skip_sentence(skip.reason, skip.rule)), str(skip.depth), clean(name)
-
-    def _tip(self, row: int, column: int) -> str:
-        text = self._shown[row][column]
-        escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        return f"<qt/>{escaped}" if text else ""

@@ -3,18 +3,15 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QObject, Qt, Signal
 
 from quaero_desktop.ui.format import tool_tip
+from quaero_desktop.ui.models.cells import NOWHERE, NUMBERS, WORDS, Index
 from quaero_desktop.ui.theme import Theme
 
 Row = TypeVar("Row")
-Index = QModelIndex | QPersistentModelIndex
-_NOWHERE = QModelIndex()
 _SWITCH = 0
 """The column with the box."""
-_WORDS = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-_NUMBERS = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
 class SwitchTable(QAbstractTableModel, Generic[Row]):
@@ -108,11 +105,11 @@ class SwitchTable(QAbstractTableModel, Generic[Row]):
 
     # --- Qt's side ----------------------------------------------------------------------------------------------------
 
-    def rowCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802 (Qt's name)
+    def rowCount(self, parent: Index = NOWHERE) -> int:  # noqa: N802 (Qt's name)
         """Return how many rows there are."""
         return 0 if parent.isValid() else len(self._rows)
 
-    def columnCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802
+    def columnCount(self, parent: Index = NOWHERE) -> int:  # noqa: N802
         """Return how many columns there are."""
         return 0 if parent.isValid() else len(self._titles)
 
@@ -125,7 +122,7 @@ class SwitchTable(QAbstractTableModel, Generic[Row]):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._titles[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _NUMBERS if section in self._numeric else _WORDS
+            return NUMBERS if section in self._numeric else WORDS
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -148,7 +145,7 @@ class SwitchTable(QAbstractTableModel, Generic[Row]):
         if role == Qt.ItemDataRole.ForegroundRole:
             return self._colour(row, column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _NUMBERS if column in self._numeric else _WORDS
+            return NUMBERS if column in self._numeric else WORDS
         if role == Qt.ItemDataRole.ToolTipRole:
             return tool_tip(self._tip(row, column))
         if role == Qt.ItemDataRole.AccessibleTextRole and switch:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QMenu, QTreeWidget, QTreeWidgetItem, QVBoxLayout, 
 from quaero_desktop.domain.advice import cause_sentence
 from quaero_desktop.domain.listing import Attempt
 from quaero_desktop.domain.words import REASONS
-from quaero_desktop.ui.format import NOTHING, clean, duration, exact
+from quaero_desktop.ui.format import NOTHING, clean, duration, exact, tool_tip
 from quaero_desktop.ui.theme import ROW, Theme
 
 _OUTCOMES = {
@@ -103,6 +103,5 @@ def _item(number: int, attempt: Attempt) -> QTreeWidgetItem:
     item.setTextAlignment(2, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     item.setSizeHint(0, QSize(0, ROW))
     for column in range(6):
-        text = item.text(column).replace("&", "&amp;").replace("<", "&lt;")
-        item.setToolTip(column, f"<qt/>{text}" if text else "")
+        item.setToolTip(column, tool_tip(item.text(column)))
     return item

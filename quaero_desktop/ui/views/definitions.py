@@ -1,6 +1,5 @@
 """The definitions: what runs by itself or at a click, when it runs next, and how it went last."""
 
-import time
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QModelIndex, QTimer, Signal
@@ -11,6 +10,7 @@ from quaero_desktop.domain.definitions import StoredDefinition
 from quaero_desktop.domain.errors import FieldError
 from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.domain.jobs import Job, JobType
+from quaero_desktop.ui import clock
 from quaero_desktop.ui.actions import DEFINITION_MENU, ActionId, Selection
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.models.definitions import Column, DefinitionModel, DefinitionRow
@@ -48,7 +48,7 @@ class DefinitionsView(ListPage[DefinitionRow]):
         context: Context,
         parent: QWidget | None = None,
         *,
-        now: Callable[[], int] = lambda: round(time.time() * 1000),
+        now: Callable[[], int] = clock.now,
     ) -> None:
         super().__init__(context, "definitions", parent)
         self.model = DefinitionModel(context.theme, self, now=now)

@@ -15,6 +15,7 @@ from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, Status
 from quaero_desktop.domain.pagelist import FailureGroup
 from quaero_desktop.services.jobs import JobDetails
+from quaero_desktop.ui import clock
 from quaero_desktop.ui.actions import ActionId, Selection, Target
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.views.attempts import AttemptsView
@@ -85,7 +86,7 @@ class DetailPane(QWidget):
         context: Context,
         parent: QWidget | None = None,
         *,
-        now: Callable[[], int] = lambda: round(time.time() * 1000),
+        now: Callable[[], int] = clock.now,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("detailPane")

@@ -42,7 +42,7 @@ class SearchHelp(QFrame):
             typed.setTextFormat(Qt.TextFormat.PlainText)
             typed.setFont(theme.font_fixed())
             grid.addWidget(typed, row, 0)
-            grid.addWidget(muted(QLabel(self.tr(meaning)), theme), row, 1)
+            grid.addWidget(muted(QLabel(meaning), theme), row, 1)
 
 
 class HelpButton(QToolButton):

@@ -1,6 +1,5 @@
 """The sources: the sites that are collected, each with its rules and how it is signed in to."""
 
-import time
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QTimer
@@ -9,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.domain.sources import Source
+from quaero_desktop.ui import clock
 from quaero_desktop.ui.actions import SOURCE_MENU, ActionId, Selection
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.models.sources import SourceModel
@@ -36,7 +36,7 @@ class SourcesView(ListPage[Source]):
         context: Context,
         parent: QWidget | None = None,
         *,
-        now: Callable[[], int] = lambda: round(time.time() * 1000),
+        now: Callable[[], int] = clock.now,
     ) -> None:
         super().__init__(context, "sources", parent)
         self.model = SourceModel(context.theme, self)

@@ -1,7 +1,5 @@
 """The status bar: how fast, how much is left, how large the library is."""
 
-import time
-
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QStatusBar
@@ -10,6 +8,7 @@ from quaero_desktop.domain.events import FeedUpdate
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, Status
 from quaero_desktop.domain.listing import JobFilter, Statistics
 from quaero_desktop.domain.progress import Progress, ProgressMeter
+from quaero_desktop.ui import clock
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.format import count, count_of, rate, size
 from quaero_desktop.ui.widgets.labels import ElidedLabel, Figures
@@ -80,7 +79,7 @@ class StatusLine(QObject):
         self._take(update.roots)
 
     def _take(self, roots: tuple[Job, ...]) -> None:
-        now = round(time.time() * 1000)
+        now = clock.now()
         for job in roots:
             if job.status not in OPEN_STATUSES:
                 self._forget(job.id)

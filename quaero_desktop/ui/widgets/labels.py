@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from quaero_desktop.ui.format import clean
+from quaero_desktop.ui.format import clean, tool_tip
 from quaero_desktop.ui.theme import SPACE, Theme
 
 
@@ -86,7 +86,7 @@ class ElidedLabel(QLabel):
 
     def _tell(self) -> None:
         cut = self.fontMetrics().horizontalAdvance(self._text) > self.contentsRect().width()
-        tip = f"<qt/>{_escaped(self._text)}" if cut else ""
+        tip = tool_tip(self._text) if cut else ""
         # Qt tells of the same one, too.
         if tip != self.toolTip():
             self.setToolTip(tip)
@@ -263,8 +263,3 @@ class _Muting(QObject):
         palette = self._label.palette()
         palette.setColor(QPalette.ColorRole.WindowText, self._theme.muted)
         self._label.setPalette(palette)
-
-
-def _escaped(text: str) -> str:
-    # A tool tip has no plain text format: with the mark in front, and escaped, it shows just that text, wrapped.
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
