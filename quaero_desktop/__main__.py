@@ -51,7 +51,7 @@ def _refuse(obstacle: str) -> NoReturn:
 def command_line() -> None:
     """Run `quaero`."""
     multiprocessing.freeze_support()
-    # What is imported stays, and a crawl makes hardly any cycles: to look for garbage as often as Python does by default
+    # What is imported stays, and a crawl makes hardly any cycles: to look for them as often as Python does by itself
     # takes a tenth of a start.
     gc.set_threshold(_GARBAGE_THRESHOLD)
     try:

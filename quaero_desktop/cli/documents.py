@@ -7,14 +7,7 @@ import msgspec
 from quaero_desktop.cli import output
 from quaero_desktop.cli.context import Options, run
 from quaero_desktop.cli.ending import EXIT_OK, complain
-from quaero_desktop.domain.documents import (
-    HIGHLIGHT_END,
-    HIGHLIGHT_START,
-    DocumentFilter,
-    DocumentSummary,
-    SearchHit,
-    marked,
-)
+from quaero_desktop.domain.documents import DocumentFilter, DocumentSummary, SearchHit, marked, pieces
 from quaero_desktop.domain.summaries import StoredSummary
 
 
@@ -127,10 +120,8 @@ def _print_hit(hit: SearchHit) -> None:
     from rich.text import Text
 
     snippet = Text()
-    for number, part in enumerate(hit.snippet.split(HIGHLIGHT_START)):
-        inside, _, after = part.partition(HIGHLIGHT_END) if number else ("", "", part)
-        snippet.append(output.one_line(inside), style="bold green")
-        snippet.append(output.one_line(after))
+    for text, found in pieces(hit.snippet):
+        snippet.append(output.one_line(text), style="bold green" if found else None)
     address = Text(output.one_line(hit.url), style="cyan")
     address.append(f"  (document {hit.document_id})", style="dim")
     output.lines(Text(output.one_line(hit.title), style="bold"), address)

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -190,6 +189,8 @@ def milliseconds(text: str) -> int | None:
             except ValueError:
                 return None
         elif "," in text or ":" in text:
+            from email.utils import parsedate_to_datetime  # a tenth of the start of a process, and few pages need it
+
             try:
                 moment = parsedate_to_datetime(text)
             except (ValueError, TypeError, IndexError, OverflowError):

@@ -1,6 +1,5 @@
 """Documents: the pages of the library as lists, readers and searches show them. Times are integer milliseconds UTC."""
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
@@ -147,7 +146,7 @@ class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         snippet: one line of its text, some thirty words around the best matches, with :data:`HIGHLIGHT_START` and
-            :data:`HIGHLIGHT_END` around the found words. See :func:`plain` and :func:`marked`.
+            :data:`HIGHLIGHT_END` around the found words. See :func:`pieces` and :func:`marked`.
         score: higher is better; only comparable within one search, and 0 where nothing is ranked.
     """
 
@@ -174,11 +173,6 @@ class SearchResults(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
 
 
-def plain(snippet: str) -> str:
-    """Return *snippet* without its marks."""
-    return marked(snippet, "", "")
-
-
 def marked(snippet: str, start: str, end: str) -> str:
     """Return *snippet* with other marks around the found words, for example ``**`` and ``**``.
 
@@ -187,9 +181,15 @@ def marked(snippet: str, start: str, end: str) -> str:
     return snippet.replace(HIGHLIGHT_START, start).replace(HIGHLIGHT_END, end)
 
 
-def highlights(snippet: str) -> list[str]:
-    """Return the found words of *snippet*, in order."""
-    return re.findall(f"{HIGHLIGHT_START}([^{HIGHLIGHT_END}]*){HIGHLIGHT_END}", snippet)
+def pieces(snippet: str) -> list[tuple[str, bool]]:
+    """Return *snippet* without its marks, in pieces, each with whether it was found: it stood between marks."""
+    first, *others = snippet.split(HIGHLIGHT_START)
+    cut = [(first.replace(HIGHLIGHT_END, ""), False)]
+    for part in others:
+        inside, end, outside = part.partition(HIGHLIGHT_END)
+        # A beginning without an end marks nothing.
+        cut += [(inside, bool(end)), (outside, False)]
+    return [(text, found) for text, found in cut if text]
 
 
 def check_window(limit: int | None, offset: int) -> None:

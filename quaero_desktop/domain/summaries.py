@@ -4,6 +4,8 @@ from typing import Final, Protocol
 
 import msgspec
 
+from quaero_desktop.domain.urls import path_of
+
 EXTRACTIVE: Final = "extractive"
 """The method that takes sentences out of the text itself, with nothing but what is on this machine."""
 
@@ -157,3 +159,12 @@ class SummariesPort(Protocol):
 
     async def collection(self, root_id: int, step: int, most: int) -> Collection:
         """Return the documents that a step is about, or a sample of *most* of them."""
+
+
+def level_of(url: str) -> int:
+    """Return how deep an address lies: 0 for the front page of a site, also under the usual names of one."""
+    path = path_of(url).partition("?")[0].strip("/")
+    if not path:
+        return 0
+    *folders, last = path.split("/")
+    return len(folders) + (last.partition(".")[0].lower() not in ("index", "home", "default", "main", "readme"))

@@ -13,6 +13,12 @@ OPEN_ROOTS = f"jobs INDEXED BY jobs_open_roots WHERE parent_id IS NULL AND statu
 AMONG = "IN (SELECT value FROM json_each(?))"
 """Follows a column that must have one of the values of a :func:`json_list`."""
 
+TREE = (
+    "(WITH RECURSIVE below (id) AS (SELECT :job UNION SELECT j.id FROM below JOIN jobs j ON j.parent_id = below.id)"
+    " SELECT id FROM below)"
+)
+"""The job ``:job`` and all below it, in the trash too."""
+
 _encode = msgspec.json.Encoder().encode
 
 

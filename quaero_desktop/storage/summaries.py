@@ -2,13 +2,13 @@
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.outcomes import Summarised
-from quaero_desktop.domain.summaries import CollectedDocument, Collection, Digest, DocumentText, StoredSummary
-from quaero_desktop.domain.urls import path_of
+from quaero_desktop.domain.summaries import CollectedDocument, Collection, Digest, DocumentText, StoredSummary, level_of
 from quaero_desktop.storage.database import Database, Tx
 from quaero_desktop.storage.fragments import AMONG, json_list
 from quaero_desktop.storage.jobs import stepdocuments
@@ -142,15 +142,8 @@ _SUMMARY = "s.summary, s.keywords, s.method, s.made_at, s.content_hash <> d.cont
 _FROM = "FROM document_summaries s JOIN documents d ON d.id = s.document_id"
 
 
-def _stored(row: Sequence[object]) -> StoredSummary:
-    summary, keywords, method, made_at, stale = row[:5]
-    assert isinstance(summary, str)
-    assert isinstance(keywords, str)
-    assert isinstance(method, str)
-    assert isinstance(made_at, int)
-    return StoredSummary(
-        summary=summary, keywords=_keywords(keywords), method=method, made_at=made_at, stale=bool(stale)
-    )
+def _stored(row: Sequence[Any]) -> StoredSummary:
+    return StoredSummary(summary=row[0], keywords=_keywords(row[1]), method=row[2], made_at=row[3], stale=bool(row[4]))
 
 
 def _keywords(text: str) -> tuple[str, ...]:
@@ -158,12 +151,3 @@ def _keywords(text: str) -> tuple[str, ...]:
         return msgspec.json.decode(text, type=tuple[str, ...])
     except msgspec.MsgspecError:  # the table asks only for valid JSON
         return ()
-
-
-def level_of(url: str) -> int:
-    """Return how deep an address lies: 0 for the front page of a site, also under the usual names of one."""
-    path = path_of(url).partition("?")[0].strip("/")
-    if not path:
-        return 0
-    *folders, last = path.split("/")
-    return len(folders) + (last.partition(".")[0].lower() not in ("index", "home", "default", "main", "readme"))

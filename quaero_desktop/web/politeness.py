@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -218,6 +219,7 @@ class Politeness:
                 self._went_on.pop(lane, None)
 
 
+@lru_cache(maxsize=256)  # asked with each answer, and a name is no address only after a look at all of it
 def _is_local(lane: str) -> bool:
     """Return whether the origin *lane* is on this machine by its name: a loopback address, or localhost (RFC 6761)."""
     host = lane.partition("://")[2]

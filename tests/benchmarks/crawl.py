@@ -132,8 +132,8 @@ def wget() -> Crawler:
         return Crawler("wget", crawl, "wget is not installed")
     first_line = run(["wget", "--version"], {"LC_ALL": "C"}).output.splitlines()[0]
     about = (
-        "obeys robots.txt and stores the files as they are, over one connection; it reads neither title nor text, and"
-        " nothing can be searched, gone on with or checked again afterwards"
+        "obeys robots.txt and stores the files as they are, over one connection and uncompressed; it reads neither"
+        " title nor text, and nothing can be searched, gone on with or checked again afterwards"
     )
     return Crawler(f"wget {first_line.split()[2]}", crawl, about=about)
 
@@ -281,7 +281,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sites", nargs="+", choices=sorted(TITLES), default=list(TITLES))
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--peers-python", default=peers_python(), help="the interpreter that has Scrapy and Crawlee")
+    parser.add_argument(
+        "--peers-python",
+        "--scrapy-python",
+        default=peers_python(),
+        help="the interpreter that has Scrapy and Crawlee",
+    )
     options = parser.parse_args()
     others = peers(options.peers_python)
     tell(chain.from_iterable(compare(site, options.rounds, others) for site in options.sites))

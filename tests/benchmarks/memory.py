@@ -97,7 +97,7 @@ def growths(samples: list[Sample], span: int) -> list[tuple[Sample, Sample]]:
     """Return first and last sample of each further *span* of pages; the first one is the warm-up."""
     marks = range(span, samples[-1].pages + EACH, span)
     ends = [next((one for one in samples if one.pages >= goal), samples[-1]) for goal in marks]
-    return list(itertools.pairwise(ends))
+    return [(first, last) for first, last in itertools.pairwise(ends) if first.pages < last.pages]
 
 
 def measure(pages: int, span: int, workers: int) -> Iterator[Figure]:

@@ -216,6 +216,34 @@ class TestSources:
         edited = quaero("credentials", "edit", 1, "--from", secret, "--library", library)
         assert "Waiting for it: job 1" in edited.out
 
+    @pytest.mark.parametrize("name", ["1", "Wiki"])
+    def test_with_nobody_to_ask_the_secret_is_read_from_a_file_and_written_nowhere(
+        self, quaero: Quaero, library, secret, served, tmp_path, monkeypatch, name
+    ):
+        """As a service without a keyring: ``QUAERO_SECRETS`` names a folder with a file for each credential."""
+        quaero("credentials", "add", "Wiki", "--site", served.origin, "--from", secret, "--library", library)
+        quaero("sources", "add", served.url(), "--depth", 1, "--credential", 1, "--library", library)
+        handed = tmp_path / "handed"
+        handed.mkdir()
+        monkeypatch.setenv("QUAERO_SECRETS", str(handed))
+        paused = quaero("crawl", "--source", 1, "--library", library, "--json")
+        assert paused.json["status"] == "paused"
+        assert f"No file in “{handed}” is called like a credential." in paused.err
+        file = handed / name
+        file.write_text(f"{TOKEN}\n", encoding="utf-8")
+        file.chmod(0o644)
+        tested = quaero("credentials", "test", 1, "--library", library, "--json")
+        assert f"Others may read “{file}”" in tested.err
+        file.chmod(0o600)
+        quaero("jobs", "resume", 1, "--library", library)
+        worked = quaero("work", "--until-idle", "--library", library, "--json")
+        assert (worked.code, worked.err) == (0, "")
+        assert json.loads(quaero("jobs", "show", 1, "--library", library, "--json").out)["status"] == "completed"
+        assert quaero("credentials", "test", 1, "--library", library, "--json").json["ok"]
+        file.write_text("two words", encoding="utf-8")
+        assert "The file for “Wiki”: " in quaero("credentials", "test", 1, "--library", library, "--json").err
+        assert TOKEN.encode() not in everything(library)
+
     def test_at_a_terminal_the_secret_is_asked_for_before_the_start(
         self, quaero: Quaero, library, secret, served, monkeypatch
     ):

@@ -1,5 +1,6 @@
 """O3 as a step of a definition: the executor of ``cleanup`` goes by the service, and tells what came of it."""
 
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ def executor(asked: list[Any], came: Cleanup) -> CleanupExecutor:
             raise CleanupError(came)
         return came
 
-    return CleanupExecutor(clean_up)
+    return CleanupExecutor(clean_up, lambda: UTC)
 
 
 def old(number: int) -> CleanupRoot:
@@ -36,11 +37,11 @@ def old(number: int) -> CleanupRoot:
 @pytest.mark.parametrize(
     ("cleanup", "said"),
     [
-        (Cleanup(before=7), "Nothing ended more than 30d ago."),
-        (Cleanup(before=7, roots=(old(1),), jobs=1), "Deleted 1 job that ended more than 30d ago."),
+        (Cleanup(before=7), "Nothing ended before 1970-01-01 00:00."),
+        (Cleanup(before=7, roots=(old(1),), jobs=1), "Deleted 1 job that ended before 1970-01-01 00:00."),
         (
             Cleanup(before=7, roots=(old(1), old(2)), jobs=1200),
-            "Deleted 2 jobs that ended more than 30d ago, with 1,198 below.",
+            "Deleted 2 jobs that ended before 1970-01-01 00:00, with 1,198 below.",
         ),
     ],
 )

@@ -230,10 +230,11 @@ class TestTheSourceDialog:
         used.do(lambda: used.world.context.actions.trigger(ActionId.NEW_SOURCE))
         dialog = used.dialog("source")
         dialog.address.setText(f"{DOCS}3/")
-        assert child(dialog, "complaint").text() == ""
+        about = child(dialog, "aboutName")
+        assert about.text() == ""
         dialog.name.setText("the Manual")
-        used.world.wait_until(lambda: "Another source is called" in child(dialog, "complaint").text())
-        assert child(dialog, "complaint").tone == "plain"
+        used.world.wait_until(lambda: about.text().startswith("Another source is called “the Manual”, too: "))
+        assert about.tone == "plain"
         used.do(dialog.save)
         used.world.wait_until(lambda: not isValid(dialog))
 

@@ -6,6 +6,7 @@ import pytest
 
 from quaero_desktop.domain.errors import NotFoundError
 from quaero_desktop.domain.outcomes import Summarised
+from quaero_desktop.domain.summaries import level_of
 from quaero_desktop.storage import summaries
 from quaero_desktop.storage.database import Database, Tx
 
@@ -144,4 +145,4 @@ async def test_of_very_many_the_sample_is_fair_and_always_the_same(library: Data
     [("/", 0), ("/index.html", 0), ("/docs/", 1), ("/docs/index.html", 1), ("/docs/a/b.html?x=/", 3), ("/a", 1)],
 )
 def test_how_deep_an_address_lies(path: str, level: int) -> None:
-    assert summaries.level_of(SITE + path) == level
+    assert level_of(SITE + path) == level

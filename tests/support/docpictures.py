@@ -41,7 +41,7 @@ def save(picture: QImage, file: Path) -> None:
     painter.setPen(_EDGE)
     painter.drawRect(0, 0, edged.width() - 1, edged.height() - 1)
     painter.end()
-    if not reduced(edged).save(str(file), format=b"PNG", quality=_BEST_COMPRESSION):
+    if not reduced(edged).save(str(file), quality=_BEST_COMPRESSION):
         raise OSError(f"{file} could not be written")
 
 

@@ -91,19 +91,32 @@ def _text(node: ast.expr) -> str:
 
 @cache
 def of_pages() -> frozenset[str]:
-    """Return the exact errors of pages: what a request or an answer can be blamed for, each without its status."""
+    """Return the exact errors of pages and other jobs: what failed, each without its status and its full stop."""
     found = set()
-    for name in ("failures.py", "fetcher.py"):
-        tree = ast.parse((PACKAGE / "web" / name).read_text(encoding="utf-8"))
-        sentences = tree.body if name == "failures.py" else _refusals(tree)
-        for node in (inner for outer in sentences for inner in ast.walk(outer)):
-            text = _text(node).rstrip(".") if isinstance(node, ast.Constant | ast.JoinedStr) else ""
-            # Docstrings begin with what is done; the parts of a sentence that is filled in end in its middle.
-            if re.match(r"(?:The|No) [^\n]+[^ “]\Z", text):
-                found.add(text)
-    return frozenset(found)
+    for node in ast.walk(ast.parse(_sources()[PACKAGE / "web" / "failures.py"])):
+        text = _text(node) if isinstance(node, ast.Constant | ast.JoinedStr) else ""
+        # Docstrings begin with what is done; the parts of a sentence that is filled in end in its middle.
+        if re.match(r"(?:The|No) [^\n]+[^ “]\Z", text):
+            found.add(text)
+    for call in _calls("Failed", "FetchFailed", "ParseFailed", "_RefusedError"):
+        found |= {_text(part) for part in (*call.args[1:], *_keyword(call, "message"))}
+    return frozenset(text.rstrip(".") for text in found if sum(map(str.isalpha, text)) >= _LEAST_LETTERS)
 
 
-def _refusals(tree: ast.Module) -> list[ast.Call]:
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "_RefusedError"]
+@cache
+def of_crawls() -> frozenset[str]:
+    """Return why a crawl pauses for a sign-in, and what the engine tells of by itself."""
+    texts = {_text(part) for call in _calls("SignInNeeded") for part in _keyword(call, "reason")}
+    texts |= {_text(call.args[0]) for call in _calls("EngineNotice") if call.args}
+    return frozenset(text for text in texts if sum(map(str.isalpha, text)) >= _LEAST_LETTERS)
+
+
+def _calls(*names: str) -> list[ast.Call]:
+    called = re.compile(rf"\b(?:{'|'.join(names)})\(")
+    trees = [ast.parse(source) for source in _sources().values() if called.search(source)]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in names]
+
+
+def _keyword(call: ast.Call, name: str) -> list[ast.expr]:
+    return [keyword.value for keyword in call.keywords if keyword.arg == name]

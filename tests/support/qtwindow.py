@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint
+from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from quaero_desktop.app import WindowLoop
@@ -146,8 +146,3 @@ def grab(widget: QWidget, file: Path, scale: float = 1.0) -> None:
     if scale != 1.0:
         picture = picture.scaled(picture.size() * scale)
     assert picture.save(str(file))
-
-
-def middle_of(widget: QWidget) -> QPoint:
-    """Return where to click."""
-    return widget.rect().center()

@@ -87,6 +87,12 @@ def test_every_exact_error_of_a_page_is_documented() -> None:
     )
 
 
+def test_everything_that_pauses_a_crawl_is_documented() -> None:
+    documented = set(_MESSAGE.findall(section(ERRORS, "Why a crawl paused, or did not begin")))
+
+    assert errortexts.of_crawls() - documented == set()
+
+
 def test_every_kind_of_error_is_documented() -> None:
     kinds = set(re.findall(r"`(\w+)`", section(ERRORS, "Kinds of errors")))
 

@@ -69,7 +69,7 @@ def _add_work(commands: Any) -> None:
         "work",
         "Run whatever is queued, after a crash or a quit, each crawl with its own settings.",
         "quaero work --until-idle",
-        more=WITHOUT_KEYRING,
+        more=f"\n{WITHOUT_KEYRING}",
     )
     work.add_argument(
         "--until-idle", action="store_true", help="End when nothing is left to do. [default: wait until Ctrl-C]"

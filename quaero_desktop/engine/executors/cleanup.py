@@ -1,5 +1,7 @@
 """The executor of ``cleanup``: deletes what ended long ago, by the same service that a person does it with (O3, X4)."""
 
+from collections.abc import Callable
+from datetime import datetime, tzinfo
 from typing import Protocol
 
 from quaero_desktop.domain.cleanup import Cleanup, CleanupError
@@ -9,6 +11,7 @@ from quaero_desktop.domain.jobs import Cause, JobRef
 from quaero_desktop.domain.outcomes import Failed, Outcome, Recorded
 from quaero_desktop.domain.stepoptions import CleanupOptions, parse
 from quaero_desktop.engine.roots import RootContext
+from quaero_desktop.infra.clock import local_zone
 
 
 class CleansUp(Protocol):
@@ -27,10 +30,12 @@ class CleanupExecutor:
 
     Args:
         clean_up: the service.
+        zone: whose times of day the log means.
     """
 
-    def __init__(self, clean_up: CleansUp) -> None:
+    def __init__(self, clean_up: CleansUp, zone: Callable[[], tzinfo] = local_zone) -> None:
         self._clean_up = clean_up
+        self._zone = zone
 
     async def run(self, job: JobRef, root: RootContext) -> Outcome:
         """Perform a cleanup."""
@@ -46,10 +51,12 @@ class CleanupExecutor:
         except CleanupError as error:
             return Failed(cause=Cause.EXECUTOR_ERROR, message=error.message)
         roots = len(cleanup.roots)
+        # The moment itself: "30 days ago" says nothing to who reads the log a month later.
+        before = f"{datetime.fromtimestamp(cleanup.before / 1000, self._zone()):%Y-%m-%d %H:%M}"
         if not roots:
-            message = f"Nothing ended more than {options.older_than} ago."
+            message = f"Nothing ended before {before}."
         else:
             below = cleanup.jobs - roots
-            message = f"Deleted {roots:,} job{'s' if roots != 1 else ''} that ended more than {options.older_than} ago"
+            message = f"Deleted {roots:,} job{'s' if roots != 1 else ''} that ended before {before}"
             message += f", with {below:,} below." if below else "."
         return Recorded(result={"roots": roots, "jobs": cleanup.jobs, "before": cleanup.before}, message=message)

@@ -10,7 +10,7 @@ from quaero_desktop.domain.jobs import HOST_FAULTS, Cause, JobType, Status
 from quaero_desktop.domain.text import single_line, storable
 from quaero_desktop.storage import trash
 from quaero_desktop.storage.database import Tx
-from quaero_desktop.storage.fragments import AMONG, json_list
+from quaero_desktop.storage.fragments import AMONG, TREE, json_list
 from quaero_desktop.storage.jobs import joblog
 
 _encode = msgspec.json.Encoder().encode
@@ -115,12 +115,8 @@ def withdraw_open(
 
 def cancel_below(tx: Tx, job_id: int) -> None:
     """Cancel a child of a root, if it is open, and all that is open below it."""
-    tree = (
-        "IN (WITH RECURSIVE below (id) AS (SELECT :job UNION SELECT jobs.id FROM jobs JOIN below"
-        " ON jobs.parent_id = below.id) SELECT id FROM below)"
-    )
     cancelled = {"job": job_id, "status": Status.CANCELLED, "cause": Cause.CANCELLED, "error": None}
-    _withdraw(tx, f"m.job_id {tree}", f"id {tree}", cancelled)
+    _withdraw(tx, f"m.job_id IN {TREE}", f"id IN {TREE}", cancelled)
 
 
 def _withdraw(tx: Tx, messages: str, jobs: str, parameters: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from quaero_desktop.domain.listing import check_choice
 from quaero_desktop.domain.text import storable_integer
 from quaero_desktop.infra.redact import redact
 from quaero_desktop.storage.filters import at_most
+from quaero_desktop.storage.fragments import TREE
 from quaero_desktop.storage.queries.hidden import Hidden
 
 _TROUBLE = LOG_LEVELS.index("warn")
@@ -131,7 +132,4 @@ def _of_job(connection: sqlite3.Connection, job_id: int) -> str:
     below = connection.execute("SELECT 1 FROM jobs WHERE parent_id = ? LIMIT 1", (job_id,)).fetchone()
     if below is None:
         return "l.job_id = :job"  # most have none, and one job's lines are in order already
-    return (
-        "l.job_id IN (WITH RECURSIVE below (id) AS (SELECT :job UNION"
-        " SELECT j.id FROM below JOIN jobs j ON j.parent_id = below.id) SELECT id FROM below)"
-    )
+    return f"l.job_id IN {TREE}"

@@ -112,7 +112,7 @@ def stored_of(connection: sqlite3.Connection, root_id: int, origin: str, most: i
     """Return pages of an origin that a root stored, the latest first: among its last ones, and at most *most*."""
     rows = connection.execute(
         "SELECT url FROM (SELECT id, url, document_id FROM jobs INDEXED BY jobs_children WHERE parent_id = ?"
-        " AND status = 'completed' ORDER BY id DESC LIMIT ?)"
+        " AND status = 'completed' AND trashed_at IS NULL ORDER BY id DESC LIMIT ?)"
         " WHERE document_id IS NOT NULL AND url >= ? AND url < ? ORDER BY id DESC LIMIT ?",
         # A slash is followed by a zero: all that begins with the origin and a slash.
         (root_id, _LOOKED_THROUGH, f"{origin}/", f"{origin}0", most),

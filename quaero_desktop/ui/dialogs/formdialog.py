@@ -169,3 +169,9 @@ class ScrolledDialog(FormDialog):
         width = max(self.width(), self.WIDTH) if self.isVisible() else self.WIDTH
         height = self._column.totalHeightForWidth(width) + foot
         self.resize(QSize(width, height).boundedTo(self._most()))
+
+    def _grow(self) -> None:
+        """Make room for what is said now; what there is more stays, so that nothing jumps."""
+        width = self._scroll.viewport().width()
+        if self.isVisible() and self._column.totalHeightForWidth(width) > self._scroll.viewport().height():
+            self._fit()

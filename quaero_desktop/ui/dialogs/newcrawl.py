@@ -257,12 +257,6 @@ class NewCrawlDialog(ScrolledDialog):
         # The list of public suffixes takes 0.1 s to read: while the dialog is looked at, not while one types.
         QTimer.singleShot(0, self, _read_public_suffixes)
 
-    def _grow(self) -> None:
-        """Make room for what is said now; what there is more stays, so that nothing jumps."""
-        width = self._scroll.viewport().width()
-        if self.isVisible() and self._column.totalHeightForWidth(width) > self._scroll.viewport().height():
-            self._fit()
-
 
 def _read_public_suffixes() -> None:
     Extent("domain", ("https://docs.python.org/",))

@@ -133,6 +133,8 @@ class SourceDialog(ScrolledDialog):
         self.name.setObjectName("sourceName")
         self.name.setPlaceholderText(self.tr("The name of its host"))
         self.name.setAccessibleName(self.tr("Name"))
+        self.about_name = Remark(self._theme, self, keep_room=True)
+        self.about_name.setObjectName("aboutName")
         self.rules = OptionsForm(self._theme, _RULES, self)
         self.credential = QLabel(self)
         self.credential.setTextFormat(Qt.TextFormat.PlainText)
@@ -142,17 +144,17 @@ class SourceDialog(ScrolledDialog):
         form.setHorizontalSpacing(3 * SPACE)
         form.setVerticalSpacing(SPACE)
         rows = (
-            (self.tr("&Address"), self.address),
-            (self.tr("&Name"), self.name),
-            (self.tr("Sign-in"), self.credential),
+            (self.tr("&Address"), self.address, self.about_address),
+            (self.tr("&Name"), self.name, self.about_name),
+            (self.tr("Sign-in"), self.credential, None),
         )
-        for text, field in rows:
+        for text, field, remark in rows:
             label = QLabel(text, self)
             label.setMinimumWidth(LABELS)
             label.setBuddy(field)
             form.addRow(label, field)
-            if field is self.address:
-                form.addRow("", self.about_address)
+            if remark is not None:
+                form.addRow("", remark)
         hint = QLabel(self.tr("What is left empty is as the settings say when a crawl begins."), self)
         hint.setWordWrap(True)
         column = self._lay_out_column()
@@ -220,20 +222,23 @@ class SourceDialog(ScrolledDialog):
             # Without its hint: a second line would push the form away below the one who types.
             self.about_address.say(clean(fault.message.removeprefix("base_url: "), 200), "error")
         shown = "" if quiet or fault is None or fault.field == "base_url" else sentence
-        self._complaint.say(shown or self._about_name(), "error" if shown else "plain")
+        self._complaint.say(shown, "error")
+        self.about_name.say(self._namesake())
         if not self.name.text().strip():
             host = self.address.text().strip().partition("://")[2].partition("/")[0]
             self.name.setPlaceholderText(clean(host, 80) or self.tr("The name of its host"))
         for button in (self._buttons.main, self._sign_in):
             button.setEnabled(not self._is_busy)
+        # What is said may need another line.
+        QTimer.singleShot(0, self, self._grow)
 
-    def _about_name(self) -> str:
+    def _namesake(self) -> str:
         """Say that other sources have the name, which is allowed: they may be told apart by their addresses."""
         others = namesakes(self._others, self._called, None if self._source is None else self._source.id)
         if not others:
             return ""
         name, other = clean(self._called, 60), site_of(others[0])
-        return self.tr("Another source is called “%s”, too: %s. Only their addresses tell them apart.") % (name, other)
+        return self.tr("Another source is called “%s”, too: %s") % (name, other)
 
     def _sentence(self, fault: FieldError) -> str:
         key = fault.field.removeprefix("rules.").replace("delay_ms", "delay")

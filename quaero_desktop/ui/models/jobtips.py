@@ -1,5 +1,7 @@
 """What the tree of jobs says about a cell in its tool tip."""
 
+import html
+
 from PySide6.QtCore import QCoreApplication
 
 from quaero_desktop.domain.jobs import Status
@@ -13,8 +15,9 @@ _LENGTH = 500
 
 
 def job_tip(node: Node, column: Column) -> str:
-    """Return more about a cell; empty where there is no more to say."""
-    return written.tool_tip("\n".join(written.clean(line, _LENGTH) for line in _lines(node, column)))
+    """Return more about a cell, marked as rich text, since what is not might be taken for it; empty for no more."""
+    lines = "<br>".join(html.escape(written.clean(line, _LENGTH)) for line in _lines(node, column))
+    return f"<qt>{lines}</qt>" if lines else ""
 
 
 def _lines(node: Node, column: Column) -> list[str]:

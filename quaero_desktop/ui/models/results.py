@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from PySide6.QtCore import QAbstractListModel, QObject, Qt
 
-from quaero_desktop.domain.documents import HIGHLIGHT_END, HIGHLIGHT_START, DocumentSummary, SearchHit
+from quaero_desktop.domain.documents import DocumentSummary, SearchHit, pieces
 from quaero_desktop.ui import found
 from quaero_desktop.ui.format import clean
 from quaero_desktop.ui.models.cells import NOWHERE, Index
@@ -71,18 +71,13 @@ def unmarked(snippet: str) -> tuple[str, tuple[Span, ...]]:
     text = ""
     spans: list[Span] = []
     length = 0
-    parts = snippet.split(HIGHLIGHT_START)
-    for index, part in enumerate(parts):
-        inside, mark, outside = part.partition(HIGHLIGHT_END)
-        if not index or not mark:
-            # No start before it, or no end after it: a mark of nothing.
-            inside, outside = "", inside + outside
-        inside, outside = clean(inside), clean(outside)
-        units = _units(inside)
-        if units:
+    for piece, is_found in pieces(snippet):
+        piece = clean(piece)
+        units = _units(piece)
+        if is_found and units:
             spans.append((length, length + units))
-        text += inside + outside
-        length += units + _units(outside)
+        text += piece
+        length += units
     return text, tuple(spans)
 
 
