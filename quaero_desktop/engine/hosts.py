@@ -5,7 +5,6 @@ import msgspec
 from quaero_desktop.domain.jobs import HOST_FAULTS, Cause
 from quaero_desktop.domain.outcomes import Failed, Outcome, Recorded, Snoozed, Stored, Unchanged
 from quaero_desktop.domain.ports import Assignment
-from quaero_desktop.domain.urls import host_of
 from quaero_desktop.infra.clock import Clock
 
 MAX_REST_MS = 60_000
@@ -93,7 +92,8 @@ class Hosts:
         # The count begins anew when somebody lets the root go on.
         self.forget(root_id)
         times = "once" if row.failures == 1 else f"{row.failures} times in a row"
-        return Judgement(rested, f"{host_of(lane + '/')} failed {times}: {outcome.message}", until)
+        # Nobody reads https, but of a site where http alone fails it tells why.
+        return Judgement(rested, f"{lane.removeprefix('https://')} failed {times}: {outcome.message}", until)
 
     def forget(self, root_id: int) -> None:
         """Drop what is known of a root that ended."""

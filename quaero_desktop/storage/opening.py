@@ -25,7 +25,8 @@ from quaero_desktop.storage.migrate import Migration
 _log = logging.getLogger(__name__)
 
 _RESTORE_HINT = (
-    "Nothing was written. Restore a backup with “quaero backup restore”, or move the folder away to start anew."
+    "Nothing was written. Restore a backup (“quaero backup list”, “quaero backup restore NAME”), or move the"
+    " folder away to start anew."
 )
 
 

@@ -24,7 +24,8 @@ JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 _CACHE_KIB = 32 * 1024
 
 _DAMAGE_HINT = (
-    "Nothing was written. Restore a backup with “quaero backup restore”, or keep a copy of the folder and ask for help."
+    "Nothing was written. Restore a backup (“quaero backup list”, “quaero backup restore NAME”), or keep a"
+    " copy of the folder and ask for help."
 )
 
 

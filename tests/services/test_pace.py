@@ -46,7 +46,7 @@ async def test_a_host_that_breaks_down_pauses_the_crawl_and_it_goes_on_when_told
     async with library(tmp_path / "library", settings) as services:
         job = (await crawl(services, server.url("/"))).job
         assert job.status == "paused"
-        assert job.error == f"{server.origin[7:]} failed 10 times in a row: The server had a problem (500)."
+        assert job.error == f"{server.origin} failed 10 times in a row: The server had a problem (500)."
         assert job.failed_children == 0
         lines = await services.jobs.logs(job.id, level="warn", limit=None, children=False)
         assert [line.message for line in lines] == [f"Paused: {job.error}"]

@@ -788,6 +788,7 @@ async def test_what_was_brought_back_before_its_purge_began_stays(yard):
     await yard.trash(*children)
     await yard.restore(*children)
     assert await yard.deletions.purge(children) == Deletion()
+    assert await yard.deletions.purge([parent]) == Deletion()
     assert await yard.shown() == [parent, *children]
     assert await yard.rows("SELECT * FROM audit WHERE action = 'delete.start'") == []
 

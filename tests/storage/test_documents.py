@@ -210,6 +210,18 @@ def test_another_title_over_the_same_text_is_found_though_it_makes_no_version(sh
     assert (shelf.found("new"), shelf.found("old")) == ([document_id], [])
 
 
+def test_what_is_extracted_again_alike_takes_its_new_title_and_keeps_its_version(shelf):
+    document_id = shelf.store(stored(URL, "same", title="Old name"))
+
+    def again(title):
+        page = stored(URL, "same", title=title).page
+        return shelf.library.run(lambda tx: documents.transform(tx, document_id, page))
+
+    assert [again("New name"), again("New name")] == [Change.UNCHANGED] * 2
+    assert (shelf.column("title", document_id), shelf.column("version", document_id)) == ("New name", 1)
+    assert (shelf.found("new"), shelf.found("old")) == ([document_id], [])
+
+
 def test_a_page_that_a_newer_extraction_reads_alike_counts_as_made_by_that(shelf):
     document_id = shelf.store(stored(URL, "same", search_text="old index", extractor=1))
 

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,9 +114,29 @@ def test_what_stands_in_the_wal_alone_is_read_from_a_copy(crashed: Path) -> None
     assert listing(crashed.parent) == before
 
 
-def test_shared_memory_that_sqlite_cannot_use_is_gone_round(crashed: Path) -> None:
-    crashed.with_name(f"{crashed.name}-shm").mkdir()
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY | 5 << 8])
+def test_what_sqlite_cannot_read_without_writing_is_read_from_a_copy(
+    crashed: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """As in a folder where we may not write, beside what a program left that died; root may write anywhere."""
+    crashed.with_name(f"{crashed.name}-shm").touch()
+    real = sqlite3.connect
+
+    def connect(address: str, **more: Any) -> sqlite3.Connection:
+        if crashed.as_uri() in address:
+            error = sqlite3.OperationalError("unable to open database file")
+            error.sqlite_errorcode = code
+            raise error
+        return real(address, **more)
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
     assert sources(crashed) == ["Changed at the end"]
+
+
+def test_what_another_program_has_open_is_read_as_it_is(crashed: Path) -> None:
+    with contextlib.closing(sqlite3.connect(crashed, isolation_level=None)) as connection:
+        connection.execute("UPDATE sources SET name = 'Changed meanwhile'")
+        assert sources(crashed) == ["Changed meanwhile"]
 
 
 def test_without_room_for_the_copy_that_is_said(crashed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from quaero_desktop.domain.errors import StaleReceiptError, UsageError
 from quaero_desktop.domain.queue import NO_PACE, DeadLetter, Delivery, LaneTurn, NewMessage, Receipt, RootPace, Turns
+from quaero_desktop.storage import queue as queue_module
 from quaero_desktop.storage.queue import Queue, Received, backoff_ms, dead_letters
 from tests.support.plain_library import PlainLibrary
 
@@ -114,12 +115,36 @@ def bench(memory: PlainLibrary) -> Bench:
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"name": ""}, {"lease_ms": 0}, {"lease_ms": -1}, {"max_tries": 0}, {"max_tries": -1}],
+    ("wrong", "told"),
+    [
+        ({"name": ""}, "A queue needs a name."),
+        ({"lease_ms": 0}, "A lease of 0 ms is no lease."),
+        ({"lease_ms": -1}, "A lease of -1 ms is no lease."),
+        ({"max_tries": 0}, "A message must be received at least once, not 0 times."),
+        ({"max_tries": -1}, "A message must be received at least once, not -1 times."),
+    ],
 )
-def test_a_queue_needs_a_name_a_lease_and_at_least_one_try(wrong):
-    with pytest.raises(UsageError):
+def test_a_queue_needs_a_name_a_lease_and_at_least_one_try(wrong, told):
+    with pytest.raises(UsageError) as mistake:
         Queue(**{"name": "q", "owner": "me"} | wrong)
+    assert str(mistake.value) == told
+
+
+def test_a_lease_lasts_a_minute_unless_somebody_says_otherwise(memory):
+    bench = Bench(memory, Queue(owner="me"))
+    bench.send()
+    assert bench.take_one().lease_until == bench.now + 60_000
+    shortest = Bench(memory, Queue("short", owner="me", lease_ms=1, max_tries=1))
+    shortest.send()
+    assert shortest.take_one().lease_until == bench.now + 1
+
+
+def test_one_message_is_received_unless_somebody_asks_for_more(bench):
+    ids = [bench.send(), bench.send()]
+
+    received = bench.library.run(bench.queue.receive)
+
+    assert [delivery.receipt.message_id for delivery in received.deliveries] == ids[:1]
 
 
 def test_what_is_sent_is_received_as_it_was(bench):
@@ -149,14 +174,24 @@ def test_nothing_is_received_from_an_empty_queue(bench):
 
 
 def test_a_message_cannot_be_sent_into_the_past(bench):
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as mistake:
         bench.send(delay_ms=-1)
+    assert str(mistake.value) == "A delay of -1 ms lies in the past."
 
 
 @pytest.mark.parametrize("n", [0, -1])
 def test_at_least_one_message_must_be_asked_for(bench, n):
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as mistake:
         bench.receive(n)
+    assert str(mistake.value) == f"Cannot receive {n} messages."
+
+
+def test_the_shortest_delay_is_a_millisecond(bench):
+    message_id = bench.send(delay_ms=1)
+
+    assert bench.take() == []
+    bench.wait(1)
+    assert bench.take_ids() == [message_id]
 
 
 def test_a_delayed_message_is_received_from_its_time_on_and_not_before(bench):
@@ -221,6 +256,51 @@ def test_queues_of_other_names_do_not_see_a_message(memory):
     memory.clock.advance(3600)
     assert jobs.receive() == Received()
     assert not mails.is_idle()
+
+
+def test_what_is_in_another_queue_stays_as_it_is_and_in_nobodys_way(bench):
+    other = Bench(bench.library, Queue("other", owner="me", lease_ms=1_000))
+    for _ in range(4):
+        other.send()
+    (suspect, *_) = other.take_ids(2)
+    other.send(delay_ms=1_000)
+    other.bury(other.send())
+    bench.library.run(lambda tx: tx.execute("UPDATE messages SET crashes = 2 WHERE id = ?", (suspect,)))
+    bench.library.run(lambda tx: tx.execute("UPDATE messages SET state = 'alone', crashes = 2 WHERE id = 4"))
+    bench.wait(1_000)
+    before = bench.library.dump()
+
+    assert bench.receive(9) == Received()
+    assert bench.library.dump() == before
+    assert bench.dead() == []
+
+    alone = bench.send()
+    bench.library.run(lambda tx: tx.execute("UPDATE messages SET state = 'alone', crashes = 2 WHERE id = ?", (alone,)))
+    assert bench.take_ids(9) == [alone]
+
+
+def test_when_a_lease_ends_nothing_else_changes(memory):
+    bench = Bench(memory, Queue(owner="me", lease_ms=LEASE_MS, max_tries=1))
+    rows = "SELECT * FROM messages WHERE id NOT IN (1, 2) ORDER BY id"
+    for _ in range(3):
+        bench.send()
+    worn_out, ended = bench.take_ids(2)
+    bench.library.run(lambda tx: tx.execute("UPDATE messages SET tries = 0 WHERE id = ?", (ended,)))
+    bench.wait(LEASE_MS - 1)
+    (running,) = bench.take_ids()
+    paused = bench.root("paused")
+    bench.send(root_id=paused, delay_ms=9_000)
+    bench.send(root_id=paused)
+    bench.bury(bench.send())
+    before = memory.connection.execute(rows).fetchall()
+    bench.wait(1)
+
+    received = bench.receive(1)
+
+    assert [letter.message_id for letter in received.dead] == [worn_out]
+    assert [delivery.receipt.message_id for delivery in received.deliveries] == [ended], "the dead one hides it not"
+    assert memory.connection.execute(rows).fetchall() == before
+    assert bench.column("state", running) == "leased"
 
 
 def test_an_extended_lease_lasts_that_much_longer(bench):
@@ -390,6 +470,15 @@ def test_a_retry_comes_after_its_delay_and_not_before(bench):
     assert bench.take() == []
     bench.wait(1)
     assert bench.take_ids() == [message_id]
+
+
+def test_what_is_retried_runs_beside_others_like_any_other(bench):
+    message_id = bench.send()
+    bench.retry_later(bench.take_one(), 10)
+    other = bench.send()
+    bench.wait(10)
+
+    assert bench.take_ids(2) == [message_id, other]
 
 
 def test_a_retry_without_delay_does_not_come_back_in_the_same_moment(bench):
@@ -891,6 +980,15 @@ def test_a_root_that_politeness_has_not_met_starts_one_in_each_lane(bench):
     assert [delivery.lane for delivery in bench.take(9, Turns())] == ["a", "b"]
 
 
+def test_a_lane_that_has_no_slot_left_does_not_end_the_turn_of_its_root(bench):
+    root = bench.root()
+    for lane in ("narrow", "narrow", "wide", "wide", "wide"):
+        bench.send(root_id=root, lane=lane)
+    turns = Turns(lanes={"narrow": LaneTurn(in_flight=3), "wide": LaneTurn()}, paces={root: RootPace(4, 0)})
+
+    assert [delivery.lane for delivery in bench.take(9, turns)] == ["narrow", "wide", "wide", "wide"]
+
+
 def test_a_lane_that_politeness_has_not_met_starts_one(bench):
     root = bench.root()
     for _ in range(3):
@@ -1124,6 +1222,28 @@ def test_one_that_must_wait_does_not_hide_another_that_may_run_alone(bench):
     bench.hold_lane("resting", 100)
 
     assert bench.take_ids() == [message_id]
+
+
+def test_no_more_than_a_fixed_number_of_those_that_run_alone_are_looked_at(bench, monkeypatch):
+    """A receive stays short however many of them must wait."""
+    monkeypatch.setattr(queue_module, "_MOST_CANDIDATES_ALONE", 2)
+    waiting = bench.root()
+    for root in (waiting, waiting, 0):
+        bench.send(root_id=root)
+    bench.library.run(lambda tx: tx.execute("UPDATE messages SET state = 'alone', crashes = 2"))
+
+    assert bench.take(1, Turns(only=frozenset({0}))) == []
+    monkeypatch.setattr(queue_module, "_MOST_CANDIDATES_ALONE", 3)
+    assert bench.take_ids(1, Turns(only=frozenset({0}))) == [3]
+
+
+def test_what_may_not_run_does_not_keep_one_waiting_that_runs_alone(bench):
+    bench.send(root_id=bench.root("paused"))
+    root = bench.root()
+    alone = bench.send(root_id=root, lane="lane")
+    bench.library.run(lambda tx: tx.execute("UPDATE messages SET state = 'alone', crashes = 2 WHERE id = ?", (alone,)))
+
+    assert bench.take_ids(1, Turns()) == [alone], "one slot is enough for it"
 
 
 def test_those_that_run_alone_obey_pauses_rests_and_turns_too(bench):

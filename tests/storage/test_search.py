@@ -316,6 +316,12 @@ def test_all_that_match_nothing_are_none(manual, query):
     assert search_module.every(manual.connection, query) == []
 
 
+def test_a_title_without_a_word_names_nothing(shelf):
+    shelf.add("!!!", "words here")
+    shelf.add("Words", "words here")
+    assert shelf.titles("words") == ["Words", "!!!"]
+
+
 def test_a_duplicate_comes_after_its_original(shelf):
     copy = shelf.add("Same", "words here", url="https://b.quaero.org/1")
     original = shelf.add("Same", "words here", url="https://b.quaero.org/2")

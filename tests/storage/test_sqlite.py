@@ -1,5 +1,6 @@
 """Connections: every setting was accepted, or there is none; what SQLite says comes out in plain words."""
 
+import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,11 @@ def test_a_connection_that_lacks_a_setting_is_closed_and_not_used(path, connecti
     [connection] = connections
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         connection.execute("SELECT 1")
+
+
+def test_the_version_is_that_of_the_library_that_answers():
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        assert connection.execute("SELECT sqlite_version()").fetchone() == (sqlite.version(),)
 
 
 def test_only_an_interrupted_query_counts_as_one():
