@@ -1,11 +1,13 @@
 """Makes the mutants in the current folder, a copy of the checkout that may be spoiled, and runs their tests.
 
 mutmut (https://mutmut.readthedocs.io) makes them: it writes each function once for each of its mutants and chooses
-between them as it is called. Two things are ours. Of SQL it knows only to spoil a whole text, which no test overlooks;
-sql.py knows more. And it starts pytest anew for each mutant, which takes longer than the tests: here pytest collects
-once, and each mutant is a fork of that process.
+between them as it is called. Three things are ours. Of SQL it knows only to spoil a whole text, which no test
+overlooks; sql.py knows more. It changes nothing outside functions; mutants.toml says which constants are worth it. And
+it starts pytest anew for each mutant, which takes longer than the tests: here pytest collects once, and each mutant is
+a fork of that process.
 """
 
+import ast
 import collections
 import json
 import os
@@ -90,6 +92,41 @@ def mutants() -> Iterator[dict[str, str]]:
             }
 
 
+def constants(entries: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
+    """Yield the mutants of constants that mutants.toml asks for.
+
+    Raises:
+        UsageError: what is to be changed is not there, or not once.
+    """
+    for entry in entries:
+        source = (FOLDER.parent / entry["module"]).read_text(encoding="utf-8")
+        for was, now in entry["mutants"]:
+            if source.count(was) != 1:
+                raise pytest.UsageError(f"mutants.toml: {was!r} is not once in {entry['module']}")
+            yield {
+                "name": f"{entry['module']}: {was.strip()} => {now.strip()}",
+                "module": entry["module"],
+                "kind": "constant",
+                "function": "",
+                "was": was,
+                "now": now,
+            }
+
+
+def change_constant(mutant: dict[str, str]) -> None:
+    """Assign the constant anew in the module, whose functions look at it each time."""
+    source = (FOLDER.parent / mutant["module"]).read_text(encoding="utf-8")
+    before = {ast.dump(node) for node in ast.parse(source).body}
+    changed = ast.parse(source.replace(mutant["was"], mutant["now"]))
+    changed.body = [node for node in changed.body if ast.dump(node) not in before]
+    exec(compile(changed, mutant["module"], "exec"), vars(sys.modules[dotted(mutant["module"])]))
+
+
+def dotted(module: str) -> str:
+    """Return the name by which the file *module* is imported."""
+    return module.removesuffix(".py").replace("/", ".")
+
+
 def changed_lines(diff: str) -> tuple[str, str]:
     """Return the lines that a diff removes and those that it adds."""
     lines = diff.splitlines()[2:]
@@ -113,11 +150,13 @@ class Loop:
     Args:
         wanted: patterns of the names of mutants to try; none for all of which nothing is known.
         processes: so many mutants at a time.
+        constants: what mutants.toml says of constants.
     """
 
-    def __init__(self, wanted: list[str], processes: int) -> None:
+    def __init__(self, wanted: list[str], processes: int, constants: list[dict[str, Any]]) -> None:
         self._wanted = wanted
         self._processes = processes
+        self._constants = constants
         self._seconds: dict[pytest.Item, float] = {}
         self._tests_of: dict[str, list[pytest.Item]] = collections.defaultdict(list)
         self._killers: dict[str, dict[str, int]] = collections.defaultdict(dict)
@@ -142,7 +181,8 @@ class Loop:
         if session.testsfailed or not session.items:
             raise session.Failed("the tests cannot be collected")
         self._learn(session.items)
-        all_mutants = {mutant["name"]: mutant for mutant in mutants_outside(mutants)}
+        made = [*mutants_outside(mutants), *constants(self._constants)]
+        all_mutants = {mutant["name"]: mutant for mutant in made}
         self.verdicts = {name: verdict for name, verdict in known().items() if name in all_mutants}
         for name, mutant in all_mutants.items():
             old = self.verdicts.get(name, {})
@@ -153,7 +193,7 @@ class Loop:
             for name, mutant in all_mutants.items()
             if (any(fnmatch(name, each) for each in self._wanted) if self._wanted else name not in self.verdicts)
         ]
-        chosen.sort(key=lambda mutant: self._most_seconds(mutant["name"]))
+        chosen.sort(key=self._most_seconds)
         self._try_all(chosen)
         return True
 
@@ -168,20 +208,19 @@ class Loop:
             if self._failed is not None:
                 raise pytest.UsageError(f"{item.nodeid} fails without a mutant:\n{self._failed.longrepr}")
             self._seconds[item] = time.monotonic() - started
-            for function in state()._stats:
-                self._tests_of[function].append(item)
+            for place in state()._stats | {function.rpartition(".")[0] for function in state()._stats}:
+                self._tests_of[place].append(item)
             state()._stats.clear()
         for tests in self._tests_of.values():
             tests.sort(key=self._seconds.__getitem__)
 
-    def _tests(self, name: str) -> list[pytest.Item]:
+    def _tests(self, mutant: dict[str, str]) -> list[pytest.Item]:
         """Return the tests of what the mutant changed: first those that noticed another one there, then the fast."""
-        function = mangled_name_from_mutant_name(name)
-        killers = self._killers[function]
-        return sorted(self._tests_of.get(function, []), key=lambda item: -killers.get(item.nodeid, 0))
+        killers = self._killers[place_of(mutant)]
+        return sorted(self._tests_of.get(place_of(mutant), []), key=lambda item: -killers.get(item.nodeid, 0))
 
-    def _most_seconds(self, name: str) -> float:
-        return sum(self._seconds[item] for item in self._tests(name))
+    def _most_seconds(self, mutant: dict[str, str]) -> float:
+        return sum(self._seconds[item] for item in self._tests_of.get(place_of(mutant), []))
 
     def _try_all(self, chosen: list[dict[str, str]]) -> None:
         waiting = collections.deque(chosen)
@@ -190,12 +229,12 @@ class Loop:
         while waiting or running:
             while waiting and len(running) < self._processes:
                 mutant = waiting.popleft()
-                tests = self._tests(mutant["name"])
+                tests = self._tests(mutant)
                 if not tests:
                     self._settle(mutant, {"status": "no tests"}, counts, len(chosen))
                     continue
-                limit = 30 + 4 * self._most_seconds(mutant["name"])
-                pid, answer = self._start(mutant["name"], tests, int(limit))
+                limit = 30 + 4 * self._most_seconds(mutant)
+                pid, answer = self._start(mutant, tests, int(limit))
                 running[pid] = (mutant, answer, time.monotonic() + limit)
             for pid, (mutant, answer, deadline) in list(running.items()):
                 if time.monotonic() > deadline:
@@ -213,18 +252,18 @@ class Loop:
     def _settle(self, mutant: dict[str, str], verdict: dict[str, str], counts: Any, total: int) -> None:
         self.verdicts[mutant["name"]] = mutant | verdict
         if verdict.get("by"):
-            killers = self._killers[mangled_name_from_mutant_name(mutant["name"])]
+            killers = self._killers[place_of(mutant)]
             killers[verdict["by"]] = killers.get(verdict["by"], 0) + 1
         counts[verdict["status"]] += 1
         done = counts.total()
         if verdict["status"] not in ("killed", "timeout") or done % 25 == 0:
-            print(f"{done}/{total} {dict(counts)} {mutant['name'].rpartition('.')[2]} {verdict['status']}", flush=True)
+            print(f"{done}/{total} {dict(counts)} {mutant['name']} {verdict['status']}", flush=True)
             self._save()
 
     def _save(self) -> None:
         KNOWN.write_text(json.dumps(self.verdicts, indent=1, ensure_ascii=False), encoding="utf-8")
 
-    def _start(self, name: str, tests: list[pytest.Item], cpu_seconds: int) -> tuple[int, int]:
+    def _start(self, mutant: dict[str, str], tests: list[pytest.Item], cpu_seconds: int) -> tuple[int, int]:
         """Fork a process that runs *tests*; return its id, and where it tells of the first failure."""
         read, write = os.pipe()
         sys.stdout.flush()
@@ -236,7 +275,11 @@ class Loop:
             os.close(read)
             self._answer = write
             resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
-            set_mutant_under_test(name)
+            if mutant["kind"] == "constant":
+                set_mutant_under_test("")
+                change_constant(mutant)
+            else:
+                set_mutant_under_test(mutant["name"])
             with Silence():
                 for item, following in zip(tests, [*tests[1:], None], strict=True):
                     item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -244,6 +287,13 @@ class Loop:
             os.write(write, json.dumps({"status": "killed", "by": "", "how": f"pytest: {error!r}"[:300]}).encode())
         finally:
             os._exit(0)
+
+
+def place_of(mutant: dict[str, str]) -> str:
+    """Return what tells which tests a mutant needs: its function's name, as mutmut has it, or its module's."""
+    if mutant["kind"] == "constant":
+        return dotted(mutant["module"])
+    return mangled_name_from_mutant_name(mutant["name"])
 
 
 class Silence:
@@ -291,9 +341,10 @@ def main() -> int:
     make_mutants()
     os.chdir(FOLDER)
     os.environ["MUTMUT_DEPENDENCY_DEPTH"] = "-1"
-    loop = Loop(options["names"], options["processes"])
-    code = pytest.main(["--rootdir=.", "-q", "--capture=no", *options["pytest"], *options["tests"]], plugins=[loop])
-    return int(code)
+    loop = Loop(options["names"], options["processes"], options["constants"])
+    return int(
+        pytest.main(["-q", "--rootdir=.", "--capture=no", *options["pytest"], *options["tests"]], plugins=[loop])
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,15 +76,20 @@ def main(arguments: Sequence[str]) -> int:
         folder = (chosen.folder or Path(temporary)).absolute()
         copy_checkout(folder)
         (folder / "setup.cfg").write_text(setup_cfg(config), encoding="utf-8")
-        options = {"names": chosen.names, "processes": chosen.processes, "pytest": pytest_options(config)}
-        inside = [sys.executable, str(HERE / "inside.py"), json.dumps(options | {"tests": config["tests"]})]
+        options = {
+            "names": chosen.names,
+            "processes": chosen.processes,
+            "constants": config["constant"],
+            "tests": config["tests"],
+            # In the order of the files, so that two runs are alike.
+            "pytest": ["-p", "no:cacheprovider", "-p", "no:randomly", f"--timeout={config['seconds_per_test']}"],
+        }
+        inside = [sys.executable, str(HERE / "inside.py"), json.dumps(options)]
         code = subprocess.run(inside, cwd=folder, env=environment(folder), check=False).returncode
         if code:
             return code
         found = json.loads((folder / "mutants" / "verdicts.json").read_text(encoding="utf-8"))
         verdicts = [Verdict(**each) for each in found.values()]
-        if not chosen.names:
-            verdicts += constants(config, folder)
     verdicts = [with_reason(verdict, config.get("equivalent", [])) for verdict in verdicts]
     return tell(verdicts, config, check_floor=not chosen.names)
 
@@ -111,40 +116,6 @@ def setup_cfg(config: dict[str, Any]) -> str:
     """Return what mutmut is told."""
     modules = "".join(f"\n    {module}" for module in config["modules"])
     return f"[mutmut]\nsource_paths = quaero_desktop\nonly_mutate ={modules}\nalso_copy = resources\n"
-
-
-def pytest_options(config: dict[str, Any]) -> list[str]:
-    """Return what pytest is told; in the order of the files, so that two runs are alike."""
-    return ["-p", "no:cacheprovider", "-p", "no:randomly", f"--timeout={config['seconds_per_test']}"]
-
-
-def constants(config: dict[str, Any], folder: Path) -> Iterable[Verdict]:
-    """Try the mutants of what stands outside functions, where mutmut makes none, and yield what became of them."""
-    for entry in config.get("constant", []):
-        module = entry["module"]
-        source = (ROOT / module).read_text(encoding="utf-8")
-        for was, now in entry["mutants"]:
-            if source.count(was) != 1:
-                raise SystemExit(f"mutants.toml: {was!r} is not once in {module}")
-            (folder / module).write_text(source.replace(was, now), encoding="utf-8")
-            command = [sys.executable, "-m", "pytest", *pytest_options(config), "-x", "-q", "-rN", "--tb=no"]
-            try:
-                done = subprocess.run(
-                    [*command, *entry["tests"]],
-                    cwd=folder,
-                    env={**environment(folder), "PYTHONPATH": str(folder)},
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    timeout=config["seconds_per_test"] * 20,
-                    check=False,
-                )
-                status = {0: "survived", 1: "killed"}.get(done.returncode, "suspicious")
-            except subprocess.TimeoutExpired:
-                status = "timeout"
-            finally:
-                (folder / module).write_text(source, encoding="utf-8")
-            print(f"constant: {status}: {was.strip()} -> {now.strip()}", flush=True)
-            yield Verdict(module, "constant", "", was.strip(), now.strip(), status)
 
 
 def with_reason(verdict: Verdict, equivalents: list[dict[str, str]]) -> Verdict:

@@ -113,20 +113,20 @@ def _serve(connection: socket.socket, function: str, memory_bytes: int) -> None:
             connection.sendall(reply)
 
 
-def _parse(parse: Callable[[PageInput], ParsedPage], page: PageInput) -> bytes:
+def _parse(parse: Callable[[PageInput], ParsedPage], page: PageInput) -> bytearray:
     parsed = parse(page)
     if not isinstance(parsed, ParsedPage):
         raise TypeError(f"the parser returned {type(parsed).__name__}")
     return _message(parsed, Reply.PAGE)
 
 
-def _read_sitemap(file: PageInput) -> bytes:
+def _read_sitemap(file: PageInput) -> bytearray:
     from quaero_desktop.content import sitemaps  # few processes ever need it
 
     return _message(sitemaps.read(file), Reply.SITEMAP)
 
 
-def _summarise(body: bytes) -> bytes:
+def _summarise(body: bytes) -> bytearray:
     from quaero_desktop.content import corpus, summary  # with the word lists: nothing that a crawl needs
 
     asked = msgspec.msgpack.decode(body, type=SummaryInput | CorpusInput)
@@ -134,9 +134,11 @@ def _summarise(body: bytes) -> bytes:
     return _message(made, Reply.SUMMARY)
 
 
-def _message(value: ParsedPage | ParsedSitemap | Summary, kind: Reply) -> bytes:
-    body = msgspec.msgpack.encode(value)
-    return REPLY_HEADER.pack(len(body), kind) + body
+def _message(value: ParsedPage | ParsedSitemap | Summary, kind: Reply) -> bytearray:
+    message = bytearray(REPLY_HEADER.size)
+    msgspec.msgpack.Encoder().encode_into(value, message, REPLY_HEADER.size)
+    REPLY_HEADER.pack_into(message, 0, len(message) - REPLY_HEADER.size, kind)
+    return message
 
 
 def _reply_text(connection: socket.socket, kind: Reply, text: str) -> None:

@@ -97,10 +97,10 @@ class CredentialTest(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-def checked_origin(text: str, field: str = "origin") -> str:
+def checked_origin(text: str) -> str:
     """Return the origin of a web address as typed: ``scheme://host[:port]``.
 
     Raises:
         FieldError: it is no web address.
     """
-    return urls.origin_of(fields.checked(field, lambda: urls.seed(text)))
+    return urls.origin_of(fields.checked("origin", lambda: urls.seed(text)))

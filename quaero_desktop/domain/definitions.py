@@ -199,19 +199,21 @@ class StepState(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: int | None = None
 
 
-def parse_duration(text: str, field: str = "timeout") -> int:
-    """Return the milliseconds of a duration like ``90s``, ``10m`` or ``1h30m``.
+def parse_duration(text: str) -> int:
+    """Return the milliseconds of a timeout like ``90s``, ``10m`` or ``1h30m``.
 
     Raises:
         FieldError: it is none, or longer than a year.
     """
     match = _DURATION.fullmatch(text.strip())
     if not match or not any(match.groups()):
-        raise FieldError(field, f"{field} is {quoted(text)}, which is no duration.", "Write it like 10m, 1h30m or 2d.")
+        raise FieldError(
+            "timeout", f"timeout is {quoted(text)}, which is no duration.", "Write it like 10m, 1h30m or 2d."
+        )
     days, hours, minutes, seconds = (int(part[:9]) if part else 0 for part in match.groups())
     total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
     if not 0 < total <= _MOST_SECONDS:
-        raise FieldError(field, f"{field} is {quoted(text)}; it must be between 1s and 366d.")
+        raise FieldError("timeout", f"timeout is {quoted(text)}; it must be between 1s and 366d.")
     return total * 1000
 
 

@@ -30,17 +30,17 @@ def checked(field: str, read: Callable[[], T]) -> T:
         raise FieldError(field, f"{field}: {error.message}", error.hint) from error
 
 
-def checked_name(text: str, field: str = "name") -> str:
-    """Return a name on one line.
+def checked_name(text: str) -> str:
+    """Return the name that a person gave something, on one line.
 
     Raises:
         FieldError: it is empty, or too long.
     """
     name = single_line(text, MAX_NAME + 1).strip()
     if not name:
-        raise FieldError(field, f"{field} is empty.", "Say what it is to be called.")
+        raise FieldError("name", "name is empty.", "Say what it is to be called.")
     if len(name) > MAX_NAME:
-        raise FieldError(field, f"{field} has more than {MAX_NAME} characters.")
+        raise FieldError("name", f"name has more than {MAX_NAME} characters.")
     return name
 
 

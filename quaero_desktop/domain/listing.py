@@ -191,20 +191,6 @@ class RootDetails(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[StepState, ...] = ()
 
 
-class SourceName(msgspec.Struct, frozen=True, kw_only=True):
-    """A source, as it is chosen from a list.
-
-    Attributes:
-        id: whose.
-        name: what it is called.
-        base_url: where it begins.
-    """
-
-    id: int
-    name: str
-    base_url: str
-
-
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """The library in figures; *pages*, *queued* and *running* count children of jobs that are not in the trash."""
 

@@ -10,7 +10,7 @@ from quaero_desktop.domain.crawl import CrawlConfig, CrawlScope
 from quaero_desktop.domain.definitions import NO_STEP, Action
 from quaero_desktop.domain.errors import NotAllowedError
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Job, LogLine, Status, TailLine
-from quaero_desktop.domain.listing import Attempt, GroupedPage, JobFilter, JobPage, RootDetails, SkipPage, SourceName
+from quaero_desktop.domain.listing import Attempt, GroupedPage, JobFilter, JobPage, RootDetails, SkipPage
 from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.domain.ports import NewRoot
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges
@@ -160,9 +160,7 @@ class JobService:
             found_on = await self._database.read(lambda connection: jobrows.found_on(connection, job_id))
         return JobDetails(job=job, root=root, attempts=tuple(attempts), found_on=found_on)
 
-    async def logs(
-        self, job_id: int, *, level: str, limit: int | None, children: bool, after_id: int | None = None
-    ) -> list[LogLine]:
+    async def logs(self, job_id: int, *, level: str, limit: int | None, children: bool) -> list[LogLine]:
         """Return log lines of a job, oldest first.
 
         Args:
@@ -170,16 +168,13 @@ class JobService:
             level: the least important level to return.
             limit: the most lines, the newest; None for all.
             children: also those of the jobs below it.
-            after_id: only lines newer than this one.
 
         Raises:
             NotFoundError: there is no such job.
             UsageError: an unknown level, or a negative limit.
         """
         return await self._database.read(
-            lambda connection: logs.of_job(
-                connection, job_id, minimum=level, limit=limit, children=children, after_id=after_id
-            )
+            lambda connection: logs.of_job(connection, job_id, minimum=level, limit=limit, children=children)
         )
 
     async def log_tail(
@@ -260,10 +255,6 @@ class JobService:
             NotFoundError: there is no such job.
         """
         return await self._database.read(lambda connection: skips.counts(connection, root_id))
-
-    async def sources(self, limit: int = 1000) -> list[SourceName]:
-        """Return the sources that a crawl can collect for, by name, at most *limit*."""
-        return await self._database.read(lambda connection: sources.names(connection, limit))
 
     async def cancel(self, job_id: int) -> None:
         """Cancel a job and everything open below it; what runs of it stops at once.

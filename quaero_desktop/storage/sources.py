@@ -13,7 +13,6 @@ import msgspec
 from quaero_desktop.domain import urls
 from quaero_desktop.domain.errors import FieldError, NotAllowedError, NotFoundError
 from quaero_desktop.domain.jobs import JobType
-from quaero_desktop.domain.listing import SourceName
 from quaero_desktop.domain.sources import NewSource, Source, SourceDeletion, SourceRules
 from quaero_desktop.domain.text import storable_integer
 from quaero_desktop.domain.words import counted
@@ -40,14 +39,6 @@ def every(connection: sqlite3.Connection) -> tuple[Source, ...]:
     """Return all sources by name, those that people made before those that crawls made."""
     rows = connection.execute(f"{_WITH_CREDENTIAL} ORDER BY s.automatic, s.name COLLATE NOCASE, s.id")
     return tuple(_source(row) for row in rows)
-
-
-def names(connection: sqlite3.Connection, limit: int) -> list[SourceName]:
-    """Return the sources that are switched on by name, at most *limit*."""
-    rows = connection.execute(
-        "SELECT id, name, base_url FROM sources WHERE enabled = 1 ORDER BY name COLLATE NOCASE, id LIMIT ?", (limit,)
-    )
-    return [SourceName(id=source_id, name=name, base_url=base_url) for source_id, name, base_url in rows]
 
 
 def get(connection: sqlite3.Connection, source_id: int) -> Source:

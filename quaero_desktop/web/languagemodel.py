@@ -8,7 +8,6 @@ a stranger: its size and its time are bounded, and it is cleaned before anybody 
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 import httpx
@@ -121,13 +120,12 @@ class LanguageModel:
         if self._model and offered and not _is_among(self._model, offered):
             raise self._unknown_model(offered)
 
-    async def chat(self, system: str, user: str, on_progress: Callable[[int], None] | None = None) -> str:
+    async def chat(self, system: str, user: str) -> str:
         """Return what the model answers, as it is: untrusted text of at most a megabyte.
 
         Args:
             system: what it is to do.
             user: what it is to do that with.
-            on_progress: told how many bytes of the answer there are.
 
         Raises:
             TooLongError: it cannot read that much.
@@ -143,7 +141,6 @@ class LanguageModel:
                 "max_tokens": MAX_ANSWER_TOKENS,
                 "stream": False,
             },
-            on_progress,
         )
         try:
             content = answer["choices"][0]["message"]["content"]
@@ -157,9 +154,7 @@ class LanguageModel:
         """Close all connections."""
         await self._transport.aclose()
 
-    async def _ask(
-        self, method: str, path: str, body: dict[str, Any] | None, on_progress: Callable[[int], None] | None = None
-    ) -> dict[str, Any]:
+    async def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
@@ -182,7 +177,7 @@ class LanguageModel:
             ) from None
         try:
             async with asyncio.timeout(self._timeout):
-                status, received = await self._exchange(request, on_progress)
+                status, received = await self._exchange(request)
         except TimeoutError:
             raise ModelError(
                 f"The language model at {self.host} did not answer within {self._timeout:g} seconds.",
@@ -202,7 +197,7 @@ class LanguageModel:
             return answer
         raise await self._refusal(status, received, path)
 
-    async def _exchange(self, request: httpx.Request, on_progress: Callable[[int], None] | None) -> tuple[int, bytes]:
+    async def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
         response = await self._transport.handle_async_request(request)
         received = bytearray()
         try:
@@ -214,8 +209,6 @@ class LanguageModel:
                         "Is that the address of a language model?",
                         cause=Cause.TOO_LARGE,
                     )
-                if on_progress is not None:
-                    on_progress(len(received))
         finally:
             with contextlib.suppress(httpx.TransportError):
                 await response.aclose()

@@ -20,6 +20,7 @@ from quaero_desktop.domain.jobs import Cause
 from quaero_desktop.domain.pages import PageInput, ParsedPage, ParseFailed, ParseResult
 from quaero_desktop.domain.summaries import CorpusInput, Digest, Summary, SummaryInput
 from tests.content import misbehaving
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 URL = "https://site.invalid/page"
@@ -86,12 +87,6 @@ def gone(file: Path) -> Callable[[], bool]:
 
 def refuse_descriptors() -> None:
     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what happens in other processes sets no event
-            await asyncio.sleep(0.005)
 
 
 def text_in(path: Path) -> Callable[[], bool]:

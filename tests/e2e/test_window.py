@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,8 +26,9 @@ from quaero_desktop.ui.actions import ActionId
 from quaero_desktop.ui.dialogs.newcrawl import NewCrawlDialog
 from quaero_desktop.ui.views.trouble import Trouble
 from tests.support.crawling import settings_with
-from tests.support.desktop import Used, until, use
+from tests.support.desktop import Used, use
 from tests.support.site import GeneratedSite, serving
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -148,9 +150,9 @@ def test_a_running_crawl_is_paused_resumed_and_cancelled(library: Path) -> None:
             for action, then in (
                 (ActionId.PAUSE, "paused"), (ActionId.RESUME, "running"), (ActionId.CANCEL, "cancelled")
             ):  # fmt: skip
-                await until(lambda action=action: actions.action(action).isEnabled())
+                await until(actions.action(action).isEnabled)
                 actions.trigger(action)
-                await until(lambda then=then: has(then))
+                await until(partial(has, then))
 
         use(library, scenario, settings=FAST)
 

@@ -16,9 +16,10 @@ from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui import tray
 from quaero_desktop.ui.actions import CONTEXT_MENU, ActionId
 from tests.support.crawling import settings_with
-from tests.support.desktop import Used, until, use
+from tests.support.desktop import Used, use
 from tests.support.documents import Browser
 from tests.support.site import GeneratedSite, serving
+from tests.support.waiting import until
 
 FAST = settings_with(crawl={"local_delay_seconds": 0.0}, queue={"backoff_base_seconds": 0.01, "max_attempts": 1})
 

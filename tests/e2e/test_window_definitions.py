@@ -12,8 +12,9 @@ from quaero_desktop.domain.jobs import JobType, Status
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.ui.actions import ActionId
 from tests.support.crawling import settings_with
-from tests.support.desktop import Used, until, use
+from tests.support.desktop import Used, use
 from tests.support.site import GeneratedSite, serving
+from tests.support.waiting import until
 
 FAST = settings_with(crawl={"local_delay_seconds": 0.0}, queue={"backoff_base_seconds": 0.01, "max_attempts": 1})
 NEEDED = frozenset({ActionId.NEW_DEFINITION, ActionId.RUN_NOW, ActionId.SHOW_DEFINITIONS, ActionId.SHOW_SOURCES})

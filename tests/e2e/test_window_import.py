@@ -9,8 +9,9 @@ from PySide6.QtWidgets import QApplication
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.ui.actions import ActionId
 from quaero_desktop.ui.dialogs.importing import ImportDialog
-from tests.support.desktop import Used, until, use
+from tests.support.desktop import Used, use
 from tests.support.legacy import sound
+from tests.support.waiting import until
 
 
 def test_a_legacy_database_that_is_dropped_onto_the_window_is_imported_and_shown(

@@ -12,8 +12,9 @@ from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.ui.actions import ActionId, Selection, Target
 from tests.support.crawling import settings_with
-from tests.support.desktop import Used, until, use
+from tests.support.desktop import Used, use
 from tests.support.site import GeneratedSite, serving
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,8 @@ from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose
-from tests.support.desktop import Used, until, use
+from tests.support.desktop import Used, use
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 

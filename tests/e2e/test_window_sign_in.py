@@ -11,8 +11,9 @@ from shiboken6 import isValid
 from quaero_desktop.domain.jobs import Cause, Status
 from quaero_desktop.ui.actions import ActionId
 from tests.support.crawling import NO_ROBOTS, page, settings_with
-from tests.support.desktop import Used, until, use
+from tests.support.desktop import Used, use
 from tests.support.recording_server import Exchange, RecordingServer, response
+from tests.support.waiting import until
 
 FIRST, SECOND = "f1rst-Session.4711", "s3cond-Session.0815"
 FAST = settings_with(crawl={"local_delay_seconds": 0.0}, queue={"backoff_base_seconds": 0.01})

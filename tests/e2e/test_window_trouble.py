@@ -12,7 +12,7 @@ from quaero_desktop.domain.errors import UsageError
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.services import configuration
 from quaero_desktop.ui.views.trouble import Trouble
-from tests.support.desktop import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -25,6 +25,9 @@ from quaero_desktop.storage.queue import Queue
 from quaero_desktop.storage.verify import verify_library
 from quaero_desktop.web.politeness import Politeness
 from tests.support.outcomes import stored
+from tests.support.product import parser_here as parser_here
+from tests.support.product import services as services
+from tests.support.recording_server import server as server
 
 SITE = "https://site.test"
 

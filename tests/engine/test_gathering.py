@@ -4,8 +4,8 @@ import asyncio
 
 from quaero_desktop.engine import pool
 from tests.engine.conftest import SITE, never, store
-from tests.support.crawling import until
 from tests.support.outcomes import stored
+from tests.support.waiting import until
 
 COMMITS = "SELECT count(DISTINCT revision) FROM jobs WHERE url IS NOT NULL"
 STATUS = "SELECT status FROM jobs WHERE url = ?"

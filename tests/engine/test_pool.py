@@ -13,8 +13,8 @@ from quaero_desktop.domain.outcomes import Failed, Snoozed
 from quaero_desktop.domain.queue import Turns
 from quaero_desktop.storage.ledger import Ledger
 from tests.engine.conftest import SITE, Bench, never, store
-from tests.support.crawling import until
 from tests.support.outcomes import stored
+from tests.support.waiting import until
 
 JOB = "SELECT status, cause, error FROM jobs WHERE url = ?"
 MESSAGE = "SELECT state, tries, owner FROM messages JOIN jobs ON jobs.id = job_id WHERE url = ?"

@@ -17,18 +17,9 @@ from quaero_desktop.services.jobs import JobDetails
 from quaero_desktop.storage.jobs import runs as stored_runs
 from tests.engine.conftest import never, store
 from tests.support.clock import ManualClock
-from tests.support.crawling import (
-    ParserHere,
-    engine_of,
-    engine_running,
-    library,
-    page,
-    rows,
-    settings_with,
-    site,
-    until,
-)
+from tests.support.crawling import ParserHere, engine_of, engine_running, library, page, rows, settings_with, site
 from tests.support.recording_server import RecordingServer, response
+from tests.support.waiting import until
 
 MISSING = response(b"", status="404 Not Found")
 AT_ONCE = {"backoff_base_seconds": 0.001, "backoff_max_seconds": 0.01}

@@ -27,9 +27,9 @@ from tests.support.crawling import (
     pages_of,
     redirect,
     rows,
-    until,
 )
 from tests.support.recording_server import Exchange, RecordingServer, response
+from tests.support.waiting import until
 
 SECRET = "s3cr3t-Session.9x"
 NEW_SECRET = "n3w-Session.4711"
@@ -87,12 +87,6 @@ class Site:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[RecordingServer]:
-    async with RecordingServer().running() as server:
-        yield server
-
-
-@pytest.fixture
 async def elsewhere() -> AsyncIterator[RecordingServer]:
     async with RecordingServer().running() as server:
         yield server
@@ -101,13 +95,6 @@ async def elsewhere() -> AsyncIterator[RecordingServer]:
 @pytest.fixture
 def wiki(server) -> Site:
     return Site(server)
-
-
-@pytest.fixture
-async def services(tmp_path, monkeypatch) -> AsyncIterator[Services]:
-    monkeypatch.setattr(engine, "ParseRunner", ParserHere)
-    async with library(tmp_path / "library") as services:
-        yield services
 
 
 async def source_for(services: Services, server: RecordingServer, secret: str = "", **known: Any) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -10,38 +9,21 @@ from quaero_desktop.domain.jobs import Job
 from quaero_desktop.domain.listing import JobFilter
 from quaero_desktop.engine.executors import crawler as page_crawler
 from quaero_desktop.engine.executors import sitemaps as executor
-from quaero_desktop.services import engine
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.storage.jobs import discovery
 from quaero_desktop.web import robots as web_robots
 from tests.support.crawling import (
     NO_ROBOTS,
-    ParserHere,
     crawl,
     engine_of,
-    library,
     page,
     pages_of,
     redirect,
     rows,
     site,
 )
-from tests.support.recording_server import RecordingServer, response
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[RecordingServer]:
-    async with RecordingServer().running() as server:
-        yield server
-
-
-@pytest.fixture
-async def services(tmp_path, monkeypatch) -> AsyncIterator[Services]:
-    """A new library with an engine; it is sound when the test is over."""
-    monkeypatch.setattr(engine, "ParseRunner", ParserHere)
-    async with library(tmp_path / "library") as services:
-        yield services
+from tests.support.recording_server import response
 
 
 def xml(text: str) -> bytes:

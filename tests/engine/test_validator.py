@@ -1,42 +1,24 @@
 """The validator: what a crawl starts from is checked at once, by a child of its own (J5)."""
 
 import socket
-from collections.abc import AsyncIterator
 
 import pytest
 
 from quaero_desktop.domain.listing import JobFilter
-from quaero_desktop.services import engine
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.crawlrequest import CrawlRequest
 from tests.support.crawling import (
     NO_ROBOTS,
-    ParserHere,
     crawl,
     engine_of,
     engine_running,
-    library,
     page,
     pages_of,
     rows,
     site,
-    until,
 )
-from tests.support.recording_server import RecordingServer, response
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[RecordingServer]:
-    async with RecordingServer().running() as server:
-        yield server
-
-
-@pytest.fixture
-async def services(tmp_path, monkeypatch) -> AsyncIterator[Services]:
-    """A new library with an engine; it is sound when the test is over."""
-    monkeypatch.setattr(engine, "ParseRunner", ParserHere)
-    async with library(tmp_path / "library") as services:
-        yield services
+from tests.support.recording_server import response
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from quaero_desktop.storage import summaries
 from quaero_desktop.ui.dialogs.settings import SettingsDialog
 from quaero_desktop.ui.views.document import DocumentView
 from quaero_desktop.ui.widgets.inshort import FoldedInShort
-from tests.support.crawling import until
 from tests.support.documents import child, inside, store
 from tests.support.fake_model import FakeModel
 from tests.support.qtwindow import QtWorld, qt_world
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")

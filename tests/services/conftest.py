@@ -1,29 +1,5 @@
 """What the tests of the whole headless product share."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
-from quaero_desktop.services import engine
-from quaero_desktop.services.compose import Services
-from tests.support.crawling import ParserHere, library
-from tests.support.recording_server import RecordingServer
-
-
-@pytest.fixture
-def parser_here(monkeypatch) -> None:
-    """Pages are parsed in this process."""
-    monkeypatch.setattr(engine, "ParseRunner", ParserHere)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[RecordingServer]:
-    async with RecordingServer().running() as server:
-        yield server
-
-
-@pytest.fixture
-async def services(tmp_path, parser_here) -> AsyncIterator[Services]:
-    """A new library with an engine whose retries come at once; it is sound when the test is over."""
-    async with library(tmp_path / "library") as services:
-        yield services
+from tests.support.product import parser_here as parser_here
+from tests.support.product import services as services
+from tests.support.recording_server import server as server

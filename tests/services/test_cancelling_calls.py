@@ -16,9 +16,10 @@ from quaero_desktop.infra.tasks import to_the_end
 from quaero_desktop.services import compose
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.crawlrequest import CrawlRequest
-from tests.support.crawling import IMPATIENT, assert_sound, crawl, engine_of, engine_running, library, rows, until
+from tests.support.crawling import IMPATIENT, assert_sound, crawl, engine_of, engine_running, library, rows
 from tests.support.recording_server import RecordingServer
 from tests.support.site import GeneratedSite
+from tests.support.waiting import until
 
 Call = Callable[[Services, int], Awaitable[object]]
 

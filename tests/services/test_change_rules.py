@@ -4,8 +4,9 @@ import asyncio
 
 from quaero_desktop.domain.rulechange import RuleChange, RuleChanges
 from quaero_desktop.services.crawlrequest import CrawlRequest
-from tests.support.crawling import NO_ROBOTS, engine_running, page, pages_of, rows, until
+from tests.support.crawling import NO_ROBOTS, engine_running, page, pages_of, rows
 from tests.support.recording_server import Exchange
+from tests.support.waiting import until
 
 OLD = tuple(f"/old/{number}" for number in range(6))
 

@@ -21,17 +21,9 @@ from quaero_desktop.services.crawlrequest import CrawlRequest
 from quaero_desktop.storage import retention as retention_storage
 from quaero_desktop.storage import trash
 from tests.support.clock import ManualClock
-from tests.support.crawling import (
-    IMPATIENT_QUEUE,
-    assert_sound,
-    crawl,
-    library,
-    page,
-    rows,
-    settings_with,
-    until,
-)
+from tests.support.crawling import IMPATIENT_QUEUE, assert_sound, crawl, library, page, rows, settings_with
 from tests.support.crawling import site as answering
+from tests.support.waiting import until
 
 DAY_SECONDS = DAY_MS / 1000
 CLOCK = ManualClock().now_ms()

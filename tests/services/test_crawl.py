@@ -31,10 +31,10 @@ from tests.support.crawling import (
     rows,
     settings_with,
     site,
-    until,
 )
 from tests.support.recording_server import Exchange, RecordingServer, response
 from tests.support.site import GeneratedSite
+from tests.support.waiting import until
 
 ROBOTS = "/robots.txt"
 BESIDE_THE_PAGES = (ROBOTS, "/sitemap.xml")

@@ -19,18 +19,9 @@ from quaero_desktop.services import compose
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.definitions import DefinitionService, crawl_defaults
 from tests.support.clock import ManualClock
-from tests.support.crawling import (
-    IMPATIENT,
-    crawl,
-    engine_of,
-    engine_running,
-    library,
-    page,
-    rows,
-    settings_with,
-    until,
-)
+from tests.support.crawling import IMPATIENT, crawl, engine_of, engine_running, library, page, rows, settings_with
 from tests.support.crawling import site as answering
+from tests.support.waiting import until
 
 
 def nightly(url: str, **fields: object) -> Definition:

@@ -26,9 +26,9 @@ from tests.support.crawling import (
     page,
     pages_of,
     rows,
-    until,
 )
 from tests.support.recording_server import Exchange, RecordingServer
+from tests.support.waiting import until
 
 PATHS = tuple(f"/{number}" for number in range(30))
 

@@ -17,9 +17,9 @@ from tests.support.crawling import (
     rows,
     settings_with,
     site,
-    until,
 )
 from tests.support.recording_server import Exchange, response
+from tests.support.waiting import until
 
 ERROR = response(b"", status="500 Internal Server Error")
 

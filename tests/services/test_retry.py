@@ -8,8 +8,9 @@ import pytest
 from quaero_desktop.domain.errors import NotAllowedError, NotFoundError
 from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.services.crawlrequest import CrawlRequest
-from tests.support.crawling import crawl, engine_of, engine_running, page, pages_of, rows, site, until
+from tests.support.crawling import crawl, engine_of, engine_running, page, pages_of, rows, site
 from tests.support.recording_server import Exchange, response
+from tests.support.waiting import until
 
 IN_TROUBLE = response(b"", status="503 Service Unavailable")
 MISSING = response(b"", status="404 Not Found")

@@ -1,6 +1,5 @@
 """Sources and credentials: kept, changed, used and deleted; the secret itself lies in the keyring (J5, J8, X5)."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -13,13 +12,12 @@ from quaero_desktop.domain.jobs import Status
 from quaero_desktop.domain.secrets import Bearer, decode
 from quaero_desktop.domain.sources import NewSource, SourceRules
 from quaero_desktop.infra.secrets import SERVICE
-from quaero_desktop.services import engine
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.crawlrequest import CrawlRequest
 from tests.support import fake_keyring
-from tests.support.crawling import ParserHere, crawl, engine_of, library, page, rows, site
+from tests.support.crawling import crawl, engine_of, library, page, rows, site
 from tests.support.fake_keyring import FakeKeyring
-from tests.support.recording_server import RecordingServer, answering, response
+from tests.support.recording_server import answering, response
 
 SITE = "https://wiki.site.test"
 TOKEN = "s3cr3t-Token.9x"
@@ -29,19 +27,6 @@ ANOTHER = "an0ther-Token.8y"
 @pytest.fixture
 def keyring(monkeypatch) -> FakeKeyring:
     return fake_keyring.use(monkeypatch)
-
-
-@pytest.fixture
-async def services(tmp_path, monkeypatch) -> AsyncIterator[Services]:
-    monkeypatch.setattr(engine, "ParseRunner", ParserHere)
-    async with library(tmp_path / "library") as services:
-        yield services
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[RecordingServer]:
-    async with RecordingServer().running() as server:
-        yield server
 
 
 async def add(services: Services, secret: str = f"Bearer {TOKEN}", **known: Any) -> int:

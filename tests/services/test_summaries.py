@@ -26,11 +26,11 @@ from tests.support.crawling import (
     page,
     rows,
     settings_with,
-    until,
 )
 from tests.support.crawling import site as answering
 from tests.support.fake_model import SUMMARY, FakeModel, refuses, says
 from tests.support.recording_server import Exchange, RecordingServer
+from tests.support.waiting import until
 
 ENGINE = "The engine reads pages from the disk. It keeps them in a cache, so that the next reader finds them there."
 LOG = "The write-ahead log holds the changes of a transaction. A checkpoint moves them to the database file."

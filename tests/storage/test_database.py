@@ -23,6 +23,7 @@ from quaero_desktop.domain.errors import (
 from quaero_desktop.storage import database as database_module
 from quaero_desktop.storage.database import MAX_BATCH, Database, Tx
 from tests.support.clock import ManualClock
+from tests.support.waiting import until
 
 
 def note(text: str) -> Callable[[Tx], None]:
@@ -67,12 +68,6 @@ class Gate:
 
     def open(self) -> None:
         self._open.set()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - threads and files ring no bell
-            await asyncio.sleep(0.001)
 
 
 def sqlite_error(code: int, kind: type[sqlite3.Error] = sqlite3.OperationalError) -> sqlite3.Error:
@@ -149,6 +144,14 @@ async def test_a_write_returns_when_it_is_stored_and_not_before(library):
 
     with contextlib.closing(sqlite3.connect(library.path)) as another_process:
         assert notes(another_process) == ["stored"]
+
+
+async def test_many_rows_are_written_by_one_call(library):
+    sql = "INSERT INTO audit (at, level, action, detail) VALUES (?, 0, ?, '{}')"
+
+    await library.write(lambda tx: tx.executemany(sql, [(tx.now, text) for text in "abc"]) and None)
+
+    assert await library.read(notes) == ["a", "b", "c"]
 
 
 async def test_a_look_that_changes_nothing_is_no_commit(library):
@@ -241,12 +244,24 @@ async def test_when_all_fail_nothing_is_committed(library):
     assert await library.read(lambda c: c.execute("SELECT revision FROM library").fetchone()) == (before,)
 
 
+async def test_the_writers_task_ends_well_also_when_all_fail(library):
+    failing = asyncio.create_task(library.write(fail))
+    await asyncio.sleep(0)
+    (writer,) = tasks_named("writer")
+
+    with pytest.raises(ZeroDivisionError):
+        await failing
+    await writer
+
+
 async def test_a_stop_iteration_is_reported_and_keeps_nobody_waiting(library):
     results = await asyncio.gather(
         library.write(lambda tx: next(iter(()))), library.write(note("after")), return_exceptions=True
     )
 
     assert isinstance(results[0], BugError)
+    assert str(results[0]) == "a transaction function let a StopIteration escape"
+    assert isinstance(results[0].__cause__, StopIteration)
     assert await library.read(notes) == ["after"]
 
 
@@ -652,7 +667,9 @@ async def test_a_library_that_was_never_opened_refuses_politely(tmp_path):
         with pytest.raises(LibraryError) as refusal:
             await early
         assert str(refusal.value) == "The library is closed."
+    assert (database.revision, database.is_closed) == (0, False)
     await database.close()
+    assert database.is_closed is True
 
 
 @pytest.mark.unverified
@@ -925,12 +942,53 @@ async def test_damage_stops_those_who_were_waiting_too(library):
     assert await library.read(notes) == []
 
 
+@pytest.mark.unverified
+async def test_damage_that_a_read_finds_stops_those_who_wait_for_the_writer(library):
+    gate = Gate()
+    begun = asyncio.create_task(library.write(gate))
+    await gate.entered()
+    waiting = [asyncio.create_task(library.write(note("never"))) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(LibraryDamagedError):
+        await library.read(raising(sqlite_error(sqlite3.SQLITE_CORRUPT, sqlite3.DatabaseError)))
+    gate.open()
+
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert [type(result) for result in results] == [LibraryDamagedError] * 3
+    await begun
+    assert await library.read(notes) == ["behind the gate"]
+
+
 async def test_a_full_text_index_in_disorder_does_not_stop_the_library(library):
     with pytest.raises(SearchIndexDamagedError):
         await library.read(raising(sqlite_error(sqlite3.SQLITE_CORRUPT_VTAB, sqlite3.DatabaseError)))
 
     await library.write(note("goes on"))
     assert await library.read(notes) == ["goes on"]
+
+
+async def test_a_write_that_meets_a_damaged_full_text_index_is_done_once_more_as_if_for_the_first_time(library, clock):
+    seen: list[int] = []
+
+    def meet_it_once(tx: Tx) -> None:
+        note(f"try {len(seen)}")(tx)
+        seen.append(tx.now)
+        if len(seen) == 1:
+            raise sqlite_error(sqlite3.SQLITE_CORRUPT_VTAB, sqlite3.DatabaseError)
+
+    await library.write(meet_it_once)
+
+    assert seen == [clock.now_ms()] * 2
+    assert await library.read(notes) == ["try 1"]
+
+
+def test_an_error_of_the_module_itself_is_not_taken_for_damage():
+    closed = sqlite3.connect(":memory:")
+    closed.close()
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        database_module._run_mending(closed, [], 0)
 
 
 async def test_that_the_full_text_index_is_built_anew_is_told_in_the_log(library, caplog):

@@ -215,12 +215,26 @@ def test_titles_are_sorted_whatever_their_capitals_and_what_has_none_by_its_name
     assert ids(plain, order="title", descending=True) == [children[index]["id"] for index in (2, 0, 1, 3, 4)]
 
 
+def test_what_has_come_since_can_be_asked_for_by_itself(plain) -> None:
+    first, second, third = add(plain, {"title": "c"}, {"title": "b"}, {"title": "a", "status": "failed"})
+
+    def since(**fields: Any) -> list[int]:
+        return list(pagelist.ids(plain.connection, PageFilter(root_id=ROOT, **fields), after=first["id"]))
+
+    assert since() == [second["id"], third["id"]]
+    assert since(order="title") == [third["id"], second["id"]]
+    assert since(status=("failed",)) == [third["id"]]
+
+
 def test_what_is_typed_is_looked_for_in_texts_and_a_number_also_as_an_id(plain) -> None:
     first, second, other = add(plain, {"url": "https://site.test/2"}, {"url": "https://site.test/x"}, {"url": None})
 
     assert ids(plain, query=f" {second['id']} ") == [second["id"]]
     assert ids(plain, query=str(other["id"])) == [other["id"]]
     assert ids(plain, query="SITE.test/") == [first["id"], second["id"]]
+    assert ids(plain, query="site.test/", status=("completed",)) == [first["id"], second["id"]]
+    assert ids(plain, query="site.test/", status=("failed",)) == []
+    assert ids(plain, query="site.test/", order="title") == [first["id"], second["id"]]
     assert ids(plain, code=(404,)) == []
 
 

@@ -262,6 +262,14 @@ def test_equals_are_in_the_order_of_their_ids(tree, order, descending, parent):
     assert listed == sorted(ids, reverse=descending)
 
 
+def test_all_that_fit_are_named_in_the_order_of_the_list_whatever_its_window(forest):
+    for fields in ({}, {"parent": 1}, {"parent": "all", "status": ("failed",)}):
+        whole = [job.id for job in forest.list(**fields, limit=None).jobs]
+        assert joblist.ids(forest.connection, JobFilter(**fields, limit=1, offset=1)) == tuple(whole)
+    with pytest.raises(NotFoundError):
+        joblist.ids(forest.connection, JobFilter(parent=99))
+
+
 def test_a_list_without_a_limit_is_whole(tree):
     root = tree.root()
     for _ in range(120):

@@ -558,6 +558,13 @@ def test_a_dead_letter_stays_with_its_reason_until_somebody_decides(bench):
     assert bench.dead() == [letter]
 
 
+def test_what_waits_for_its_time_can_be_given_up_and_does_not_come_when_it_is_due(bench):
+    bench.bury(bench.send(delay_ms=9))
+    bench.wait(9)
+
+    assert bench.receive() == Received()
+
+
 def test_a_revived_dead_letter_has_all_its_tries_again(bench):
     message_id = bench.send()
     bench.take_one()
@@ -662,9 +669,10 @@ def test_the_message_of_a_job_that_somebody_else_runs_is_not_found(bench):
         bench.library.run(lambda tx: bench.queue.held_for(tx, job_id))
 
 
-def test_a_stale_receipt_is_told_by_its_numbers(bench):
+@pytest.mark.parametrize("operation", FENCED.values(), ids=FENCED.keys())
+def test_a_stale_receipt_is_told_by_its_numbers(bench, operation):
     with pytest.raises(StaleReceiptError) as stale:
-        bench.library.run(lambda tx: bench.queue.held(tx, Receipt(7, 3, "this run")))
+        bench.library.run(lambda tx: operation(bench.queue, tx, Receipt(7, 3, "this run")))
     assert str(stale.value) == "message 7, delivery 3 is held by nobody here"
 
 
@@ -1045,6 +1053,21 @@ def test_the_next_due_moment_is_that_of_whatever_waits_least(bench):
 
     bench.wait(10_000)
     assert bench.receive().next_due == start + LEASE_MS
+
+
+@pytest.mark.parametrize("kind", ["delayed", "leased", "resting"])
+def test_of_those_that_wait_for_the_same_the_first_counts(bench, kind):
+    for ms in (2_000, 1_000, 3_000):
+        if kind == "delayed":
+            bench.send(delay_ms=ms)
+        elif kind == "leased":
+            bench.send()
+            bench.queue.lease_ms = ms
+            bench.take_one()
+        else:
+            bench.hold_lane(f"lane {ms}", ms)
+
+    assert bench.receive().next_due == bench.now + 1_000
 
 
 def test_nobody_asks_what_is_next_who_got_all_that_was_asked_for(bench):

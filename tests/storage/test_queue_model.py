@@ -12,9 +12,6 @@ from quaero_desktop.domain.queue import NO_PACE, LaneTurn, NewMessage, Receipt, 
 from quaero_desktop.storage.queue import Queue
 from tests.support.plain_library import PlainLibrary
 
-# Thousands of steps: they take as long as they take, also where no other test may (packaging/mutants).
-pytestmark = pytest.mark.timeout(600)
-
 LEASE_MS = 1_000
 MAX_TRIES = 3
 LANES = ("a", "b", "c")

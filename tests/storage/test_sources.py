@@ -98,16 +98,6 @@ async def test_a_root_whose_source_has_no_credential_needs_none(library, ledger)
     assert await library.read(lambda connection: credentials.needed_by(connection, [root])) == ()
 
 
-async def test_the_names_of_sources_are_those_that_are_switched_on_from_a_to_z(library):
-    for name in ("b", "C", "A"):
-        new = NewSource(base_url=SITE + "/", name=name)
-        await library.write(lambda tx, new=new: sources.add(tx, new))
-    await library.write(lambda tx: tx.execute("UPDATE sources SET enabled = 0 WHERE name = 'b'"))
-    found = await library.read(lambda connection: sources.names(connection, 10))
-    assert [(each.name, each.base_url) for each in found] == [("A", SITE + "/"), ("C", SITE + "/")]
-    assert len(await library.read(lambda connection: sources.names(connection, 1))) == 1
-
-
 async def test_deleting_a_source_that_is_gone_is_a_success(library):
     number = await source(library)
     for _ in range(2):

@@ -127,13 +127,6 @@ async def engine_running(services: Services, **options: Any) -> AsyncIterator["a
             task.exception()  # whoever wants it awaits the task
 
 
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until a condition holds that nothing announces."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
-
-
 async def pages_of(services: Services, root_id: int) -> dict[str, Job]:
     """Return the pages of a root by the path of their URL."""
     page = await services.jobs.page(JobFilter(parent=root_id, type=("crawler_url",), limit=None))

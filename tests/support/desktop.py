@@ -18,6 +18,7 @@ from quaero_desktop.services import compose, configuration
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.notices import Notice, UndoOffer
 from quaero_desktop.ui.window import MainWindow
+from tests.support.waiting import until
 
 PATIENCE_SECONDS = 60.0
 """A guard against hanging, never a measure."""
@@ -115,17 +116,6 @@ def use(
     assert crashes == []
     asyncio.run(_verify(files))
     return took
-
-
-async def until(condition: Callable[[], bool] | Callable[[], Awaitable[bool]]) -> None:
-    """Wait until *condition* holds."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        answer = condition()
-        if answer if isinstance(answer, bool) else await answer:
-            return
-        assert time.monotonic() < deadline, "it did not come true in time"
-        await asyncio.sleep(0.01)
 
 
 async def _run_and_leave(desktop: Desktop, run: Callable[[Desktop], Awaitable[None]]) -> None:

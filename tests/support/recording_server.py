@@ -8,6 +8,8 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
+import pytest
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -163,3 +165,10 @@ class RecordingServer:
         self.open += opened
         async with self._changed:
             self._changed.notify_all()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RecordingServer]:
+    """A server that runs for one test."""
+    async with RecordingServer().running() as server:
+        yield server

@@ -159,6 +159,15 @@ def test_workers_share_the_whole_suite_file_by_file(
     assert {f"--numprocesses={workers}", "--dist=loadfile", "--no-loadscope-reorder", "--cov"} <= set(arguments)
 
 
+@pytest.mark.parametrize(("platform", "asked"), [("linux", True), ("win32", False), ("darwin", False)])
+def test_the_whole_suite_has_to_cover_storage_to_the_last_branch_where_that_is_possible(
+    dev: Any, monkeypatch: pytest.MonkeyPatch, platform: str, asked: bool
+):
+    monkeypatch.setattr(dev.sys, "platform", platform)
+    arguments = dev.whole_suite()
+    assert ("--cov" in arguments, "--cover-whole=quaero_desktop/storage/*" in arguments) == (True, asked)
+
+
 def test_a_part_of_the_tests_runs_in_one_process_and_without_coverage(dev: Any, pytest_calls: list[list[str]]):
     assert dev.main(["test", "tests/unit", "-x"]) == 0
     assert pytest_calls == [["tests/unit", "-x"]]

@@ -18,8 +18,8 @@ from quaero_desktop.infra import log, secrets
 from quaero_desktop.infra.redact import Redactor, redact
 from quaero_desktop.infra.secrets import SERVICE, SecretStore
 from tests.support import fake_keyring
-from tests.support.crawling import until
 from tests.support.fake_keyring import FakeKeyring
+from tests.support.waiting import until
 
 TOKEN = "s3cr3t-Token.9x"
 SECRET = encode(Bearer(token=TOKEN))

@@ -4,14 +4,8 @@ import pytest
 
 from quaero_desktop.web.fetcher import Fetcher
 from tests.support.clock import ManualClock
-from tests.support.recording_server import RecordingServer
+from tests.support.recording_server import server as server
 from tests.web.helpers import fetcher_with
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[RecordingServer]:
-    async with RecordingServer().running() as server:
-        yield server
 
 
 @pytest.fixture

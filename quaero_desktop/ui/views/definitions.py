@@ -83,7 +83,7 @@ class DefinitionsView(ListPage[DefinitionRow]):
         services = self._context.services
         stored = await services.definitions.list()
         jobs = await services.jobs.by_ids([each.last_job for each in stored if each.last_job is not None])
-        self._sources = {source.id: source.name for source in await services.jobs.sources()}
+        self._sources = dict((await services.definitions.names()).sources)
         return [self._row(each) for each in stored], {job.id: job for job in jobs}
 
     def _show(self, read: tuple[list[DefinitionRow], dict[int, Job]]) -> bool:

@@ -1,12 +1,17 @@
 """Retrying what failed: one page, or the very pages that a group of failures counted."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Signal
 
 from quaero_desktop.domain.jobs import Status
 from quaero_desktop.domain.pagelist import FailureGroup, PageFilter
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.format import count_of
-from quaero_desktop.ui.views.pagefilterbar import Reason
+
+if TYPE_CHECKING:
+    # Not at a start: the table of pages comes when it is first wanted.
+    from quaero_desktop.ui.views.pagefilterbar import Reason
 
 
 class GroupRetry(QObject):
@@ -74,7 +79,7 @@ class GroupRetry(QObject):
         self.retried.emit()
 
 
-def why(group: FailureGroup) -> Reason:
+def why(group: FailureGroup) -> "Reason":
     """Return why the pages of a group failed."""
     return group.cause, group.code
 

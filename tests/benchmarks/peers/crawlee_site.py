@@ -11,10 +11,10 @@ import json
 import logging
 from importlib import metadata
 
-from crawlee import ConcurrencySettings  # type: ignore[import-not-found]
-from crawlee.crawlers import ParselCrawler, ParselCrawlingContext  # type: ignore[import-not-found]
-from crawlee.http_clients import HttpxHttpClient  # type: ignore[import-not-found]
-from crawlee.storage_clients import MemoryStorageClient  # type: ignore[import-not-found]
+from crawlee import ConcurrencySettings
+from crawlee.crawlers import ParselCrawler, ParselCrawlingContext
+from crawlee.http_clients import HttpxHttpClient
+from crawlee.storage_clients import MemoryStorageClient
 
 
 async def crawl(url: str, out: str, concurrency: int) -> dict[str, object]:
