@@ -33,6 +33,9 @@ def main() -> None:
     # What is imported stays: to look for garbage in it takes a tenth of a start. The window collects by itself.
     gc.disable()
     try:
+        # Before anything of Qt's: PySide reads the source of every module that is imported after it, in search of its
+        # own “features” (https://github.com/napari/napari/issues/8584).
+        importlib.import_module("quaero_desktop.services.compose")
         application = importlib.import_module("quaero_desktop.app")
     except ImportError as error:
         from quaero_desktop.infra.display import without_library

@@ -233,7 +233,7 @@ class Loop:
                 if not tests:
                     self._settle(mutant, {"status": "no tests"}, counts, len(chosen))
                     continue
-                limit = 30 + 4 * self._most_seconds(mutant)
+                limit = 60 + 10 * self._most_seconds(mutant)
                 pid, answer = self._start(mutant, tests, int(limit))
                 running[pid] = (mutant, answer, time.monotonic() + limit)
             for pid, (mutant, answer, deadline) in list(running.items()):

@@ -5,6 +5,7 @@ for no other address.
 """
 
 import asyncio
+import itertools
 
 import msgspec
 
@@ -31,6 +32,7 @@ page after the other is rare, and the more there are in a row, the more are lost
 _MOST_ASKED = 5
 _LONGEST_WAIT_MS = 120_000
 _MOST_BYTES = 1_000_000
+_LOOKED_AT = 1_000
 
 
 class Beginning(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,9 +146,9 @@ class Access:
         """Return an answer without the secret that it was asked with, should the site repeat it (J8)."""
         match answer:
             case Fetched(body=body, headers=headers):
-                for spelling in shown.spellings:
-                    if (said := spelling.encode("utf-8", "replace")) in body:
-                        body = body.replace(said, secrets.MASK.encode())
+                for spelling, encoding in itertools.product(shown.spellings, _encodings(body)):
+                    if (said := spelling.encode(encoding, "replace")) in body:
+                        body = body.replace(said, secrets.MASK.encode(encoding))
                 kept = {name: value for name, value in headers.items() if not _holds(value, shown)}
                 if body is not answer.body or len(kept) < len(headers):
                     return msgspec.structs.replace(answer, body=body, headers=kept)
@@ -333,6 +335,14 @@ class Access:
 def _is_forbidden(answer: FetchResult) -> bool:
     """Return whether an answer refuses a page whoever asks, as far as its status means what the standard says."""
     return isinstance(answer, FetchFailed) and answer.status == 403
+
+
+def _encodings(body: bytes) -> tuple[str, ...]:
+    """Return the encodings that a page may be in: in UTF-16 every second byte of its markup is zero."""
+    first, second = body[:_LOOKED_AT:2].count(0), body[1:_LOOKED_AT:2].count(0)
+    if not first and not second:
+        return ("utf-8",)
+    return ("utf-8", "utf-16-be" if first > second else "utf-16-le")
 
 
 def _holds(text: str, shown: Shown) -> bool:

@@ -257,19 +257,12 @@ class CredentialService:
 
     async def _tested(self, credential: Credential, text: str, page: str) -> CredentialTest:
         # What fetches takes a third of a second to import.
-        from quaero_desktop.domain.pages import FetchLimits
         from quaero_desktop.engine.session import try_out
-        from quaero_desktop.services.engine import user_agent
+        from quaero_desktop.services.engine import limits_of, user_agent
         from quaero_desktop.web.fetcher import Fetcher
 
         fetch = self._settings.fetch
-        limits = FetchLimits(
-            total_seconds=fetch.total_seconds,
-            connect_seconds=min(fetch.connect_seconds, fetch.total_seconds),
-            max_bytes=fetch.max_bytes,
-            max_ratio=fetch.max_ratio,
-        )
-        fetcher = Fetcher(user_agent=user_agent(fetch), limits=limits, clock=self._clock)
+        fetcher = Fetcher(user_agent=user_agent(fetch), limits=limits_of(fetch), clock=self._clock)
         try:
             state, answer = await try_out(fetcher.fetch, credential, text, page, self._clock.now_ms())
         finally:

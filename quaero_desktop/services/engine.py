@@ -21,7 +21,7 @@ from quaero_desktop.engine.executors.sitemaps import SitemapReader
 from quaero_desktop.engine.executors.summarise import SummariseExecutor
 from quaero_desktop.engine.executors.transform import Transformer
 from quaero_desktop.engine.executors.validator import Validator
-from quaero_desktop.engine.models import ModelOfSettings
+from quaero_desktop.engine.languagemodel import ModelOfSettings
 from quaero_desktop.engine.pool import PoolReport, WorkerPool
 from quaero_desktop.engine.scheduler import Scheduler
 from quaero_desktop.engine.summarising import Summariser
@@ -45,6 +45,16 @@ def user_agent(settings: FetchSettings) -> str:
     """Return what Quaero calls itself to servers: the product, its version and the contact of the settings."""
     product = settings.user_agent or f"{PRODUCT_TOKEN}/{__version__}"
     return f"{product} (+{settings.contact})" if settings.contact else product
+
+
+def limits_of(settings: FetchSettings) -> FetchLimits:
+    """Return the limits of one request that the settings mean."""
+    return FetchLimits(
+        total_seconds=settings.total_seconds,
+        connect_seconds=min(settings.connect_seconds, settings.total_seconds),
+        max_bytes=settings.max_bytes,
+        max_ratio=settings.max_ratio,
+    )
 
 
 def _delays(settings: Settings) -> tuple[int, int]:
@@ -76,12 +86,7 @@ class Engine:
         self._clock = clock
         self._notify = notify
         self._scheduler: Scheduler | None = None
-        limits = FetchLimits(
-            total_seconds=settings.fetch.total_seconds,
-            connect_seconds=min(settings.fetch.connect_seconds, settings.fetch.total_seconds),
-            max_bytes=settings.fetch.max_bytes,
-            max_ratio=settings.fetch.max_ratio,
-        )
+        limits = limits_of(settings.fetch)
         self._fetcher = Fetcher(user_agent=user_agent(settings.fetch), limits=limits, clock=clock)
         robots = self._robots = Robots(self._fetcher, PRODUCT_TOKEN, clock)
         self._parser = ParseRunner(

@@ -81,7 +81,7 @@ def _name_of_key(endpoint: str) -> str:
     """
     checked("summaries.endpoint", endpoint)
     # With it comes all that fetches: a third of a second that no start of the window has to wait for.
-    from quaero_desktop.engine.models import key_of
+    from quaero_desktop.engine.languagemodel import key_of
 
     return key_of(endpoint)
 

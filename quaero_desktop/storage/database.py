@@ -293,10 +293,12 @@ class Database:
 
     def _on_ended(self, task: "asyncio.Task[None]") -> None:
         self._drain = None
-        if task.cancelled():
-            # Only a loop that is being torn down does that, perhaps before the task began; nobody may wait for ever.
+        # Only a loop that is being torn down cancels it, perhaps before it began.
+        error = LibraryError("The library was closed.") if task.cancelled() else task.exception()
+        if error is not None:
+            # Nobody may wait for ever; nor may a mistake of ours be made again and again.
             waiting, self._waiting = self._waiting, []
-            _tell(waiting, [_Outcome(error=LibraryError("The library was closed.")) for _ in waiting])
+            _tell(waiting, [_Outcome(error=error) for _ in waiting])
         elif self._waiting:
             self._start(self._drain_waiting(), "writer")
 

@@ -23,6 +23,7 @@ time of the last window goes, as py-spy (to be installed beside) sees it, in its
 import argparse
 import asyncio
 import gc
+import importlib
 import json
 import os
 import shutil
@@ -152,6 +153,7 @@ def start_window(library: Path) -> dict[str, tuple[float, float]]:
     moments = _Moments()
     moments.note("python")
     gc.disable()  # as the program does
+    importlib.import_module("quaero_desktop.services.compose")
     from quaero_desktop import app
 
     moments.note("imports")

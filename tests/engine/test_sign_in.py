@@ -13,7 +13,9 @@ from quaero_desktop.domain import secrets
 from quaero_desktop.domain.credentials import CredentialKind, NewCredential
 from quaero_desktop.domain.definitions import Definition, Step
 from quaero_desktop.domain.jobs import Cause, Job, Status
+from quaero_desktop.domain.pages import Fetched
 from quaero_desktop.domain.sources import NewSource
+from quaero_desktop.engine.access import Access, Shown
 from quaero_desktop.services import engine
 from quaero_desktop.services.compose import Services
 from quaero_desktop.services.crawlrequest import CrawlRequest
@@ -388,6 +390,18 @@ async def test_a_page_that_repeats_the_secret_is_stored_without_it(services, wik
             assert SECRET.encode() not in file.read_bytes(), file.name
     dump = rows(services, "SELECT markdown || title || coalesce(etag, '') FROM documents")
     assert SECRET not in str(dump)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_secret_that_a_site_repeats_is_masked_in_whatever_encoding(encoding):
+    body = f"<p>You are {SECRET}.</p>".encode(encoding)
+    page = Fetched(
+        url="https://wiki.site.test/", status=200, content_type="text/html", charset=encoding, headers={}, body=body,
+        wire_bytes=len(body), elapsed_ms=1,
+    )  # fmt: skip
+    cleaned = Access.cleaned(Shown({"Cookie": f"sid={SECRET}"}, (SECRET,)), page)
+    assert isinstance(cleaned, Fetched)
+    assert cleaned.body.decode(encoding) == "<p>You are ••••.</p>"
 
 
 @pytest.mark.parametrize("change", ["another secret", "no credential"])

@@ -10,7 +10,7 @@ from quaero_desktop.content import extract
 from quaero_desktop.content.runner import ParseRunner
 from quaero_desktop.domain.importing import Kind
 from quaero_desktop.domain.jobs import Cause
-from quaero_desktop.domain.pages import PageInput, ParseFailed, ParseResult
+from quaero_desktop.domain.pages import PageInput, ParsedPage, ParseFailed, ParseResult
 from quaero_desktop.infra.paths import LibraryFiles
 from quaero_desktop.infra.settings.sections import Settings
 from quaero_desktop.services import compose
@@ -41,7 +41,12 @@ def old(tmp_path) -> Path:
 async def test_a_large_document_is_extracted_as_a_small_one_would_be(services, old, monkeypatch):
     here: list[str] = []
     parse = extract.parse
-    monkeypatch.setattr(extract, "parse", lambda page: (here.append(page.url), parse(page))[1])
+
+    def note(page: PageInput) -> ParsedPage:
+        here.append(page.url)
+        return parse(page)
+
+    monkeypatch.setattr(extract, "parse", note)
 
     report = await services.importing.run(old)
 

@@ -464,6 +464,20 @@ async def test_when_the_writers_task_is_cancelled_before_it_began_nobody_waits_f
     assert await library.read(notes) == ["next"]
 
 
+async def test_when_the_writers_task_fails_its_callers_are_told_and_the_next_are_served(library, monkeypatch):
+    async def fail_at_once() -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(library, "_drain_waiting", fail_at_once)
+        async with asyncio.timeout(10):
+            with pytest.raises(ZeroDivisionError):
+                await library.write(note("never"))
+
+    await library.write(note("next"))
+    assert await library.read(notes) == ["next"]
+
+
 @pytest.mark.unverified
 async def test_when_the_end_is_cancelled_on_its_way_it_can_be_asked_for_again(library):
     threads = threading.active_count()

@@ -948,6 +948,17 @@ def test_three_hundred_resting_lanes_do_not_hide_the_one_behind_them(bench):
     assert bench.take_ids(2) == [message_id]
 
 
+def test_lanes_that_have_no_slot_left_do_not_hide_the_one_behind_them(bench):
+    root = bench.root()
+    busy = [f"lane {i}" for i in range(3)]
+    for lane in busy:
+        bench.send(root_id=root, lane=lane)
+    message_id = bench.send(root_id=root, lane="last")
+    turns = Turns(lanes={lane: LaneTurn(in_flight=4) for lane in busy}, paces={root: RootPace(4, 0)})
+
+    assert bench.take_ids(2, turns) == [message_id]
+
+
 def pace(root_id: int, lane: LaneTurn, *, per_host: int = 4, delay_ms: int | None = 0, now: int = 0) -> Turns:
     return Turns(now=now, lanes={"lane": lane}, paces={root_id: RootPace(per_host, delay_ms)})
 

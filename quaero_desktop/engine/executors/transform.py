@@ -1,20 +1,12 @@
 """The executor of ``transform``: stored pages are extracted again, from what their servers had sent, with no fetch."""
 
-from typing import Protocol
-
 from quaero_desktop.domain.jobs import Cause, JobRef, JobType
 from quaero_desktop.domain.outcomes import Failed, Outcome, Part, Recorded, Transformed
-from quaero_desktop.domain.pages import PageInput, ParseFailed, ParseResult
+from quaero_desktop.domain.pages import PageInput, ParseFailed
 from quaero_desktop.domain.ports import LedgerPort, MaterialPort
+from quaero_desktop.engine.executors.crawler import Parser
 from quaero_desktop.engine.executors.planning import plan
 from quaero_desktop.engine.roots import RootContext
-
-
-class Parser(Protocol):
-    """Parses pages outside this process."""
-
-    async def parse(self, page: PageInput) -> ParseResult:
-        """Return the parsed page, or why there is none."""
 
 
 class Transformer:
