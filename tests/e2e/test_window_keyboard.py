@@ -84,7 +84,7 @@ def test_what_was_deleted_comes_back_as_it_was_while_ctrl_is_still_held(library:
         await until(lambda: table.isVisible() and table.model().rowCount() > 0)
         window.jobs.tree.setFocus()
         actions.trigger(ActionId.DELETE)
-        await until(lambda: not window.jobs.tree.isVisible())
+        await until(lambda: not window.jobs.tree.isVisible() and bool(window.undo_bar.offers))
         QTest.keyPress(window, Qt.Key.Key_Control, Qt.KeyboardModifier.ControlModifier)
         assert QApplication.keyboardModifiers() & Qt.KeyboardModifier.ControlModifier
         actions.trigger(ActionId.UNDO)

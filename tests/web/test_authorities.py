@@ -28,7 +28,7 @@ def test_the_system_is_asked_again_afterwards() -> None:
 def test_an_error_does_not_leave_it_behind() -> None:
     before = ssl.SSLContext.load_default_certs
 
-    with pytest.raises(ValueError), without_authorities():
-        raise ValueError
+    with pytest.raises(OSError, match="aiohttp"), without_authorities():
+        raise OSError("aiohttp is missing")
 
     assert ssl.SSLContext.load_default_certs is before
