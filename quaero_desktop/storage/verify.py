@@ -97,8 +97,8 @@ def _scratch(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("BEGIN")
         yield
     finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        # Nothing happens where SQLite rolled back by itself, or nothing had begun.
+        connection.rollback()
         connection.execute(f"PRAGMA query_only = {query_only}")
 
 

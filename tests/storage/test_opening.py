@@ -186,6 +186,16 @@ async def test_only_where_it_can_be_the_cause_is_a_folder_blamed_for_an_error(
     assert caught.value is error
 
 
+async def test_where_nothing_can_be_written_the_folder_is_blamed_and_not_the_disk(closed_library, clock, monkeypatch):
+    async def fail(_):
+        raise LibraryError("The library cannot be opened.")
+
+    monkeypatch.setattr(Database, "open", fail)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(LibraryReadOnlyError, match="small files beside the database"):
+        await open_for_reading(closed_library, clock=clock)
+
+
 async def test_a_reader_that_was_killed_leaves_nothing_for_good(closed_library, clock):
     before = listing(closed_library.folder)
     code = (

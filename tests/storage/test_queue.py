@@ -526,7 +526,7 @@ def test_backoff_doubles_thirty_times_at_most():
 
 @pytest.mark.parametrize("payload", ["", "not JSON", "[1]", "null", '{"a":', '{"a":' + "[" * 5_000 + "]" * 5_000 + "}"])
 def test_a_payload_that_does_not_decode_becomes_a_dead_letter_and_holds_up_nobody(bench, payload):
-    broken, sound = bench.send(), bench.send()
+    sound, broken = bench.send(), bench.send()
     bench.library.run(lambda tx: tx.execute("UPDATE messages SET payload = ? WHERE id = ?", (payload, broken)))
 
     received = bench.receive(2)

@@ -19,7 +19,7 @@ import keyring
 from aiohttp.abc import ResolveResult
 from PySide6.QtWidgets import QDialog, QLineEdit, QPlainTextEdit, QTabWidget, QWidget
 
-from quaero_desktop.app import Desktop, make_application, opened_runner
+from quaero_desktop.app import Desktop, make_application, with_desktop
 from quaero_desktop.domain.definitions import Action, Definition, ErrorTolerance, OnError, Step
 from quaero_desktop.domain.errors import LibraryDamagedError
 from quaero_desktop.domain.jobs import TERMINAL_STATUSES, Status
@@ -378,22 +378,21 @@ def main() -> int:
         home = Path(name)
         files = LibraryFiles(home / "library")
         preferences = configuration.read({"QUAERO_CONFIG": str(home / "settings.toml")})
-        with opened_runner(application, files) as (runner, reporter, collector):
-            crashes: list[str] = []
-            reporter.crashed.connect(crashes.append)
-            desktop = Desktop(application, files, preferences, reporter, collector)
+        crashes: list[str] = []
+
+        async def draw(desktop: Desktop) -> set[str]:
+            desktop.reporter.crashed.connect(crashes.append)
             album = Album(desktop, folder, suffix, only)
+            running = asyncio.get_running_loop().create_task(desktop.run(()))
+            try:
+                await take_all(desktop, album, home)
+            finally:
+                desktop.stop()
+                await running
+            return album.taken
 
-            async def run() -> None:
-                running = asyncio.get_running_loop().create_task(desktop.run(()))
-                try:
-                    await take_all(desktop, album, home)
-                finally:
-                    desktop.stop()
-                    await running
-
-            runner.run(run())
-    missing = sorted(only - album.taken) if only is not None else []
+        taken = with_desktop(application, files, preferences, draw)
+    missing = sorted(only - taken) if only is not None else []
     if missing:
         sys.stderr.write(f"The documentation shows what is no view: {', '.join(missing)}\n")
     elif only is not None:
