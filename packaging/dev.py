@@ -400,6 +400,7 @@ def lock() -> None:
     bundled = ("--group", "build", "--group", "bundle", "--no-build", "--constraint", str(LOCKS["dev"]))
     compile_lock(LOCKS["bundle"], "pyproject.toml", *bundled)
     compile_lock(BENCH_LOCK, "--group", "bench", "--constraint", str(LOCKS["dev"]))
+    compile_lock(MUTANTS_LOCK, "--group", "mutation", "--constraint", str(LOCKS["dev"]))
 
 
 def compile_lock(target: Path, *arguments: str) -> None:

@@ -237,7 +237,7 @@ class CredentialService:
         if text is None:
             raise SecretError(
                 f"The secret of “{credential.name}” is not at hand.",
-                f"Give it with: quaero credentials edit {credential.id}",
+                f"Give it with: quaero credentials edit {credential.id}" if await self.kept() else _WITHOUT_KEYRING,
             )
         page = urls.seed(url) if url.strip() else await self._first_page(credential)
         if urls.origin_of(page) != credential.origin:

@@ -171,8 +171,8 @@ def pinned(lock: Path) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def test_there_is_a_lock_for_running_testing_bundling_and_comparing():
-    assert [lock.name for lock in LOCKS] == ["bench.lock", "bundle.lock", "dev.lock", "run.lock"]
+def test_there_is_a_lock_for_each_purpose():
+    assert [lock.name for lock in LOCKS] == ["bench.lock", "bundle.lock", "dev.lock", "mutants.lock", "run.lock"]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
@@ -199,10 +199,11 @@ def test_no_configuration_names_a_registry():
         ("dev.lock", ["dev"]),
         ("bundle.lock", ["build", "bundle"]),
         ("bench.lock", ["bench"]),
+        ("mutants.lock", ["mutation"]),
     ],
 )
 def test_the_locks_hold_what_pyproject_asks_for(lock: str, groups: list[str]):
-    wanted = [] if lock == "bench.lock" else PYPROJECT["project"]["dependencies"]
+    wanted = [] if lock in ("bench.lock", "mutants.lock") else PYPROJECT["project"]["dependencies"]
     for group in groups:
         wanted = wanted + [entry for entry in PYPROJECT["dependency-groups"][group] if isinstance(entry, str)]
     versions = pinned(ROOT / "packaging" / lock)
@@ -214,7 +215,7 @@ def test_the_locks_hold_what_pyproject_asks_for(lock: str, groups: list[str]):
 def test_the_locks_agree():
     dev = pinned(ROOT / "packaging" / "dev.lock")
     assert pinned(ROOT / "packaging" / "run.lock").items() <= dev.items()
-    for other in ("bench.lock", "bundle.lock"):
+    for other in ("bench.lock", "bundle.lock", "mutants.lock"):
         versions = pinned(ROOT / "packaging" / other)
         assert {name: versions[name] for name in versions.keys() & dev.keys()}.items() <= dev.items()
 
