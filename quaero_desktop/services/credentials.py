@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from quaero_desktop.services.engine import Engine
     from quaero_desktop.services.later import LaterEngine
 
+_WITHOUT_KEYRING = (
+    "There is no keyring to keep it. Do this where it can be asked for (in the window, on a terminal), or let"
+    " QUAERO_SECRETS name a folder that holds it as a file."
+)
+
 
 class CredentialService:
     """Everything that can be done with credentials. No answer of it holds a secret.

@@ -200,11 +200,21 @@ class TestTrying:
             await services.credentials.test(1, server.url("/"))
         assert server.exchanges == []
 
-    async def test_without_the_secret_it_cannot_be_tried(self, services):
+    async def test_without_the_secret_it_cannot_be_tried(self, services, keyring):
         await add(services)
+        keyring.entries.clear()
         services.secrets.close()
-        with pytest.raises(SecretError, match="not at hand"):
+        with pytest.raises(SecretError, match="not at hand") as caught:
             await services.credentials.test(1)
+        assert caught.value.hint == "Give it with: quaero credentials edit 1"
+
+    async def test_without_a_keyring_the_advice_is_not_to_store_it(self, tmp_path):
+        async with library(tmp_path / "library") as services:
+            await add(services)
+        async with library(tmp_path / "library") as services:
+            with pytest.raises(SecretError, match="not at hand") as caught:
+                await services.credentials.test(1)
+        assert "QUAERO_SECRETS" in caught.value.hint
 
 
 class TestSources:
