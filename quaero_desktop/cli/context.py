@@ -9,7 +9,8 @@ from typing import Any, TextIO, TypeVar, cast
 
 import msgspec
 
-from quaero_desktop.cli.ending import complain
+from quaero_desktop.cli import output
+from quaero_desktop.cli.ending import complain, for_library
 from quaero_desktop.domain.errors import LibraryError, LibraryMissingError
 from quaero_desktop.domain.events import EngineNotice
 from quaero_desktop.services import compose
@@ -56,6 +57,14 @@ class Options(msgspec.Struct, frozen=True):
         if not files.folder.exists():
             raise LibraryMissingError(f"There is no library in {files.folder} yet.", "Start one with: quaero crawl URL")
         return compose.backups(files)
+
+    def advise(self, *texts: str) -> None:
+        """Print lines that name commands to go on with, as they have to be typed for this library."""
+        output.lines(*(self.typed(text) for text in texts))
+
+    def typed(self, text: str) -> str:
+        """Return *text* with the commands in it as they have to be typed for this library."""
+        return for_library(text, self.library)
 
     def is_at_work(self) -> bool:
         """Return whether some process has the library open to change it."""

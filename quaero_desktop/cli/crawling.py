@@ -106,6 +106,7 @@ async def run_crawl(
         details = await services.jobs.details(job_id)
         job, root = details.job, details.root
         assert root is not None
+        go_on = await _how_to_go_on(services, job)
         ended = job.progress_current - ended_before
         of_run = job.type == JobType.DEFINITION_RUN
         part = "part" if of_run else "page"
@@ -124,17 +125,17 @@ async def run_crawl(
     if interrupted() and job.status not in TERMINAL_STATUSES:
         complain(
             f"Stopped after {output.count(ended, part)}; {job.progress_total - job.progress_current:,} are queued.",
-            f"Job {job_id} goes on where it was with: quaero work --until-idle",
+            options.typed(f"Job {job_id} goes on where it was with: quaero work --until-idle"),
         )
         raise InterruptedByUserError
     if options.json:
         output.print_json(run_result if of_run else result)
     elif of_run:
-        runs.print_result(job, run_result)
+        runs.print_result(options, job, run_result)
     else:
-        _print_result(job, result)
+        _print_result(options, job, result)
     if job.status == Status.PAUSED:
-        _tell_paused(job)
+        _tell_paused(options, job, go_on)
     return EXIT_OK if job.status == Status.COMPLETED else EXIT_FAILED
 
 
@@ -150,7 +151,7 @@ async def _work(options: Options, until_idle: bool) -> int:
             async with _live_progress(options, services, roots):
                 report = await engine.run(until_idle=until_idle)
         jobs = [await services.jobs.get(root_id) for root_id in roots] if until_idle else []
-        paused = [job for job in jobs if job.status == Status.PAUSED]
+        paused = [(job, await _how_to_go_on(services, job)) for job in jobs if job.status == Status.PAUSED]
     result = WorkResult(
         processed=report.processed,
         completed=report.completed,
@@ -164,8 +165,8 @@ async def _work(options: Options, until_idle: bool) -> int:
             f"{output.count(result.processed, 'page')} in {output.duration(result.seconds)}:"
             f" {result.completed:,} done, {result.failed:,} failed."
         )
-    for job in paused:
-        _tell_paused(job)
+    for job, go_on in paused:
+        _tell_paused(options, job, go_on)
     if interrupted():
         raise InterruptedByUserError
     return EXIT_OK
@@ -184,12 +185,22 @@ async def _next_by_schedule(services: Services) -> str:
     return f"Next by its schedule: “{output.one_line(name)}” at {output.moment(moment)}"
 
 
-def _tell_paused(job: Job) -> None:
-    why = f": {job.error}" if job.error else "."
+async def _how_to_go_on(services: Services, job: Job) -> str:
+    """Return what to type when a root is paused."""
     go_on = f"quaero jobs resume {job.id}, then quaero work --until-idle"
-    if job.cause == Cause.SIGN_IN:
-        go_on = f"quaero credentials edit ID (quaero credentials list tells which), {go_on}"
-    complain(f"Job {job.id} is paused{why}", f"Let it go on with: {go_on}")
+    if job.status != Status.PAUSED or job.cause != Cause.SIGN_IN:
+        return go_on
+    if await services.credentials.kept():
+        return f"quaero credentials edit ID (quaero credentials list tells which), {go_on}"
+    return (
+        f"{go_on}.\nOn a terminal that asks for the secret. Elsewhere let QUAERO_SECRETS name a folder that holds it as"
+        " a file."
+    )
+
+
+def _tell_paused(options: Options, job: Job, go_on: str) -> None:
+    why = f": {job.error}" if job.error else "."
+    complain(f"Job {job.id} is paused{why}", options.typed(f"Let it go on with: {go_on}"))
 
 
 def _live_progress(options: Options, services: Services, roots: list[int]) -> AbstractAsyncContextManager[None]:
@@ -200,7 +211,7 @@ def _live_progress(options: Options, services: Services, roots: list[int]) -> Ab
     return live_progress(services.jobs.details, roots)
 
 
-def _print_result(job: Job, result: CrawlResult) -> None:
+def _print_result(options: Options, job: Job, result: CrawlResult) -> None:
     line = output.status_text(job.status, job.warnings)
     line.append(
         f"  {output.one_line(job.name)}: {output.count(result.documents, 'document')}"
@@ -216,6 +227,6 @@ def _print_result(job: Job, result: CrawlResult) -> None:
         line.append(f", {output.count(result.skipped, 'link')} skipped", "default")
     output.lines(line, *([job.error] if job.error else []))
     if result.failed or result.skipped:
-        output.lines(f"Why: quaero jobs show {job.id}")
+        options.advise(f"Why: quaero jobs show {job.id}")
     if result.documents:
-        output.lines("Search: quaero search WORDS")
+        options.advise("Search: quaero search WORDS")

@@ -50,7 +50,7 @@ async def _list(options: Options) -> int:
         output.print_json({"credentials": [plain(each) for each in found], "total_count": len(found)})
         return EXIT_OK
     if not found:
-        output.lines("No credentials. Add one: quaero credentials add NAME --site URL --from FILE")
+        options.advise("No credentials. Add one: quaero credentials add NAME --site URL --from FILE")
         return EXIT_OK
     rows = [
         (str(each.id), each.name, each.kind, each.origin, MASK + each.tail, "keyring" if each.kept else "asked for")
@@ -64,12 +64,12 @@ async def _add(options: Options, new: NewCredential, secret: Secret) -> int:
     async with options.writing(create=True) as services:
         pasted = services.credentials.read(secret, new.kind, new.origin)
         credential = await services.credentials.get(await services.credentials.add(new, secret))
-        place = await services.credentials.place()
+        place = await _place(services)
     if options.json:
         output.print_json(plain(credential))
     else:
         _tell(credential, pasted, place)
-        output.lines("", f"Use it: quaero sources edit ID --credential {credential.id}")
+        options.advise("", f"Use it: quaero sources edit ID --credential {credential.id}")
     return EXIT_OK
 
 
@@ -92,7 +92,7 @@ async def _edit(options: Options, given: argparse.Namespace) -> int:
         pasted = None if secret is None else services.credentials.read(secret, new.kind, new.origin)
         await services.credentials.update(given.id, new, secret)
         credential = await services.credentials.get(given.id)
-        place = await services.credentials.place() if pasted is not None else ""
+        place = await _place(services)
         waiting = await services.credentials.waiting(given.id) if pasted is not None else ()
     if options.json:
         output.print_json(plain(credential) | {"waiting": waiting})
@@ -100,7 +100,9 @@ async def _edit(options: Options, given: argparse.Namespace) -> int:
     _tell(credential, pasted, place)
     if waiting:
         jobs = " ".join(map(str, waiting))
-        output.lines("", f"Waiting for it: job {jobs}. Let it go on: quaero jobs resume {waiting[0]}, then quaero work")
+        options.advise(
+            "", f"Waiting for it: job {jobs}. Let it go on: quaero jobs resume {waiting[0]}, then quaero work"
+        )
     return EXIT_OK
 
 
@@ -215,6 +217,11 @@ def _kind(text: str | None) -> CredentialKind | None:
     return CredentialKind(text)
 
 
+async def _place(services: Services) -> str:
+    """Return where secrets are kept; empty for nowhere: this process, which remembers them, ends in a moment."""
+    return await services.credentials.place() if await services.credentials.kept() else ""
+
+
 def _tell(credential: Credential, pasted: Pasted | None, place: str) -> None:
     output.lines(
         f"{credential.name}",
@@ -223,7 +230,7 @@ def _tell(credential: Credential, pasted: Pasted | None, place: str) -> None:
     )
     rows = [("secret", MASK + credential.tail)]
     if pasted is not None:
-        rows.append(("kept", place))
+        rows.append(("kept", place or "nowhere: this computer has no keyring that is safe"))
         if pasted.kind == CredentialKind.COOKIES:
             rows.append(("cookies", f"{', '.join(pasted.names)}"))
             if pasted.left_out:
@@ -233,6 +240,12 @@ def _tell(credential: Credential, pasted: Pasted | None, place: str) -> None:
     if credential.login_url:
         rows.append(("sign-in", credential.login_url))
     output.table(("", ""), rows)
+    if pasted is not None and not place:
+        output.lines(
+            "",
+            "It is asked for at each start that needs it. For starts with nobody to ask, put it into a file called"
+            f" {credential.id}, which only you can read, and let QUAERO_SECRETS name the folder of that file.",
+        )
 
 
 def plain(credential: Credential) -> dict[str, object]:

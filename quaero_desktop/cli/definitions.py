@@ -78,7 +78,7 @@ async def _list(options: Options) -> int:
             return EXIT_OK
         rows = [_row(services, each) for each in stored]
     if not rows:
-        output.lines("No definitions. Make one: quaero definitions add FILE, or in the window.")
+        options.advise("No definitions. Make one: quaero definitions add FILE, or in the window.")
         return EXIT_OK
     output.table(
         ("id", "name", "schedule", "next run", "last run"), rows, numbers=("id",), flexible=("name", "schedule")
@@ -239,7 +239,7 @@ async def _add(options: Options, file: str, text: str, replace: bool) -> int:
     else:
         output.lines(
             f"Definition {definition_id}, {output.one_line(stored.definition.name)}: {when}.",
-            f"Run it now: quaero definitions run {definition_id} --wait",
+            options.typed(f"Run it now: quaero definitions run {definition_id} --wait"),
         )
     return EXIT_OK
 
@@ -251,7 +251,10 @@ async def _run(options: Options, definition_id: int) -> int:
     if options.json:
         output.print_json({"job_id": job_id})
     else:
-        output.lines(f"Job {job_id} is queued: {output.one_line(job.name)}", "Run it with: quaero work --until-idle")
+        output.lines(
+            f"Job {job_id} is queued: {output.one_line(job.name)}",
+            options.typed("Run it with: quaero work --until-idle"),
+        )
     return EXIT_OK
 
 

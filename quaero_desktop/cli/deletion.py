@@ -114,7 +114,7 @@ async def _delete(options: Options, ids: Sequence[int], which: JobFilter | None,
         _tell_gone(asked, plan, deletion.deleted)
         if plan.tops and not purge:
             back = " ".join(map(str, plan.tops)) if len(plan.tops) <= _NAMED else "ID..."
-            output.lines(f"Bring back within {TRASH_SECONDS} seconds: quaero jobs restore {back}")
+            options.advise(f"Bring back within {TRASH_SECONDS} seconds: quaero jobs restore {back}")
     if error is not None:
         complain(error.message, error.hint)
     else:
@@ -180,7 +180,7 @@ async def _restore(options: Options, ids: Sequence[int]) -> int:
     if restored and not named:
         output.lines(f"{output.count(len(restored), 'job')} are back.")
     for job_id in sorted(set(ids).difference(restored))[:_NAMED]:
-        output.lines(f"Job {job_id} was not deleted by itself.")
+        output.lines(f"Job {job_id} is not deleted.")
     if any(job.status in OPEN_STATUSES for job in named):
-        output.lines("What is queued goes on with: quaero work --until-idle")
+        options.advise("What is queued goes on with: quaero work --until-idle")
     return EXIT_OK

@@ -29,7 +29,7 @@ async def _list(options: Options, which: DocumentFilter) -> int:
         return EXIT_OK
     if not page.documents:
         filtered = which.query or which.source is not None or page.total_count
-        output.lines("No document is like that." if filtered else "No documents. Collect some: quaero crawl URL")
+        options.advise("No document is like that." if filtered else "No documents. Collect some: quaero crawl URL")
         return EXIT_OK
     output.table(
         ("id", "title", "url"),
@@ -103,7 +103,7 @@ async def _search(options: Options, query: str, limit: int, offset: int) -> int:
     if found.hint:
         complain(found.hint)
     elif not query.strip():
-        complain("Nothing to look for.", "Give some words: quaero search WORDS")
+        complain("Nothing to look for.", options.typed("Give some words: quaero search WORDS"))
     if options.json:
         hits = [msgspec.structs.replace(hit, snippet=marked(hit.snippet, "**", "**")) for hit in found.results]
         output.print_json(msgspec.structs.replace(found, results=tuple(hits)))

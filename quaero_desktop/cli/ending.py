@@ -1,5 +1,7 @@
 """How a command ends: its exit code, and what a person is told on stderr."""
 
+import re
+import shlex
 import sys
 
 from quaero_desktop.domain.errors import KnownError, LibraryInUseError, UsageError
@@ -9,6 +11,9 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_IN_USE = 3
 EXIT_INTERRUPTED = 130
+
+# Help is the same for each library.
+_COMMAND = re.compile(r"\bquaero (?=[a-z])(?!\S+(?: [a-z]+)? --help)")
 
 
 class InterruptedByUserError(Exception):
@@ -22,6 +27,20 @@ def exit_code_of(error: KnownError) -> int:
     if isinstance(error, LibraryInUseError):
         return EXIT_IN_USE
     return EXIT_FAILED
+
+
+def for_library(text: str, library: str | None) -> str:
+    """Return *text* with the commands in it as they have to be typed for a library.
+
+    Args:
+        text: our own words, like ``Why: quaero jobs show 1``.
+        library: the folder as it was given with ``--library``; None when it was not.
+    """
+    if library is None:
+        return text
+    # The shells of Windows know no single quotes, and its names have no double ones.
+    folder = f'"{library}"' if sys.platform == "win32" else shlex.quote(library)
+    return _COMMAND.sub(lambda _: f"quaero --library {folder} ", text)
 
 
 def complain(message: str, hint: str = "") -> None:

@@ -84,7 +84,7 @@ async def _list(options: Options, which: JobFilter, grouped: bool) -> int:
     if options.json:
         output.print_json(value)
     else:
-        _print_list(rows, which, total)
+        _print_list(options, rows, which, total)
         _tell_who_waits(options, rows)
     return EXIT_OK
 
@@ -92,14 +92,16 @@ async def _list(options: Options, which: JobFilter, grouped: bool) -> int:
 def _tell_who_waits(options: Options, jobs: Sequence[Job]) -> None:
     """Say how to go on with what was interrupted: its status is that of the work, not of a process."""
     if any(job.status in (Status.PENDING, Status.RUNNING) for job in jobs) and not options.is_at_work():
-        output.lines("No Quaero is at work on this library now. Go on with: quaero work --until-idle")
+        options.advise("No Quaero is at work on this library now. Go on with: quaero work --until-idle")
 
 
-def _print_list(jobs: Sequence[Job], which: JobFilter, total: int) -> None:
+def _print_list(options: Options, jobs: Sequence[Job], which: JobFilter, total: int) -> None:
+    if not jobs and total:
+        output.lines(f"{output.count(total, 'job')} in all; none of them in this part of the list.")
+        return
     if not jobs:
         everything = msgspec.structs.replace(which, limit=50, offset=0, order="created", descending=None)
-        started = everything != JobFilter() or total
-        output.lines("No job is like that." if started else "No jobs. Start one: quaero crawl URL")
+        options.advise("No job is like that." if everything != JobFilter() else "No jobs. Start one: quaero crawl URL")
         return
     roots = any(job.is_root for job in jobs)
     children = any(not job.is_root for job in jobs)
@@ -136,7 +138,7 @@ async def _show(options: Options, given: argparse.Namespace) -> int:
     if options.json:
         output.print_json(_flat(details, skips))
     else:
-        _print_details(details)
+        _print_details(options, details)
         _tell_who_waits(options, [details.job])
         if skips is not None:
             _print_skips(skips)
@@ -147,6 +149,8 @@ def _flat(details: JobDetails, skips: SkipPage | None) -> dict[str, object]:
     """Return the job's own fields (the contract of ``--json``) with what else is known beside them."""
     flat: dict[str, object] = msgspec.to_builtins(details.job)
     flat["attempts"] = msgspec.to_builtins(details.attempts)
+    found_on = details.found_on
+    flat["found_on"] = None if found_on is None else {"id": found_on.id, "url": found_on.url}
     if details.root is not None:
         known = msgspec.to_builtins(details.root)
         del known["job"]
@@ -156,7 +160,7 @@ def _flat(details: JobDetails, skips: SkipPage | None) -> dict[str, object]:
     return flat
 
 
-def _print_details(details: JobDetails) -> None:
+def _print_details(options: Options, details: JobDetails) -> None:
     job = details.job
     heading = output.status_text(job.status, job.warnings)
     heading.append(f"  {job.type}, job {job.id}", "dim")
@@ -192,11 +196,11 @@ def _print_details(details: JobDetails) -> None:
             runs.print_steps(details.root.steps)
             runs.print_summary(job)
         if job.failed_children:
-            output.lines("", f"Which failed: quaero jobs list --parent {job.id} --status failed")
+            options.advise("", f"Which failed: quaero jobs list --parent {job.id} --status failed")
             if job.status in TERMINAL_STATUSES:
-                output.lines(f"Try them again: quaero jobs retry {job.id}")
+                options.advise(f"Try them again: quaero jobs retry {job.id}")
         if details.root.skipped:
-            output.lines(
+            options.advise(
                 *([] if job.failed_children else [""]), f"Which were skipped: quaero jobs show {job.id} --skipped"
             )
 
@@ -257,7 +261,7 @@ async def _rerun(options: Options, job_id: int, wait: bool) -> int:
         output.print_json(job)
     else:
         output.lines(f"Job {job.id} runs job {job_id} again: {output.one_line(job.name)}")
-        _tell_how_to_run()
+        _tell_how_to_run(options)
     return EXIT_OK
 
 
@@ -277,6 +281,8 @@ async def _retry(options: Options, given: argparse.Namespace) -> int:
             status=(Status.FAILED, Status.CANCELLED) if given.cancelled else (),
         )
         retried = await services.jobs.retry(job.id, which if filtered or given.cancelled else None)
+        if given.wait and not options.json:
+            _tell_retried(options, await services.jobs.get(job.root_id), retried, filtered)
         return job.root_id
 
     if given.wait:
@@ -285,25 +291,31 @@ async def _retry(options: Options, given: argparse.Namespace) -> int:
         job = await services.jobs.get(await retry(services))
     if options.json:
         output.print_json(msgspec.to_builtins(job) | {"retried": retried})
-    elif retried:
-        output.lines(f"{output.count(retried, 'page')} of job {job.id} queued again: {output.one_line(job.name)}")
-        _tell_how_to_run(job)
     else:
-        output.lines(
-            "Nothing to try again: no page failed like that."
-            if filtered or job.failed_children
-            else "Nothing to try again: no page of it failed."
-        )
-        if job.failed_children:
-            output.lines(f"Which failed: quaero jobs list --parent {job.id} --status failed")
+        _tell_retried(options, job, retried, filtered)
+        if retried:
+            _tell_how_to_run(options, job)
     return EXIT_OK
 
 
-def _tell_how_to_run(job: Job | None = None) -> None:
-    if job is not None and job.status == Status.PAUSED:
-        output.lines(f"It is paused. Let it go on with: quaero jobs resume {job.id}, then quaero work --until-idle")
+def _tell_retried(options: Options, root: Job, retried: int, filtered: bool) -> None:
+    if retried:
+        output.lines(f"{output.count(retried, 'page')} of job {root.id} queued again: {output.one_line(root.name)}")
     else:
-        output.lines("Run it with: quaero work --until-idle")
+        output.lines(
+            "Nothing to try again: no page failed like that."
+            if filtered or root.failed_children
+            else "Nothing to try again: no page of it failed."
+        )
+        if root.failed_children:
+            options.advise(f"Which failed: quaero jobs list --parent {root.id} --status failed")
+
+
+def _tell_how_to_run(options: Options, job: Job | None = None) -> None:
+    if job is not None and job.status == Status.PAUSED:
+        options.advise(f"It is paused. Let it go on with: quaero jobs resume {job.id}, then quaero work --until-idle")
+    else:
+        options.advise("Run it with: quaero work --until-idle")
 
 
 def _change(options: Options, job_id: int, change: Callable[[Services], Awaitable[None]]) -> int:

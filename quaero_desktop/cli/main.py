@@ -13,10 +13,11 @@ from quaero_desktop.cli.ending import (
     InterruptedByUserError,
     complain,
     exit_code_of,
+    for_library,
 )
 from quaero_desktop.cli.streams import prepare_streams
 from quaero_desktop.cli.syntax import commandline
-from quaero_desktop.domain.errors import KnownError
+from quaero_desktop.domain.errors import DiskFullError, KnownError
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -27,8 +28,11 @@ def run(arguments: Sequence[str] | None = None) -> None:
 def execute(arguments: Sequence[str]) -> int:
     """Run the command of *arguments* and return its exit code; what a person did wrong is told on stderr."""
     prepare_streams()
+    library = None
     try:
-        code = _dispatch(commandline.parse(arguments))
+        given = commandline.parse(arguments)
+        library = given.library
+        code = _dispatch(given)
         # Here and not at exit, where nobody could tell why it failed.
         sys.stdout.flush()
     except SystemExit as ended:
@@ -37,7 +41,9 @@ def execute(arguments: Sequence[str]) -> int:
     except (InterruptedByUserError, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except KnownError as error:
-        complain(error.message, error.hint)
+        # Work that waits for room goes on by itself; a command that ended does not.
+        hint = "Make room, and try again." if isinstance(error, DiskFullError) else error.hint
+        complain(error.message, for_library(hint, library))
         return exit_code_of(error)
     except BrokenPipeError:
         _drop_output()

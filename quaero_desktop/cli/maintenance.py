@@ -44,7 +44,7 @@ def _list_backups(options: Options) -> int:
             numbers=("size",),
         )
     else:
-        output.lines("No backups. Make one: quaero backup")
+        options.advise("No backups. Make one: quaero backup")
     return EXIT_OK
 
 

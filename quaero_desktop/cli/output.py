@@ -195,5 +195,9 @@ def duration(seconds: float) -> str:
 
 
 def size(number: int) -> str:
-    """Return a size in megabytes."""
-    return f"{number / 1_000_000:.1f} MB"
+    """Return ``312 B``, ``4.2 kB``, ``94 kB`` or ``8.2 MB``."""
+    if number < 1000:
+        return f"{number} B"
+    if number < 999_500:
+        return f"{number / 1000:.1f} kB" if number < 9_950 else f"{number / 1000:.0f} kB"
+    return f"{number / 1_000_000:,.1f} MB"

@@ -13,6 +13,8 @@ from quaero_desktop.domain.listing import RootDetails
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from quaero_desktop.cli.context import Options
+
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """What ``definitions run --wait --json`` prints.
@@ -60,7 +62,7 @@ def result(job: Job, root: RootDetails, seconds: float) -> RunResult:
     )
 
 
-def print_result(job: Job, result: RunResult) -> None:
+def print_result(options: "Options", job: Job, result: RunResult) -> None:
     """Say what came of a run, with a line for each step."""
     line = output.status_text(job.status, job.warnings)
     line.append(f"  {output.one_line(job.name)}: {output.duration(result.seconds)}", "default")
@@ -70,7 +72,7 @@ def print_result(job: Job, result: RunResult) -> None:
     if is_recrawl(result.changes):
         output.lines(changes_in_words(result.changes))
     if result.failed or job.status == Status.FAILED:
-        output.lines(f"Why: quaero jobs show {job.id}")
+        options.advise(f"Why: quaero jobs show {job.id}")
 
 
 def print_steps(steps: tuple[StepState, ...]) -> None:

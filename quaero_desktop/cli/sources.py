@@ -49,7 +49,7 @@ async def _list(options: Options, automatic: bool) -> int:
         return EXIT_OK
     if not shown:
         others = len(every)
-        output.lines(
+        options.advise(
             f"No sources of your own; crawls made {others:,} by themselves: quaero sources list --automatic"
             if others
             else "No sources. Add one: quaero sources add URL"
@@ -93,9 +93,9 @@ async def _add(options: Options, given: argparse.Namespace) -> int:
         source = await services.sources.get(await services.sources.add(new))
         every = await services.sources.list()
     code = _print(options, source)
-    _tell_namesakes(source, every)
+    _tell_namesakes(options, source, every)
     if not options.json:
-        output.lines("", f"Crawl it: quaero crawl --source {source.id}")
+        options.advise("", f"Crawl it: quaero crawl --source {source.id}")
     return code
 
 
@@ -109,14 +109,14 @@ def _checked(source: NewSource) -> NewSource:
         raise UsageError(error.message.removeprefix("base_url: "), error.hint) from None
 
 
-def _tell_namesakes(source: Source, every: Sequence[Source]) -> None:
+def _tell_namesakes(options: Options, source: Source, every: Sequence[Source]) -> None:
     """Say that others have the same name: lists, and definitions that name a source, cannot tell them apart by it."""
     others = namesakes(every, source.name, source.id)
     if others:
         ids = ", ".join(str(other.id) for other in others)
         complain(
             f"Source {ids} {'is' if len(others) == 1 else 'are'} called “{others[0].name}”, too.",
-            f"To tell them apart: quaero sources edit {source.id} --name NAME",
+            options.typed(f"To tell them apart: quaero sources edit {source.id} --name NAME"),
         )
 
 
@@ -139,7 +139,7 @@ async def _edit(options: Options, given: argparse.Namespace) -> int:
         every = await services.sources.list()
     code = _print(options, source)
     if given.name is not None:
-        _tell_namesakes(source, every)
+        _tell_namesakes(options, source, every)
     return code
 
 

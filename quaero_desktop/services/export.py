@@ -164,7 +164,7 @@ class _Place:
             elif self._is_folder:
                 raise ExportError(f"“{target}” is a file; a folder is to be written.", "Choose another name.")
             elif not self._overwrite:
-                raise _taken(target, "The file", "Choose another name, or say that it may be replaced.")
+                raise _taken(target, "The file", "Choose another name, or replace it (--force on the command line).")
         except OSError as error:
             raise _explained(error, target) from error
 

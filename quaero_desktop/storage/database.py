@@ -296,6 +296,8 @@ class Database:
         # Only a loop that is being torn down cancels it, perhaps before it began.
         error = LibraryError("The library was closed.") if task.cancelled() else task.exception()
         if error is not None:
+            if not task.cancelled():
+                _log.error("the writer failed", exc_info=error)  # perhaps nobody waits to be told
             # Nobody may wait for ever; nor may a mistake of ours be made again and again.
             waiting, self._waiting = self._waiting, []
             _tell(waiting, [_Outcome(error=error) for _ in waiting])
@@ -361,6 +363,9 @@ class Database:
             await self.checkpoint()
         except sqlite3.Error as error:
             _log.warning("no checkpoint: %s", error)
+        except Exception:
+            # A mistake of ours, of which nobody else would hear; those who wait for the writer must not pay for it.
+            _log.exception("no checkpoint")
 
 
 class _Outcome:

@@ -194,13 +194,16 @@ def _version(work: Errand, library: LibraryFiles, *, alone: bool) -> int:
                     f"“{path}” is a database of another application.",
                     "It was left untouched. Choose another folder with --library.",
                 )
-            # SQLite reads the header: a file that was cut off is damaged too.
+            # SQLite refuses a file with fewer pages than its header says, but takes zeros for the rest of the last one.
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            (page_size,) = connection.execute("PRAGMA page_size").fetchone()
     except sqlite3.Error as error:
         # We asked for nothing that a sound file would refuse; "unsupported file format", for example, has no code.
         raise LibraryDamagedError(f"The library's database {path} is damaged: {error}.", _RESTORE_HINT) from error
     if version < 1:
         raise LibraryDamagedError(f"The library's database {path} is damaged: it has no version.", _RESTORE_HINT)
+    if bare and size % page_size:
+        raise LibraryDamagedError(f"The library's database {path} is damaged: its end is missing.", _RESTORE_HINT)
     return version
 
 

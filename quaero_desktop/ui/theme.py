@@ -262,6 +262,7 @@ class Theme(QObject):
         outline = self.colour("outline").name()
         self._application.setStyleSheet(
             f"""
+            QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
             QToolTip {{ padding: 4px; }}
             QToolBar#tools {{ border: 0; border-bottom: 1px solid {border}; padding: 4px 8px 4px 4px; spacing: 4px; }}
             QToolBar#rail {{ border: 0; border-right: 1px solid {border}; padding: 4px; spacing: 4px; }}

@@ -34,14 +34,16 @@ def troubled(quaero: Quaero, tmp_path: Path):
         yield site, call
 
 
-def test_failed_pages_are_queued_again_and_work_runs_them(troubled):
+def test_failed_pages_are_queued_again_and_work_runs_them(troubled, tmp_path):
     site, quaero = troubled
-    assert "Try them again: quaero jobs retry 1" in quaero("jobs", "show", 1).out
+    assert f"Try them again: quaero --library {tmp_path / 'library'} jobs retry 1" in quaero("jobs", "show", 1).out
 
     ended = quaero("jobs", "retry", 1, "--cause", "forbidden")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.splitlines() == ["2 pages of job 1 queued again: " + site.url.split("/")[2],
-                                      "Run it with: quaero work --until-idle"]  # fmt: skip
+    assert ended.out.splitlines() == [
+        "2 pages of job 1 queued again: " + site.url.split("/")[2],
+        f"Run it with: quaero --library {tmp_path / 'library'} work --until-idle",
+    ]
     assert quaero("jobs", "show", 1, "--json").json["status"] == "pending"
 
     site.failing.clear()
@@ -62,6 +64,17 @@ def test_retry_and_wait_runs_them_at_once(troubled):
     assert (ended.json["job_id"], ended.json["status"], ended.json["documents"], ended.json["failed"]) == (
         1, "completed", 5, 1,
     )  # fmt: skip
+
+
+def test_retry_and_wait_says_what_was_queued_also_in_a_crawl_that_is_paused(troubled):
+    site, quaero = troubled
+    quaero("jobs", "retry", 1, "--code", 404)
+    quaero("jobs", "pause", 1)
+    ended = quaero("jobs", "retry", 1, "--code", 401, "--wait")
+    assert ended.code == 1
+    assert ended.out.startswith(f"2 pages of job 1 queued again: {site.url.split('/')[2]}\n")
+    assert "Job 1 is paused" in ended.err
+    assert "Nothing to try again" in quaero("jobs", "retry", 1, "--code", 503, "--wait").out
 
 
 def test_json_is_the_job_and_how_many(troubled):
@@ -98,13 +111,15 @@ def test_a_cancelled_crawl_goes_on_when_its_cancelled_pages_are_retried(troubled
     assert quaero("jobs", "retry", again, "--cancelled", "--wait", "--json").json["documents"] == 5
 
 
-def test_a_rerun_is_a_new_job(troubled):
+def test_a_rerun_is_a_new_job(troubled, tmp_path):
     site, quaero = troubled
     ended = quaero("jobs", "rerun", 1)
     assert ended.code == 0
     number = int(ended.out.split()[1])
-    assert ended.out.splitlines() == [f"Job {number} runs job 1 again: {site.url.split('/')[2]}",
-                                      "Run it with: quaero work --until-idle"]  # fmt: skip
+    assert ended.out.splitlines() == [
+        f"Job {number} runs job 1 again: {site.url.split('/')[2]}",
+        f"Run it with: quaero --library {tmp_path / 'library'} work --until-idle",
+    ]
     job = quaero("jobs", "show", number, "--json").json
     assert (job["rerun_of"], job["status"]) == (1, "pending")
     assert job["payload"] == quaero("jobs", "show", 1, "--json").json["payload"]

@@ -40,8 +40,8 @@ def test_a_crawl_tells_a_person_what_it_did_and_what_to_do_next(quaero: Quaero, 
     ended = quaero("crawl", site.url, "--delay", 0, "--library", tmp_path / "new")
     assert (ended.code, ended.err) == (0, "")
     assert f"{PAGES} documents" in ended.out
-    assert "quaero jobs show 1" in ended.out
-    assert "quaero search" in ended.out
+    assert f"quaero --library {tmp_path / 'new'} jobs show 1" in ended.out
+    assert f"quaero --library {tmp_path / 'new'} search" in ended.out
 
 
 def test_a_crawl_that_stores_nothing_fails_with_the_reason(quaero: Quaero, site: SiteProcess, tmp_path: Path):
@@ -147,6 +147,8 @@ def test_a_job_shows_everything_about_it(quaero: Quaero, library: Path):
     found_on = re.search(r"found on +(\S+) \(job (\d+)\)", shown.out)
     assert found_on is not None
     assert quaero("jobs", "show", found_on[2], "--library", library, "--json").json["url"] == found_on[1]
+    told = quaero("jobs", "show", child["id"], "--library", library, "--json").json["found_on"]
+    assert told == {"id": int(found_on[2]), "url": found_on[1]}
 
 
 def test_every_skipped_link_is_told_with_its_reason_and_rule(quaero: Quaero, site: SiteProcess, tmp_path: Path):

@@ -190,16 +190,16 @@ def test_a_deletion_that_makes_no_sense_is_refused_with_a_sentence(jobs, own_lib
     assert ids(own_library) == before
 
 
-def test_a_person_is_told_what_went_and_how_it_comes_back(jobs):
+def test_a_person_is_told_what_went_and_how_it_comes_back(jobs, own_library):
     ended = jobs("delete", 1)
     assert ended.code == 0
     assert "(job 1)" in ended.out
-    assert "quaero jobs restore 1" in ended.out
+    assert ended.out.endswith(f"quaero --library {own_library} jobs restore 1\n")
     assert "documents stay" in ended.out
     back = jobs("restore", 1, 2)
     assert back.code == 0
     assert "is back" in back.out
-    assert jobs("restore", 1).out == "Job 1 was not deleted by itself.\n"
+    assert jobs("restore", 1).out == "Job 1 is not deleted.\n"
     many = jobs("delete", *range(2, 16))
     assert "Deleted 14 jobs" in many.out
 

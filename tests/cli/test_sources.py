@@ -92,6 +92,13 @@ class TestCredentials:
         assert keyring.entries == {}
         assert TOKEN.encode() not in everything(library)
 
+    def test_without_a_keyring_it_says_that_the_secret_is_kept_nowhere(self, quaero: Quaero, library, secret):
+        for line in (("add", "Wiki", "--site", SITE), ("edit", "1")):
+            told = quaero("credentials", *line, "--from", secret, "--library", library).out
+            assert "kept    nowhere" in told
+            assert "called 1, which only you can read, and let QUAERO_SECRETS name the folder" in told
+            assert TOKEN not in told
+
     def test_a_secret_can_come_through_a_pipe(self, quaero: Quaero, library, monkeypatch):
         monkeypatch.setattr("sys.stdin", io.StringIO(f"curl '{SITE}/' -b 'sid={TOKEN}'"))
         added = quaero("credentials", "add", "Wiki", "--from", "-", "--library", library, "--json")
@@ -211,10 +218,19 @@ class TestSources:
         crawled = quaero("crawl", "--source", 1, "--library", library, "--json")
         assert (crawled.code, crawled.json["status"]) == (1, "paused")
         assert "the secret of “Wiki”" in crawled.err
-        assert "quaero credentials edit" in crawled.err
+        assert f"quaero --library {library} jobs resume 1" in crawled.err
+        assert "QUAERO_SECRETS" in crawled.err
         assert served.exchanges == []
         edited = quaero("credentials", "edit", 1, "--from", secret, "--library", library)
         assert "Waiting for it: job 1" in edited.out
+
+    def test_with_a_keyring_a_new_secret_lets_it_go_on(self, quaero: Quaero, keyring, library, secret, served):
+        quaero("credentials", "add", "Wiki", "--site", served.origin, "--from", secret, "--library", library)
+        quaero("sources", "add", served.url(), "--credential", 1, "--library", library)
+        keyring.entries.clear()
+        crawled = quaero("crawl", "--source", 1, "--library", library)
+        assert crawled.code == 1
+        assert f"quaero --library {library} credentials edit ID" in crawled.err
 
     @pytest.mark.parametrize("name", ["1", "Wiki"])
     def test_with_nobody_to_ask_the_secret_is_read_from_a_file_and_written_nowhere(

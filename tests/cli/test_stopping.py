@@ -50,17 +50,17 @@ def test_a_stopped_crawl_says_how_to_go_on_and_does(quaero: Quaero, tmp_path: Pa
         code, out, err = stopped(line, site, 4, how)
         assert (code, out) == (130, "")
         assert err.startswith("Stopped after ")
-        assert "quaero work --until-idle" in err
+        assert f"quaero --library {tmp_path} work --until-idle" in err
 
         left = quaero("jobs", "list", "--parent", 1, "--limit", 1000, "--library", tmp_path, "--json").json
         assert {job["status"] for job in left["jobs"]} <= {"pending", "completed"}
-        assert "quaero work" in quaero("jobs", "list", "--library", tmp_path).out
+        assert f"quaero --library {tmp_path} work" in quaero("jobs", "list", "--library", tmp_path).out
         assert quaero("verify", "--library", tmp_path).code == 0
 
         assert quaero("jobs", "pause", 1, "--library", tmp_path, "--json").json["status"] == "paused"
         waited = quaero("work", "--until-idle", "--library", tmp_path, "--json")
         assert waited.json["processed"] == 0
-        assert "quaero jobs resume 1" in waited.err
+        assert f"quaero --library {tmp_path} jobs resume 1" in waited.err
         quaero("jobs", "resume", 1, "--library", tmp_path)
 
         went_on = quaero("work", "--until-idle", "--library", tmp_path)

@@ -49,6 +49,7 @@ URL = "docs.python.org"
         ("crwl", "There is no command “crwl”. Did you mean crawl?"),
         ("nonsense", "There is no command “nonsense”."),
         ("--nonsense", "There is no option --nonsense."),
+        (f"crawl {URL} --bogus", "There is no option --bogus.\nHelp"),
         ("--library= jobs list", "--library needs the name of a folder."),
         ("jobs list --library", "--library needs a value."),
     ],
@@ -91,7 +92,8 @@ def test_changing_what_is_not_there_is_told(quaero: Quaero, own_library: Path, l
 def test_a_missing_library_is_told_with_how_to_start_one(quaero: Quaero, tmp_path: Path, line: str):
     ended = quaero(*line.split(), "--library", tmp_path / "none", "--json")
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err == f"There is no library in {tmp_path / 'none'} yet.\nStart one with: quaero crawl URL\n"
+    folder = tmp_path / "none"
+    assert ended.err == f"There is no library in {folder} yet.\nStart one with: quaero --library {folder} crawl URL\n"
 
 
 @pytest.mark.parametrize("line", ["jobs list", f"crawl {URL}", "backup list", "verify"])

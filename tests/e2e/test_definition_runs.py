@@ -68,7 +68,7 @@ def test_a_run_that_is_interrupted_goes_on_later(nightly, site):
         ended = running.wait()
     assert (ended.code, ended.stdout) == (130, "")
     assert time.monotonic() - asked_at < 3.0 + SLOW_MACHINE_SECONDS
-    assert "Job 1 goes on where it was with: quaero work --until-idle" in ended.sentence()
+    assert f"Job 1 goes on where it was with: quaero --library {nightly.folder} work --until-idle" in ended.sentence()
     nightly.finish()
     ran_once(nightly, site)
 

@@ -72,7 +72,7 @@ def test_a_crawl_at_full_speed_stops_at_once(library, site, number):
         ended = stopped(running, asked_at)
 
     assert ended.stdout == ""
-    assert "quaero work --until-idle" in ended.stderr
+    assert f"quaero --library {library.folder} work --until-idle" in ended.stderr
     is_at_rest(library)
     assert 0 < library.value("SELECT count(*) FROM documents") < site.options.pages
     goes_on_to_the_end(library, site)

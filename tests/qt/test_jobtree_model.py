@@ -122,6 +122,12 @@ def test_what_a_cancelled_crawl_never_came_to_is_not_counted_as_done(model):
     assert model.index_of(1, Column.RATE).data() == "25"
 
 
+def test_pages_of_long_ago_are_no_pace_of_a_retry(model):
+    model.add_roots([root(1, "completed", children={"completed": 1_200}, attempt=2)])
+
+    assert model.index_of(1, Column.RATE).data() == ""
+
+
 def test_what_a_failed_run_skipped_is_not_counted_as_done(model):
     model.add_roots([root(1, "failed", children={"failed": 1, "skipped": 2})])
 

@@ -72,6 +72,18 @@ async def test_one_that_cannot_be_extracted_is_left_out_and_said(services, old, 
     ]
 
 
+async def test_a_process_that_cannot_be_had_ends_the_import_instead_of_keeping_it_for_ever(services, old, monkeypatch):
+    """TimeoutError, because that is also what says that an answer is not there yet."""
+
+    async def fail(self: ParseRunner, page: PageInput) -> ParseResult:
+        raise TimeoutError("No process could be had.")
+
+    monkeypatch.setattr(ParseRunner, "parse", fail)
+
+    with pytest.raises(TimeoutError, match="No process"):
+        await asyncio.wait_for(services.importing.run(old), 20)
+
+
 async def test_a_cancelled_import_leaves_no_process_behind(services, old, monkeypatch):
     asked = asyncio.Event()
     parse = ParseRunner.parse

@@ -58,6 +58,13 @@ class TestAtStart:
         os.truncate(closed_library.database, bytes_left % size)
         await refused(how, closed_library, clock, "is damaged")
 
+    async def test_a_file_that_was_cut_off_within_a_page_of_text(self, closed_library, clock, how):
+        """SQLite would read zeros there: text is lost, and no structure with it that could be missed."""
+        with closing(sqlite3.connect(closed_library.database)) as connection, connection:
+            connection.execute("UPDATE documents SET markdown = ? WHERE id = 1", ("text " * 20_000,))
+        os.truncate(closed_library.database, closed_library.database.stat().st_size - 1)
+        await refused(how, closed_library, clock, "its end is missing")
+
     async def test_a_database_that_is_missing_beside_its_backups(self, closed_library, clock, how):
         database = await open_library(closed_library, clock=clock, create=False)
         await backup.create(database, closed_library.backups, clock)

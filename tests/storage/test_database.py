@@ -464,7 +464,7 @@ async def test_when_the_writers_task_is_cancelled_before_it_began_nobody_waits_f
     assert await library.read(notes) == ["next"]
 
 
-async def test_when_the_writers_task_fails_its_callers_are_told_and_the_next_are_served(library, monkeypatch):
+async def test_when_the_writers_task_fails_its_callers_are_told_and_the_next_are_served(library, monkeypatch, caplog):
     async def fail_at_once() -> None:
         raise ZeroDivisionError
 
@@ -474,6 +474,7 @@ async def test_when_the_writers_task_fails_its_callers_are_told_and_the_next_are
             with pytest.raises(ZeroDivisionError):
                 await library.write(note("never"))
 
+    assert [record.getMessage() for record in caplog.records] == ["the writer failed"]
     await library.write(note("next"))
     assert await library.read(notes) == ["next"]
 
@@ -837,6 +838,20 @@ async def test_a_checkpoint_that_fails_is_told_in_the_log_and_hurts_nobody(libra
     await library.write(note("after it"))
 
     assert [record.getMessage() for record in caplog.records] == ["no checkpoint: as SQLite would say it"]
+    assert await library.read(notes) == ["after it"]
+    monkeypatch.undo()
+
+
+async def test_a_mistake_of_ours_in_the_idle_checkpoint_is_told_in_the_log_and_hurts_nobody(
+    library, monkeypatch, caplog
+):
+    monkeypatch.setattr(database_module, "_checkpoint", raising(ZeroDivisionError()))
+    library._on_idle()
+
+    await library.write(note("after it"))
+
+    (record,) = caplog.records
+    assert (record.getMessage(), record.exc_info[0]) == ("no checkpoint", ZeroDivisionError)
     assert await library.read(notes) == ["after it"]
     monkeypatch.undo()
 

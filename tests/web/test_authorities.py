@@ -1,6 +1,7 @@
 """aiohttp is imported without reading the authorities of the system, and whoever asks for them later has them."""
 
 import ssl
+import threading
 
 import pytest
 
@@ -23,6 +24,29 @@ def test_the_system_is_asked_again_afterwards() -> None:
         assert (ssl.SSLContext.load_default_certs, ssl.SSLContext.set_default_verify_paths) != methods
 
     assert (ssl.SSLContext.load_default_certs, ssl.SSLContext.set_default_verify_paths) == methods
+
+
+def test_another_thread_has_them_all_the_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window imports what crawls beside all else that it does."""
+    asked: list[str] = []
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda *_: asked.append(threading.current_thread().name))
+
+    with without_authorities():
+        ssl.create_default_context()
+        other = threading.Thread(target=ssl.create_default_context, name="other")
+        other.start()
+        other.join()
+
+    assert asked == ["other"]
+
+
+def test_nothing_of_it_stays_behind() -> None:
+    before = dict(vars(ssl.SSLContext))
+
+    with without_authorities():
+        assert dict(vars(ssl.SSLContext)) != before
+
+    assert dict(vars(ssl.SSLContext)) == before
 
 
 def test_an_error_does_not_leave_it_behind() -> None:

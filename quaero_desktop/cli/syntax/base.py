@@ -53,8 +53,10 @@ class Parser(argparse.ArgumentParser):
             unknown = message.removeprefix("unrecognized arguments: ").split(" ")[0]
             if not unknown.startswith("-"):
                 return f"“{unknown}” is one word too many."
-            near = difflib.get_close_matches(unknown.partition("=")[0], self.option_strings(), 1)
-            return f"There is no option {unknown}." + (f" Did you mean {near[0]}?" if near else "")
+            # Without their dashes, which would make any two of them alike.
+            options = {option.lstrip("-"): option for option in self.option_strings()}
+            near = difflib.get_close_matches(unknown.partition("=")[0].lstrip("-"), options, 1)
+            return f"There is no option {unknown}." + (f" Did you mean {options[near[0]]}?" if near else "")
         if message.startswith("the following arguments are required: "):
             return f"{message.removeprefix('the following arguments are required: ')} is missing."
         argument = _ARGUMENT.fullmatch(message)

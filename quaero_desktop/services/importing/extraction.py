@@ -1,6 +1,7 @@
 """What the product makes of the markdown of a document that comes: its title, outline, language and search text."""
 
 import asyncio
+from concurrent.futures import wait
 
 from quaero_desktop.content import extract
 from quaero_desktop.content.runner import ParseRunner
@@ -45,12 +46,10 @@ class Extraction:
         if len(page.body) < _LARGE_BYTES:
             return extract.parse(page)
         asked = asyncio.run_coroutine_threadsafe(self._in_a_process(page), self._loop)
-        while True:
-            try:
-                return asked.result(_LOOK_SECONDS)
-            except TimeoutError:
-                if work.stopped:
-                    asked.cancel()
+        while not wait([asked], _LOOK_SECONDS).done:
+            if work.stopped:
+                asked.cancel()
+        return asked.result()
 
     async def _in_a_process(self, page: PageInput) -> ParseResult:
         if self._runner is None:

@@ -196,7 +196,9 @@ class DefinitionDialog(FormDialog):
 
     def _schedule_page(self) -> QWidget:
         hint = QLabel(
-            self.tr("A run that was missed while the computer slept is made up for once. Never two at the same time."),
+            self.tr(
+                "What was missed while Quaero was closed or the computer slept runs once. Never two at the same time."
+            ),
             self,
         )
         hint.setWordWrap(True)

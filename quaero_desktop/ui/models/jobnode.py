@@ -155,6 +155,9 @@ class Node:
             return
         self.meter = None
         self.rate = None
+        if job.attempt > 1:
+            # A retry has times of its own, and nothing here tells its pages from those of long ago.
+            return
         if job.completed_at is not None and job.started_at is not None and job.pages:
             seconds = (job.completed_at - job.started_at) / 1000
             done, failed, _ = self.parts

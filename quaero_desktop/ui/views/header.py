@@ -222,7 +222,8 @@ class Header(QWidget):
             return ""
         seconds = (root.completed_at - root.started_at) / 1000
         parts = [self.tr("ended %s") % relative(root.completed_at, now), self.tr("took %s") % duration(seconds)]
-        if root.pages and seconds > 0 and root.type != JobType.DEFINITION_RUN:
+        # The times are those of the last attempt, the pages are of all.
+        if root.pages and seconds > 0 and root.attempt == 1 and root.type != JobType.DEFINITION_RUN:
             withdrawn = root.children.get(Status.CANCELLED, 0) + root.children.get(Status.SKIPPED, 0)
             parts.append(self.tr("%s on average") % rate(max(0, root.progress_current - withdrawn) / seconds))
         self._left.setToolTip(exact(root.completed_at))

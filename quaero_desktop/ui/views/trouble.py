@@ -85,6 +85,11 @@ class Trouble(QWidget):
         hint = error.hint.replace(" with --library", "")
         if offered:
             hint = self.tr("Nothing was written. Restore a backup, or keep a copy of the folder and ask for help.")
+        elif isinstance(error, LibraryDamagedError):
+            hint = self.tr(
+                "Nothing was written, and there is no backup of it here. Keep a copy of the folder and ask for help;"
+                " meanwhile another folder can be used."
+            )
         self._hint.setText(hint)
         self._hint.setVisible(bool(hint))
         self._backups.clear()
