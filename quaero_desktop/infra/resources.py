@@ -9,7 +9,7 @@ import sys
 from pathlib import Path, PurePosixPath
 
 import quaero_desktop
-from quaero_desktop.domain.errors import BugError
+from quaero_desktop.domain.errors import BugError, KnownError
 
 
 def resource(name: str) -> Path:
@@ -28,6 +28,22 @@ def resource(name: str) -> Path:
     if not path.exists():
         raise BugError(f"The resource “{name}” is missing from this installation ({path}).")
     return path
+
+
+def documentation_folder() -> Path:
+    """Return the folder that holds the documentation, with the user guide in its folder ``guide``.
+
+    A build puts it among the resources; in a checkout it is beside them.
+
+    Raises:
+        KnownError: this installation has none: whoever packaged it left it out.
+        BugError: when this installation has no resources at all.
+    """
+    resources = resources_folder()
+    for folder in (resources / "docs", resources.parent / "docs"):
+        if (folder / "guide" / "README.md").is_file():
+            return folder
+    raise KnownError("This installation of Quaero came without its user guide.", "Install Quaero again to have it.")
 
 
 def resources_folder() -> Path:

@@ -55,6 +55,7 @@ class ActionId(StrEnum):
     BACK_UP = "back_up"
     VERIFY = "verify"
     SETTINGS = "settings"
+    GUIDE = "guide"
     SHORTCUTS = "shortcuts"
     ABOUT = "about"
     QUIT = "quit"
@@ -284,6 +285,7 @@ _SPECS: dict[ActionId, _Spec] = {
     ActionId.BACK_UP: _Spec("Back up now", "floppy-disk", "", _always, "Make a checked copy of the library"),
     ActionId.VERIFY: _Spec("Check the library", "shield-check", "", _always, "Check every promise the library keeps"),
     ActionId.SETTINGS: _Spec("Settings…", "gear", "Ctrl+,", _always),
+    ActionId.GUIDE: _Spec("User guide", "book-open", "Shift+F1", _always, "How everything is done, step by step"),
     ActionId.SHORTCUTS: _Spec("Keyboard shortcuts", "keyboard", "F1", _always),
     ActionId.ABOUT: _Spec("About Quaero Desktop", "info", "", _always),
     ActionId.QUIT: _Spec("Quit", "sign-out", "Ctrl+Q", _always),

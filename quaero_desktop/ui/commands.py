@@ -17,6 +17,7 @@ from quaero_desktop.domain.errors import KnownError, NotAllowedError, NotFoundEr
 from quaero_desktop.domain.jobs import OPEN_STATUSES, Status
 from quaero_desktop.domain.pagelist import PageFilter
 from quaero_desktop.services.crawlrequest import CrawlRequest
+from quaero_desktop.services.guide import guide
 from quaero_desktop.ui.actions import ActionId, Selection, Target
 from quaero_desktop.ui.context import Context
 from quaero_desktop.ui.format import clean, count_of
@@ -72,6 +73,7 @@ class Commands(QObject):
             ActionId.BACK_UP: lambda _: self._spawn(self._back_up()),
             ActionId.VERIFY: lambda _: self._spawn(self._verify()),
             ActionId.SETTINGS: lambda _: self._open_settings(),
+            ActionId.GUIDE: lambda _: self.open_guide(),
             ActionId.SHORTCUTS: lambda _: self._open_shortcuts(),
             ActionId.ABOUT: lambda _: self._open_about(),
             ActionId.QUIT: lambda _: window.close_wanted.emit(),
@@ -313,6 +315,21 @@ class Commands(QObject):
         dialog = SettingsDialog(self._context, self._window)
         dialog.applied.connect(self.settings_changed)
         dialog.open()
+
+    def open_guide(self) -> None:
+        """Show the user guide in its window: the one that is open already, if there is one."""
+        from quaero_desktop.ui.views.guide import GuideWindow
+
+        shown = self._window.findChild(GuideWindow)
+        if shown is None:
+            try:
+                shown = GuideWindow(self._context, guide(), self._window)
+            except KnownError as error:
+                self._context.notices.error(error)
+                return
+        shown.show()
+        shown.raise_()
+        shown.activateWindow()
 
     def _open_shortcuts(self) -> None:
         from quaero_desktop.ui.dialogs.shortcuts import ShortcutsDialog

@@ -284,8 +284,11 @@ class Renderer:
                 _set_font(form, self._fixed)
         return form
 
-    def _instead_of_image(self, span: QTextCharFormat) -> tuple[QTextCharFormat, str]:
-        """Return what stands for a picture, which is never loaded: its description, as a link to it."""
+    def _instead_of_image(self, span: QTextCharFormat) -> tuple[QTextCharFormat, str | None]:
+        """Return what stands for a picture, which is never loaded: its description, as a link to it.
+
+        Without a text the format is given to the picture itself.
+        """
         image = span.toImageFormat()
         target = self.target_of(image.name())
         name = posixpath.basename(unquote(urls.path_of(target).partition("?")[0], errors="replace")) if target else ""

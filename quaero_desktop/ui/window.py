@@ -64,7 +64,7 @@ _MENUS: tuple[tuple[str, tuple[ActionId | None, ...]], ...] = (
                      None, ActionId.IMPORT_DEFINITION, ActionId.EXPORT_DEFINITION)),
     ("&View", (ActionId.SHOW_JOBS, ActionId.SHOW_LIBRARY, ActionId.SHOW_DEFINITIONS, ActionId.SHOW_SOURCES,
                ActionId.SHOW_LOG)),
-    ("&Help", (ActionId.SHORTCUTS, ActionId.ABOUT)),
+    ("&Help", (ActionId.GUIDE, ActionId.SHORTCUTS, ActionId.ABOUT)),
 )  # fmt: skip
 
 

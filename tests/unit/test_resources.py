@@ -5,8 +5,8 @@ import sys
 import pytest
 
 import quaero_desktop
-from quaero_desktop.domain.errors import BugError
-from quaero_desktop.infra.resources import resource, resources_folder
+from quaero_desktop.domain.errors import BugError, KnownError
+from quaero_desktop.infra.resources import documentation_folder, resource, resources_folder
 
 
 @pytest.fixture
@@ -59,3 +59,30 @@ def test_a_missing_one_is_our_bug(install):
     with_icon(install / "_resources")
     with pytest.raises(BugError, match=r"icons/other\.svg"):
         resource("icons/other.svg")
+
+
+def with_guide(folder):
+    (folder / "guide").mkdir(parents=True)
+    (folder / "guide" / "README.md").write_text("# User guide")
+    return folder
+
+
+def test_the_guide_is_among_the_resources_of_a_wheel_and_of_a_bundle(install, tmp_path, monkeypatch):
+    folder = with_guide(with_icon(install / "_resources") / "docs")
+    assert documentation_folder() == folder
+    folder = with_guide(with_icon(tmp_path / "bundle" / "resources") / "docs")
+    monkeypatch.setattr(sys, "_MEIPASS", str(tmp_path / "bundle"), raising=False)
+    assert documentation_folder() == folder
+
+
+def test_the_guide_is_beside_the_resources_of_a_checkout(install):
+    (install.parent / "pyproject.toml").touch()
+    with_icon(install.parent / "resources")
+    folder = with_guide(install.parent / "docs")
+    assert documentation_folder() == folder
+
+
+def test_an_installation_without_the_guide_says_so(install):
+    with_icon(install / "_resources")
+    with pytest.raises(KnownError, match="without its user guide"):
+        documentation_folder()

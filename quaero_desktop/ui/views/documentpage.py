@@ -131,7 +131,7 @@ class Page(QTextBrowser):
             scroll: where to scroll to as soon as there is so much, in pixels.
         """
         self._timer.stop()
-        self._renderer = Renderer(self._theme, url)
+        self._renderer = self._renderer_of(url)
         self._pieces = pieces(markdown)
         self._length, self._done, self._limit = len(markdown), 0, SHOWN_AT_FIRST
         self._scroll, self._heading = scroll, ""
@@ -141,6 +141,10 @@ class Page(QTextBrowser):
         self._replace(document)
         self._find_again()
         self._finish() if over else self._timer.start()
+
+    def _renderer_of(self, url: str) -> Renderer:
+        """Return what renders the page of that address."""
+        return Renderer(self._theme, url)
 
     def show_all(self) -> None:
         """Show what was left out, too."""
@@ -296,10 +300,15 @@ class Page(QTextBrowser):
 
     # --- painting ---------------------------------------------------------------------------------------------------
 
+    def _measure(self) -> float:
+        """Return how wide the text may be, in pixels."""
+        return self.fontMetrics().averageCharWidth() * _MEASURE * 1.15
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Keep lines at a comfortable length."""
-        measure = self.fontMetrics().averageCharWidth() * _MEASURE * 1.15
-        right = max(3 * SPACE, round(self.width() - MARGIN - measure - self.verticalScrollBar().sizeHint().width()))
+        right = max(
+            3 * SPACE, round(self.width() - MARGIN - self._measure() - self.verticalScrollBar().sizeHint().width())
+        )
         self.setViewportMargins(MARGIN, 0, right, 0)
         super().resizeEvent(event)
         self._marking.start()
